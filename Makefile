@@ -1,0 +1,58 @@
+# Every target sets up what it needs: .venv and node_modules, by the lock files, nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3.11
+VENV := .venv/bin
+PYTHON_READY := .venv/.ready
+NODE_READY := node_modules/.ready
+# the type checker imports Django's settings, which insist on these
+CHECK_ENVIRONMENT := SECRET_KEY=lint DATABASE_URL=postgresql://lint@127.0.0.1/lint
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint format contracts contracts-check bench lock
+
+help:
+	@echo "make test | lint | contracts | bench   (README.md says what each does)"
+
+setup: $(PYTHON_READY) $(NODE_READY)
+
+$(PYTHON_READY): requirements-dev.txt
+	$(PYTHON) -m venv .venv
+	$(VENV)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(NODE_READY): package.json package-lock.json .npmrc
+	npm ci --silent
+	@touch $@
+
+test: setup
+	$(VENV)/pytest
+
+lint: setup
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(CHECK_ENVIRONMENT) $(VENV)/mypy
+	$(VENV)/lint-imports
+	$(CHECK_ENVIRONMENT) $(VENV)/python manage.py check
+
+format: setup
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+contracts: setup
+	$(VENV)/python -m contracts.evm.build
+	$(VENV)/python -m contracts.near.build
+
+contracts-check: setup
+	$(VENV)/python -m contracts.evm.build --check
+	$(VENV)/python -m contracts.near.build --check
+
+bench: setup
+	$(VENV)/python -m devnet.bench
+
+# after a change of the dependencies in pyproject.toml; a week's quarantine for new releases
+LOCK = $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml
+lock: setup
+	$(LOCK) -o requirements.txt
+	$(LOCK) --group dev -o requirements-dev.txt

@@ -1,0 +1,1 @@
+"""Quotes, price curves, the simulated resolver, limits, liquidity reservations."""

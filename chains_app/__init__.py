@@ -1,0 +1,1 @@
+"""Chains: registry, adapters, signers, poller, outbox, finality."""

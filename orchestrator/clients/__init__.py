@@ -1,0 +1,1 @@
+"""API clients: keys, tokens, scopes."""

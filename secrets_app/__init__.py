@@ -1,0 +1,1 @@
+"""The vault of secrets: generate, seal, reveal once, forget."""
