@@ -1,0 +1,63 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.kernel.amounts import MAX_AMOUNT, Rounding, multiply_divide, parse_amount, rescale
+from orchestrator.kernel.errors import InvalidAmountError
+
+amounts = st.integers(min_value=0, max_value=MAX_AMOUNT)
+decimals = st.sampled_from([0, 6, 8, 18, 24])
+
+
+@given(amounts)
+def test_a_decimal_string_round_trips(amount: int) -> None:
+    assert parse_amount(str(amount)) == amount
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "-1",
+        "+1",
+        "01",
+        "1.0",
+        "1e18",
+        " 1",
+        "1_000",
+        "0x10",
+        "\u0661",
+        str(MAX_AMOUNT + 1),
+        "9" * 5000,
+    ],
+)
+def test_anything_but_a_canonical_decimal_is_refused(text: str) -> None:
+    with pytest.raises(InvalidAmountError):
+        parse_amount(text)
+
+
+@given(amounts, amounts, st.integers(min_value=1, max_value=MAX_AMOUNT))
+def test_the_two_roundings_enclose_the_exact_quotient(a: int, b: int, c: int) -> None:
+    down, up = multiply_divide(a, b, c, Rounding.DOWN), multiply_divide(a, b, c, Rounding.UP)
+    assert down * c <= a * b <= up * c
+    assert up - down == (1 if a * b % c else 0)
+
+
+@pytest.mark.parametrize(("a", "b", "c"), [(-1, 1, 1), (1, -1, 1), (1, 1, 0), (1, 1, -1)])
+def test_negative_factors_and_zero_divisors_are_refused(a: int, b: int, c: int) -> None:
+    with pytest.raises(InvalidAmountError):
+        multiply_divide(a, b, c, Rounding.UP)
+
+
+@given(st.integers(min_value=0, max_value=10**40), decimals, decimals)
+def test_more_decimals_lose_nothing(amount: int, small: int, large: int) -> None:
+    small, large = sorted((small, large))
+    there = rescale(amount, small, large, Rounding.DOWN)
+    assert there == rescale(amount, small, large, Rounding.UP)
+    assert rescale(there, large, small, Rounding.DOWN) == amount
+
+
+def test_ether_to_near_and_to_usdc() -> None:
+    assert rescale(1_500_000_000_000_000_001, 18, 24, Rounding.DOWN) == 1500000000000000001 * 10**6
+    assert rescale(1_500_000_999_999_999_999, 24, 6, Rounding.DOWN) == 1
+    assert rescale(1_500_000_999_999_999_999, 24, 6, Rounding.UP) == 2
