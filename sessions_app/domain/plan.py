@@ -1,0 +1,341 @@
+"""The centre of the service: what a session does next, from its stored facts alone.
+
+An API call, a chain fact, a timer and a person each record a fact and ask `next_step`. It answers
+with one move, or, where none is due, with the chain writes that must exist by now (idempotent: the
+effect decides). The numbers in the comments are the rules of the design's section 4.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from orchestrator.kernel.clock import Seconds
+from sessions_app.domain.snapshot import Leg, LockState, Snapshot
+from sessions_app.domain.states import BACK, Status
+from sessions_app.domain.timelocks import Deadlines, ladder_holds
+
+S = Status
+
+
+class Action(Enum):
+    """A chain write that a session can need; one intent for each."""
+
+    LOCK_DESTINATION = "lock_destination"
+    WITHDRAW_DESTINATION = "withdraw_destination"
+    WITHDRAW_SOURCE = "withdraw_source"
+    REFUND_DESTINATION = "refund_destination"
+    REFUND_SOURCE = "refund_source"
+    REFUND_SOURCE_EARLY = "refund_source_early"
+    REPAY_SOURCE = "repay_source"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One decision: a move with its reason, or the writes that are due; `attention` for a person.
+
+    `void`: intents that the move counts on never leaving; the writer voids them in its commit.
+    """
+
+    move_to: Status | None = None
+    reason: str = ""
+    by_reorganisation: bool = False
+    actions: frozenset[Action] = frozenset()
+    void: frozenset[Action] = frozenset()
+    attention: str | None = None
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A snapshot after the fill: legs and deadlines are there."""
+
+    facts: Snapshot
+    deadlines: Deadlines
+    source: Leg
+    destination: Leg
+
+    @property
+    def destination_is_gone(self) -> bool:
+        """Finally back with us, or never to be locked: only then may the source be given up (4)."""
+        return (
+            self.destination.final is LockState.REFUNDED
+            or self.destination.can_never_be_locked
+            or not self.facts.destination_lock_left
+        )
+
+    @property
+    def is_lost_race(self) -> bool:
+        """The maker has the destination for good and the source is beyond our reach."""
+        return self.destination.final is LockState.WITHDRAWN and (
+            self.source.final is LockState.REFUNDED or self.source.can_never_be_locked
+        )
+
+    @property
+    def reveal_window_is_over(self) -> bool:
+        """Closer to the destination's timelock than the guard allows (3)."""
+        return (
+            self.facts.destination_now + self.facts.guard_distance
+            > self.deadlines.destination_timelock
+        )
+
+    @property
+    def may_reveal(self) -> bool:
+        """What the reveal guard asks of both legs and the source's clock (3), in an open window."""
+        return (
+            self.facts.chains_are_fresh
+            and self.source.is_open
+            and self.destination.is_open
+            and self.facts.source_now + self.facts.guard_distance
+            <= self.deadlines.last_safe_source_withdrawal
+        )
+
+
+def next_step(facts: Snapshot) -> Step:
+    """The session's next move, or the actions that are due when it stays where it is."""
+    if facts.deadlines is None or facts.source is None or facts.destination is None:
+        return _before_the_fill(facts)
+    filled = Filled(facts, facts.deadlines, facts.source, facts.destination)
+    return _AFTER_THE_FILL[facts.status](filled)
+
+
+def wake_at(facts: Snapshot) -> Seconds | None:
+    """The next instant at which the passing of time alone can change the answer."""
+    instants = [facts.expires_at]
+    if facts.deadlines is not None:
+        d = facts.deadlines
+        instants = [
+            Seconds(d.accept_by + facts.clock_slack + 1),
+            Seconds(d.source_lock_by + 1),
+            Seconds(d.destination_lock_by + 1),
+            Seconds(d.destination_timelock - facts.guard_distance + 1),
+            d.destination_timelock,
+            d.last_safe_source_withdrawal,
+            d.source_timelock,
+        ]
+    return min((i for i in instants if i > facts.clocks.wall), default=None)
+
+
+def _before_the_fill(facts: Snapshot) -> Step:
+    if facts.status is S.CANCELLED:
+        return Step()
+    if facts.cancel_requested:
+        return Step(S.CANCELLED, "cancelled before anything was locked")
+    if facts.clocks.wall >= facts.expires_at:
+        return Step(S.CANCELLED, "the quote expired")
+    if facts.status is S.INITIALIZED and facts.is_executed:
+        return Step(S.EXECUTING, "execution was asked for")
+    return Step()
+
+
+def _executing(s: Filled) -> Step:
+    return Step(S.SOURCE_LOCKING, "the resolver filled the auction")
+
+
+def _source_locking(s: Filled) -> Step:
+    facts = s.facts
+    if s.source.can_never_be_locked:
+        return Step(S.CANCELLED, "no source lock by its lock_by")
+    if s.source.final in (LockState.WITHDRAWN, LockState.REFUNDED):
+        return Step(S.FAILED, f"the source lock was {s.source.final.value} before ours was made")
+    if s.source.final is LockState.OPEN:
+        return _judge_source_lock(s)
+    late = facts.clocks.source_head > s.deadlines.accept_by + facts.clock_slack
+    if late and not s.source.is_seen and not facts.source_seen_in_time:
+        return Step(S.TIMEOUT, "no source lock by accept_by")
+    return Step()
+
+
+def _judge_source_lock(s: Filled) -> Step:
+    if s.facts.secret_is_shown:
+        return Step(S.FAILED, "the secret was shown before our lock was made")
+    if not s.facts.source_seen_in_time:
+        return Step(S.FAILED, "the source lock came after accept_by")
+    if s.facts.cancel_requested:
+        return Step(S.TIMEOUT, "cancelled: the source is given back")
+    return Step(S.SOURCE_LOCKED, "the source lock is final")
+
+
+def _source_locked(s: Filled) -> Step:
+    if s.source.final is LockState.ABSENT:
+        return _back(S.SOURCE_LOCKED, "the source lock left the final chain")
+    if s.source.head is LockState.WITHDRAWN or s.facts.secret_is_shown:
+        return Step(S.FAILED, "the secret was shown before our lock was made")
+    if s.source.head is LockState.REFUNDED:
+        return Step(S.FAILED, "the source lock was refunded")
+    if s.facts.cancel_requested:
+        return Step(S.TIMEOUT, "cancelled: the source is given back")
+    if not _lock_is_safe(s):
+        return Step(S.TIMEOUT, "too late for our lock")
+    if not s.facts.chains_are_fresh or s.source.head is LockState.ABSENT:
+        return Step()
+    return Step(S.DESTINATION_LOCKING, "the ladder holds")
+
+
+def _lock_is_safe(s: Filled) -> bool:
+    """The ladder on the timelocks that the chain showed, and time left to be included (2)."""
+    return s.facts.destination_now <= s.deadlines.destination_lock_by and ladder_holds(
+        s.source.timelock, s.destination.timelock, s.facts.margin, s.facts.clocks
+    )
+
+
+def _destination_locking(s: Filled) -> Step:
+    if s.facts.destination_lock_left:
+        return _destination_lock_on_its_way(s)
+    if s.facts.secret_is_shown:
+        return _without_our_lock(S.FAILED, "the secret was shown before our lock was made")
+    if s.source.head is not LockState.OPEN or s.source.final is not LockState.OPEN:
+        return _without_our_lock(S.FAILED, "the source lock is no longer there")
+    if not _lock_is_safe(s):
+        return _without_our_lock(S.TIMEOUT, "too late for our lock")
+    return Step(actions=frozenset({Action.LOCK_DESTINATION}))
+
+
+def _without_our_lock(status: Status, reason: str) -> Step:
+    return Step(status, reason, void=frozenset({Action.LOCK_DESTINATION}))
+
+
+def _destination_lock_on_its_way(s: Filled) -> Step:
+    if s.facts.secret_is_shown and not s.destination_is_gone:
+        return Step(S.REVEALING_SECRET, "a fitting preimage stands on a chain")
+    if s.destination_is_gone:
+        return Step(S.TIMEOUT, "our lock can never be made or was given back")
+    if s.reveal_window_is_over:
+        return Step(S.TIMEOUT, "too late to reveal the secret")
+    if s.destination.is_open and s.source.is_open:
+        return Step(S.BOTH_LOCKED, "both locks are final")
+    return Step(actions=frozenset({Action.LOCK_DESTINATION}), attention=_vanished_source(s))
+
+
+def _vanished_source(s: Filled) -> str | None:
+    gone = s.source.head is LockState.ABSENT or s.source.final is LockState.ABSENT
+    return "source_lock_vanished" if gone else None
+
+
+def _both_locked(s: Filled) -> Step:
+    if s.facts.secret_is_shown and not s.destination_is_gone:
+        return Step(S.REVEALING_SECRET, "a fitting preimage stands on a chain")
+    if s.destination.final is LockState.REFUNDED or s.destination.can_never_be_locked:
+        return Step(S.TIMEOUT, "our lock can never be made or was given back")
+    if s.reveal_window_is_over:
+        return Step(S.TIMEOUT, "too late to reveal the secret")
+    if s.destination.final is LockState.ABSENT:
+        return _back(S.BOTH_LOCKED, "our lock left the final chain")
+    if s.facts.secret_is_held and s.may_reveal:
+        return Step(S.REVEALING_SECRET, "the reveal guard agrees")
+    return Step(attention=_vanished_source(s))
+
+
+def _revealing(s: Filled) -> Step:
+    if s.destination_is_gone:
+        return Step(S.REFUNDING, "the destination ended with us")
+    if s.is_lost_race:
+        return Step(S.FAILED, "lost race: the maker has both legs", attention="lost_race")
+    decided = s.destination.final, s.source.final
+    if decided == (LockState.WITHDRAWN, LockState.WITHDRAWN):
+        return Step(S.COMPLETED, "both legs are paid")
+    if not s.facts.secret_left and not s.facts.secret_is_shown and s.reveal_window_is_over:
+        reason = "too late to reveal the secret"
+        return Step(S.TIMEOUT, reason, void=frozenset({Action.WITHDRAW_DESTINATION}))
+    return Step(actions=_forward_actions(s), attention=_vanished_source(s))
+
+
+def _forward_actions(s: Filled) -> frozenset[Action]:
+    """Destination first (4); a withdrawal in the head counts when our last safe moment has come."""
+    due = set()
+    if s.destination.head is not LockState.WITHDRAWN:
+        due.add(Action.WITHDRAW_DESTINATION)
+    at_the_last = s.facts.source_now >= s.deadlines.last_safe_source_withdrawal
+    paid = s.destination.final is LockState.WITHDRAWN or (
+        at_the_last and s.destination.head is LockState.WITHDRAWN
+    )
+    if paid and s.source.final is not LockState.WITHDRAWN:
+        due.add(Action.WITHDRAW_SOURCE)
+    return frozenset(due)
+
+
+def _returning(s: Filled) -> Step:
+    """timeout, failed, refunding: money goes back unless a preimage turns everything forward."""
+    if s.facts.secret_is_shown and not s.destination_is_gone and not s.is_lost_race:
+        return Step(S.REVEALING_SECRET, "a fitting preimage stands on a chain")
+    if s.is_lost_race:
+        return Step(attention="lost_race")
+    nothing_can_come = s.source.can_never_be_locked and s.destination_is_gone
+    if nothing_can_come and not s.destination.is_seen:
+        return _nothing_was_locked(s)
+    if s.facts.status is not S.REFUNDING:
+        seen = s.source.is_seen or s.destination.is_seen
+        return Step(S.REFUNDING, "a leg holds funds") if seen else Step()
+    if s.destination_is_gone and _source_is_back(s):
+        return Step(S.REFUNDED, "each funded leg is finally refunded")
+    return Step(actions=_refund_actions(s), attention=_owed_source(s))
+
+
+def _nothing_was_locked(s: Filled) -> Step:
+    if s.facts.status is S.FAILED:
+        return Step(S.REFUNDING, "every funding has fallen out")
+    return Step(S.CANCELLED, "no leg was ever locked and none can be any more")
+
+
+def _source_is_back(s: Filled) -> bool:
+    return (
+        s.source.final is LockState.REFUNDED
+        or s.source.can_never_be_locked
+        or (s.source.final is LockState.WITHDRAWN and s.facts.source_is_repaid)
+    )
+
+
+def _owed_source(s: Filled) -> str | None:
+    owed = s.source.head is LockState.WITHDRAWN and not s.facts.source_is_repaid
+    return "repayment_owed" if owed and s.destination_is_gone else None
+
+
+def _refund_actions(s: Filled) -> frozenset[Action]:
+    """The source only after the destination is finally back or can never be locked (4)."""
+    due = set()
+    refundable = s.facts.clocks.destination_head >= s.deadlines.destination_timelock
+    if s.destination.head is LockState.OPEN and refundable:
+        due.add(Action.REFUND_DESTINATION)
+    if s.destination_is_gone and s.source.head is LockState.OPEN:
+        expired = s.facts.clocks.source_head >= s.deadlines.source_timelock
+        due.add(Action.REFUND_SOURCE if expired else Action.REFUND_SOURCE_EARLY)
+    if s.destination_is_gone and s.source.final is LockState.WITHDRAWN:
+        due.add(Action.REPAY_SOURCE)
+    return frozenset(due)
+
+
+def _completed(s: Filled) -> Step:
+    if {s.source.final, s.destination.final} != {LockState.WITHDRAWN}:
+        return _back(S.COMPLETED, "a withdrawal left the final chain")
+    return Step()
+
+
+def _refunded(s: Filled) -> Step:
+    if not (s.destination_is_gone and _source_is_back(s)):
+        return _back(S.REFUNDED, "a refund left the final chain")
+    return Step()
+
+
+def _cancelled(s: Filled) -> Step:
+    if s.source.is_seen:
+        return _back(S.CANCELLED, "a source lock appeared after all")
+    return Step()
+
+
+def _back(status: Status, reason: str) -> Step:
+    return Step(BACK[status], reason, by_reorganisation=True)
+
+
+_AFTER_THE_FILL: dict[Status, Callable[[Filled], Step]] = {
+    S.INITIALIZED: _executing,
+    S.EXECUTING: _executing,
+    S.SOURCE_LOCKING: _source_locking,
+    S.SOURCE_LOCKED: _source_locked,
+    S.DESTINATION_LOCKING: _destination_locking,
+    S.BOTH_LOCKED: _both_locked,
+    S.REVEALING_SECRET: _revealing,
+    S.COMPLETED: _completed,
+    S.CANCELLED: _cancelled,
+    S.FAILED: _returning,
+    S.TIMEOUT: _returning,
+    S.REFUNDING: _returning,
+    S.REFUNDED: _refunded,
+}

@@ -1,0 +1,151 @@
+"""The pure machine over the model: whatever happens, both are paid or both get their money back."""
+
+from collections.abc import Callable
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from sessions_app.domain.snapshot import LockState
+from sessions_app.domain.states import Status
+from tests.unit.sessions.model import POLICY, Call, World
+
+OUTAGE = 10  # seconds without a working service and two working chains; the margin insures 15
+
+EVENTS: dict[str, Callable[[World], None]] = {
+    "block": lambda w: w.pass_time(1),
+    "source block": lambda w: w.pass_time(1, destination_mines=False),
+    "destination block": lambda w: w.pass_time(1, source_mines=False),
+    "halt": lambda w: w.pass_time(3, source_mines=False, destination_mines=False),
+    "slow block": lambda w: w.pass_time(6),
+    "maker locks": lambda w: w.source.mempool.append(Call.LOCK),
+    "maker withdraws": World.maker_withdraws,
+    "maker gives back": lambda w: w.destination.mempool.append(Call.REFUND_EARLY),
+    "maker posts the secret": World.maker_posts,
+    "maker cancels": World.maker_cancels,
+    "stranger withdraws the source": World.stranger_withdraws_source,
+    "stranger refunds the source": lambda w: w.source.mempool.append(Call.REFUND),
+    "stranger refunds the destination": lambda w: w.destination.mempool.append(Call.REFUND),
+    "source reorganises": lambda w: w.source.reorganise(1, keep_calls=True),
+    "source forgets": lambda w: w.source.reorganise(2, keep_calls=False),
+    "destination reorganises": lambda w: w.destination.reorganise(1, keep_calls=True),
+    "destination forgets": lambda w: w.destination.reorganise(2, keep_calls=False),
+    "worker dies before it sends": lambda w: w.work(sends=False),
+    "worker's bytes are lost": lambda w: w.work(arrives=False),
+    "worker acts on old facts": lambda w: w.work(polls=False),
+    "worker": World.work,
+}
+
+OFTEN = ["block", "worker", "maker locks", "maker posts the secret", "halt", "slow block"]
+events = st.lists(st.sampled_from(sorted(EVENTS) + OFTEN), max_size=25)
+skews = st.tuples(st.integers(-3, 3), st.integers(-3, 3))
+
+
+def live_through(world: World, names: list[str]) -> None:
+    """Play the events; the service is never cut off for longer than `OUTAGE`."""
+    for name in names:
+        EVENTS[name](world)
+        if world.wall - world.last_good > OUTAGE:
+            settle(world, 1)
+
+
+def settle(world: World, seconds: int) -> None:
+    """Chains and service work as they should."""
+    for _ in range(seconds):
+        world.pass_time(1)
+        world.work()
+        world.last_good = world.wall
+
+
+def assert_atomic(world: World) -> None:
+    """Rule 1: at the end the legs are both withdrawn, or both back, or were never locked."""
+    source, destination = world.source.final.state, world.destination.final.state
+    paid = source is LockState.WITHDRAWN, destination is LockState.WITHDRAWN
+    if world.status is Status.COMPLETED:
+        assert paid == (True, True)
+        return
+    back = {LockState.REFUNDED, LockState.ABSENT}
+    assert destination in back
+    assert source in back or (source is LockState.WITHDRAWN and world.repaid)
+    assert world.status in {Status.REFUNDED, Status.CANCELLED}
+    nothing = (source, destination) == (LockState.ABSENT, LockState.ABSENT)
+    assert nothing == (world.status is Status.CANCELLED)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.booleans(), skews, st.tuples(st.integers(0, 20), st.integers(0, 50)), events, events)
+def test_rule_1_every_life_of_a_session_ends_atomically(
+    service_secret: bool,
+    skew: tuple[int, int],
+    calm: tuple[int, int],
+    first: list[str],
+    then: list[str],
+) -> None:
+    world = World(service_secret=service_secret, skews=skew)
+    live_through(world, first)
+    settle(world, calm[0])
+    live_through(world, ["maker locks"])
+    settle(world, calm[1])
+    live_through(world, then)
+    settle(world, world.deadlines.source_timelock + 60 - world.wall)
+    event(f"ends {world.status.value}")
+    assert_atomic(world)
+
+
+def test_a_swap_that_meets_no_trouble_completes() -> None:
+    for service_secret in (True, False):
+        world = World(service_secret=service_secret, skews=(0, 0))
+        world.source.mempool.append(Call.LOCK)
+        settle(world, 8)
+        world.maker_posts()
+        settle(world, 12)
+        assert [after for _, after, _ in world.history] == [
+            Status.SOURCE_LOCKED,
+            Status.DESTINATION_LOCKING,
+            Status.BOTH_LOCKED,
+            Status.REVEALING_SECRET,
+            Status.COMPLETED,
+        ]
+        assert_atomic(world)
+
+
+def test_rule_3_a_silent_maker_gets_no_secret_out_of_us_and_both_are_refunded() -> None:
+    world = World(service_secret=False, skews=(0, 0))
+    world.source.mempool.append(Call.LOCK)
+    settle(world, POLICY.claim_window + POLICY.margin + 60)
+    assert world.status is Status.REFUNDED
+    assert not world.secret_left
+    assert_atomic(world)
+
+
+def test_rule_4_a_maker_who_withdraws_at_the_last_instant_still_leaves_us_the_source() -> None:
+    world = World(service_secret=False, skews=(0, 0))
+    world.source.mempool.append(Call.LOCK)
+    settle(world, world.deadlines.destination_timelock - world.wall - 2)
+    assert world.history[-1][1] is Status.REFUNDING
+    world.maker_withdraws()
+    settle(world, 20)
+    assert world.status is Status.COMPLETED
+    assert_atomic(world)
+
+
+def test_a_late_source_lock_is_given_back() -> None:
+    world = World(service_secret=True, skews=(0, 0))
+    settle(world, world.deadlines.accept_by - world.wall + 1)
+    world.source.mempool.append(Call.LOCK)
+    settle(world, 30)
+    assert world.status is Status.REFUNDED
+    assert not world.lock_left
+    assert_atomic(world)
+
+
+def test_rule_1_a_halt_beyond_the_insured_one_is_a_lost_race_and_is_booked() -> None:
+    world = World(service_secret=False, skews=(0, 0))
+    world.source.mempool.append(Call.LOCK)
+    settle(world, 10)
+    world.maker_withdraws()
+    world.pass_time(1)
+    world.pass_time(POLICY.claim_window + POLICY.margin + 60)
+    world.source.mempool.append(Call.REFUND)
+    settle(world, 30)
+    assert world.status is Status.FAILED
+    assert world.history[-1][2] == "lost race: the maker has both legs"
