@@ -6,7 +6,8 @@ VENV := .venv/bin
 PYTHON_READY := .venv/.ready
 NODE_READY := node_modules/.ready
 # the type checker imports Django's settings, which insist on these
-CHECK_ENVIRONMENT := SECRET_KEY=lint DATABASE_URL=postgresql://lint@127.0.0.1/lint
+CHECK_ENVIRONMENT := SECRET_KEY=lint DATABASE_URL=postgresql://lint@127.0.0.1/lint \
+	VAULT_KEYS='{"1": "$(shell printf '%064d' 1)"}'
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test lint format contracts contracts-check bench lock

@@ -1,0 +1,1 @@
+"""A NEAR development node: nearcore's JSON-RPC over a chain that runs real contract wasm."""

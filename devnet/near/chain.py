@@ -1,0 +1,263 @@
+"""The chain: genesis, mempool, blocks, finality, its own clock, and what each block keeps."""
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from devnet.near import fees
+from devnet.near.actions import AccessKey
+from devnet.near.crypto import ZERO_HASH, hash_of
+from devnet.near.errors import InvalidTxError
+from devnet.near.receipts import ActionReceipt, Block, DataReceipt, Outcome, Receipt
+from devnet.near.runtime import Runtime
+from devnet.near.state import Account, Column, Record, State, key_storage
+from devnet.near.transaction import SignedTransaction
+from devnet.near.verifier import charge, check_form
+from devnet.near.vm import Vm
+
+Finality = Literal["optimistic", "near-final", "final"]
+
+GENESIS_SUPPLY = 10**33  # yocto: a thousand million NEAR
+ROOT_ACCOUNT = "test.near"
+_REJECTED_KEPT = 1_000
+
+
+class UnknownBlockError(LookupError):
+    """No block of this height or hash is on the chain."""
+
+
+class GarbageCollectedError(LookupError):
+    """The block was on the chain, but its state and content are no longer kept."""
+
+    def __init__(self, height: int, block_hash: str) -> None:
+        super().__init__(f"block {height} is no longer kept")
+        self.height, self.block_hash = height, block_hash
+
+
+class Included(NamedTuple):
+    """A transaction in the chain."""
+
+    transaction: SignedTransaction
+    block_hash: str
+    height: int
+
+
+class PinnedTime(NamedTuple):
+    """A block that is still to come, and the time at which it is to stand."""
+
+    height: int
+    timestamp: int
+
+
+@dataclass(frozen=True)
+class ChainConfig:
+    """How the chain is called, whose key owns everything at first, and how much past it keeps."""
+
+    chain_id: str
+    root_public_key: str
+    keep_blocks: int = 10_000
+
+
+class Chain:
+    """All of a chain's data; it does nothing by itself, others ask it to produce blocks."""
+
+    def __init__(self, config: ChainConfig, vm: Vm) -> None:
+        self.config = config
+        self.clock_offset = 0  # nanoseconds that the chain is ahead of the wall clock
+        self.pinned: PinnedTime | None = None
+        self.runtime = Runtime(State(config.keep_blocks), vm)
+        self.delayed: deque[Receipt] = deque()
+        self.mempool: dict[str, SignedTransaction] = {}
+        self.rejected: dict[
+            str, InvalidTxError
+        ] = {}  # left the mempool without getting into a block
+        self.blocks: dict[int, Block] = {}
+        self.heights: dict[str, int] = {}  # hash to height, of a validity period
+        self.included: dict[str, Included] = {}
+        self.outcomes: dict[str, Outcome] = {}
+        self.receipts: dict[str, ActionReceipt] = {}
+        self.head = self._genesis()
+        self.genesis = self.head
+
+    def _genesis(self) -> Block:
+        state = self.runtime.state
+        key = AccessKey(0, None)
+        usage = fees.STORAGE_BYTES_ACCOUNT + key_storage(self.config.root_public_key, key)
+        state.put(Record(Column.ACCESS_KEY, ROOT_ACCOUNT, self.config.root_public_key), key)
+        state.put(Record(Column.ACCOUNT, ROOT_ACCOUNT), Account(GENESIS_SUPPLY, ZERO_HASH, usage))
+        now = time.time_ns()
+        genesis_hash = hash_of(self.config.chain_id.encode(), now.to_bytes(8, "little"))
+        block = Block(0, genesis_hash, ZERO_HASH, now, GENESIS_SUPPLY)
+        self._append(block)
+        return block
+
+    # blocks
+
+    def produce_block(self) -> Block:
+        """Build the next block: its transactions, then the receipts that are due."""
+        block = self._next_block()
+        due: deque[Receipt] = deque()
+        incoming, self.runtime.outgoing = self.runtime.outgoing, []
+        for transaction in self._take_mempool():
+            self._include(transaction, block, due)
+        due += self.delayed
+        due += incoming
+        while due and block.gas_used < fees.BLOCK_GAS_LIMIT:
+            self._process(due.popleft(), block)
+        self.delayed = due
+        self._append(block)
+        return block
+
+    def _next_block(self) -> Block:
+        height, prev = self.head.height + 1, self.head
+        timestamp = self._next_time(height)
+        parts = height.to_bytes(8, "little"), timestamp.to_bytes(8, "little")
+        return Block(
+            height, hash_of(prev.hash.encode(), *parts), prev.hash, timestamp, prev.total_supply
+        )
+
+    def _next_time(self, height: int) -> int:
+        now = time.time_ns()
+        time_by_clock = max(self.head.timestamp + 1, now + self.clock_offset)
+        if self.pinned is None:
+            return time_by_clock
+        pinned = self.pinned
+        if height < pinned.height:  # leave room for the blocks up to the pinned one
+            return min(time_by_clock, pinned.timestamp - (pinned.height - height))
+        self.pinned = None
+        self.clock_offset = pinned.timestamp - now
+        return pinned.timestamp
+
+    def pin_time(self, timestamp: int, blocks_before: int) -> None:
+        """Let the block after `blocks_before` others stand at exactly `timestamp` nanoseconds.
+
+        The clock goes on from there. Raises ValueError when the head's time leaves no room.
+        """
+        if timestamp <= self.head.timestamp + blocks_before:
+            raise ValueError(f"the head's time is {self.head.timestamp} already")
+        self.pinned = PinnedTime(self.head.height + 1 + blocks_before, timestamp)
+
+    def _take_mempool(self) -> list[SignedTransaction]:
+        taken = sorted(self.mempool.values(), key=lambda each: each.nonce)
+        self.mempool = {}
+        return taken
+
+    def _include(self, transaction: SignedTransaction, block: Block, due: deque[Receipt]) -> None:
+        try:
+            self.check_block_hash(transaction.block_hash)
+            receipt = self.runtime.convert(transaction, block)
+        except InvalidTxError as error:
+            self._reject(transaction, error)
+            return
+        self.included[transaction.hash] = Included(transaction, block.hash, block.height)
+        self.receipts[receipt.id] = receipt
+        if receipt.receiver_id == receipt.predecessor_id:
+            due.append(receipt)  # a local receipt runs in the same block
+        else:
+            self.runtime.outgoing.append(receipt)
+
+    def _reject(self, transaction: SignedTransaction, error: InvalidTxError) -> None:
+        self.rejected[transaction.hash] = error
+        if len(self.rejected) > _REJECTED_KEPT:
+            self.rejected.pop(next(iter(self.rejected)))
+
+    def _process(self, receipt: Receipt, block: Block) -> None:
+        made_before = len(self.runtime.outgoing)
+        self.runtime.process(receipt, block)
+        for made in self.runtime.outgoing[made_before:]:
+            if not isinstance(made, DataReceipt):
+                self.receipts[made.id] = made
+
+    def _append(self, block: Block) -> None:
+        self.runtime.state.close_block(block.height)
+        self.blocks[block.height] = block
+        self.heights[block.hash] = block.height
+        self.outcomes.update((outcome.id, outcome) for outcome in block.outcomes)
+        self.head = block
+        self._forget(block.height)
+
+    def _forget(self, height: int) -> None:
+        """Drop what is too old to be kept."""
+        old = self.blocks.pop(height - self.config.keep_blocks, None)
+        if old is not None:
+            for transaction_hash in old.transactions:
+                self.included.pop(transaction_hash, None)
+            for outcome in old.outcomes:
+                self.outcomes.pop(outcome.id, None)
+                self.receipts.pop(outcome.id, None)
+        if len(self.heights) > fees.VALIDITY_BLOCKS + 1:
+            self.heights.pop(next(iter(self.heights)))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the next block would be empty."""
+        return not (self.mempool or self.delayed or self.runtime.outgoing)
+
+    # looking blocks up
+
+    def final_height(self, finality: Finality = "final") -> int:
+        """The height of the newest block of this finality."""
+        behind = {"optimistic": 0, "near-final": 1, "final": fees.FINALITY_BLOCKS}[finality]
+        return max(self.genesis.height, self.head.height - behind)
+
+    def block_at(self, height: int) -> Block:
+        """The block at a height; raises UnknownBlockError or GarbageCollectedError."""
+        block = self.blocks.get(height)
+        if block is not None:
+            return block
+        if 0 <= height < self.head.height:
+            known = {value: key for key, value in self.heights.items()}
+            raise GarbageCollectedError(height, known.get(height, self.genesis.hash))
+        raise UnknownBlockError(height)
+
+    def block_of(self, block_hash: str) -> Block:
+        """The block of a hash; raises UnknownBlockError or GarbageCollectedError."""
+        if block_hash not in self.heights:
+            raise UnknownBlockError(block_hash)
+        return self.block_at(self.heights[block_hash])
+
+    @property
+    def earliest(self) -> Block:
+        """The oldest block that is kept."""
+        return self.blocks[next(iter(self.blocks))]
+
+    # transactions
+
+    def submit(self, transaction: SignedTransaction) -> None:
+        """Check a transaction and put it into the mempool; raises InvalidTxError."""
+        if transaction.hash in self.included or transaction.hash in self.mempool:
+            return
+        self.check(transaction)
+        self.rejected.pop(transaction.hash, None)
+        self.mempool[transaction.hash] = transaction
+
+    def check(self, transaction: SignedTransaction) -> None:
+        """Raise InvalidTxError when the next block could not include the transaction."""
+        self.check_block_hash(transaction.block_hash)
+        check_form(transaction)
+        charge(transaction, self.runtime.state, self.head.height + 1)
+
+    def check_block_hash(self, block_hash: str) -> None:
+        """Raise InvalidTxError when a transaction's block hash is unknown or too old."""
+        height = self.heights.get(block_hash)
+        if height is None or self.head.height + 1 - height > fees.VALIDITY_BLOCKS:
+            raise InvalidTxError("Expired")
+
+    # development
+
+    def copy(self) -> "Chain":
+        """An independent copy, for a snapshot; all that blocks hold is constant and shared."""
+        copied = object.__new__(Chain)
+        copied.config, copied.genesis, copied.head = self.config, self.genesis, self.head
+        copied.clock_offset, copied.pinned = self.clock_offset, self.pinned
+        copied.runtime = self.runtime.copy()
+        copied.delayed = self.delayed.copy()
+        copied.mempool = dict(self.mempool)
+        copied.rejected = dict(self.rejected)
+        copied.blocks = dict(self.blocks)
+        copied.heights = dict(self.heights)
+        copied.included = dict(self.included)
+        copied.outcomes = dict(self.outcomes)
+        copied.receipts = dict(self.receipts)
+        return copied

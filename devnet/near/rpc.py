@@ -1,0 +1,250 @@
+"""The JSON-RPC methods of the node."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from devnet.near import fees, transaction, views
+from devnet.near.changes import changes, changes_in_block
+from devnet.near.errors import InvalidTxError, RpcError, method_not_found
+from devnet.near.node import Node, UnknownSnapshotError, WaitTimeoutError
+from devnet.near.params import Params, invalid
+from devnet.near.queries import Queries
+from devnet.near.receipts import Block
+from devnet.near.status import Level, Progress
+from devnet.near.transaction import SignedTransaction
+
+_BLOCK_MS = 86_400_000
+_MINE_BLOCKS = 100_000
+_MINE_SECONDS = 10 * 366 * 86_400
+
+Handler = Callable[[Any], Awaitable[Any]]
+
+
+class Rpc:
+    """Dispatches calls to the node; every method takes the raw `params` of the request."""
+
+    def __init__(self, node: Node, address: str) -> None:
+        self.node, self._address = node, address
+        self._started = time.monotonic()
+        self.methods: dict[str, Handler] = {
+            "status": self.status,
+            "health": self.health,
+            "block": self.block,
+            "chunk": self.chunk,
+            "gas_price": self.gas_price,
+            "validators": self.validators,
+            "network_info": self.network_info,
+            "query": self.query,
+            "broadcast_tx_async": self.broadcast_tx_async,
+            "broadcast_tx_commit": self.broadcast_tx_commit,
+            "send_tx": self.send_tx,
+            "tx": self.tx,
+            "EXPERIMENTAL_tx_status": self.tx_with_receipts,
+            "tx_status": self.tx_with_receipts,
+            "EXPERIMENTAL_changes": self.changes,
+            "changes": self.changes,
+            "EXPERIMENTAL_changes_in_block": self.changes_in_block,
+            "block_effects": self.changes_in_block,
+            "devnet_mine": self.devnet_mine,
+            "devnet_set_next_block_time": self.devnet_set_next_block_time,
+            "devnet_snapshot": self.devnet_snapshot,
+            "devnet_revert": self.devnet_revert,
+            "devnet_set_block_ms": self.devnet_set_block_ms,
+        }
+
+    async def call(self, method: str, params: Any) -> Any:
+        """The result of one call; raises RpcError."""
+        handler = self.methods.get(method)
+        if handler is None:
+            raise method_not_found(method)
+        return await handler(params)
+
+    # the chain
+
+    async def status(self, params: Any) -> Any:
+        """The node's status; parameters are ignored."""
+        uptime = int(time.monotonic() - self._started)
+        return views.status(self.node.chain, self._address, uptime)
+
+    async def health(self, params: Any) -> Any:
+        """Null: the node is well."""
+        return None
+
+    async def block(self, params: Any) -> Any:
+        """A block by height, hash or finality."""
+        return views.block(self._block(params), self.node.chain)
+
+    async def chunk(self, params: Any) -> Any:
+        """A chunk by its hash, or by block and shard."""
+        request = self._chunk_params(params)
+        if request.has("chunk_id"):
+            wanted = request.hash("chunk_id")
+            for block in reversed(self.node.chain.blocks.values()):
+                if views.chunk_hash(block) == wanted:
+                    return views.chunk(block, self.node.chain)
+            text = f"Chunk Missing (hash: {wanted}). It is not available on the node"
+            raise RpcError("UNKNOWN_CHUNK", text, {"chunk_hash": wanted})
+        shard_id = request.natural("shard_id")
+        if shard_id != views.SHARD_ID:
+            text = f"Shard ID {shard_id} does not exist"
+            raise RpcError("INVALID_SHARD_ID", text, {"shard_id": shard_id})
+        return views.chunk(request.known_block(self.node.chain), self.node.chain)
+
+    def _chunk_params(self, params: Any) -> Params:
+        is_hash = isinstance(params, list) and len(params) == 1
+        return Params(params, ("chunk_id",) if is_hash else ("block_id", "shard_id"))
+
+    async def gas_price(self, params: Any) -> Any:
+        """The gas price, fixed."""
+        self._block(params)
+        return {"gas_price": str(fees.GAS_PRICE)}
+
+    async def validators(self, params: Any) -> Any:
+        """The validators: the node alone, with nothing at stake."""
+        height = self.node.chain.head.height
+        return views.validators(height)
+
+    async def network_info(self, params: Any) -> Any:
+        """The network: nobody else."""
+        return views.NETWORK_INFO
+
+    def _block(self, params: Any) -> Block:
+        return Params(params, ("block_id",)).known_block(self.node.chain)
+
+    async def changes(self, params: Any) -> Any:
+        """What a block wrote."""
+        request = Params(params)
+        return changes(request, request.known_block(self.node.chain))
+
+    async def changes_in_block(self, params: Any) -> Any:
+        """Which accounts a block touched."""
+        return changes_in_block(self._block(params))
+
+    async def query(self, params: Any) -> Any:
+        """Accounts, keys, code, storage and view calls."""
+        return Queries(self.node.chain, self.node.vm).answer(params)
+
+    # transactions
+
+    async def broadcast_tx_async(self, params: Any) -> Any:
+        """Send a transaction; its hash."""
+        return self._submit(_sent(Params(params, ("signed_tx_base64",)))).hash
+
+    async def broadcast_tx_commit(self, params: Any) -> Any:
+        """Send a transaction and wait until it has been executed."""
+        request = Params(params, ("signed_tx_base64",))
+        sent = self._submit(_sent(request))
+        return await self._wait(sent.hash, "EXECUTED_OPTIMISTIC")
+
+    async def send_tx(self, params: Any) -> Any:
+        """Send a transaction and wait for a level."""
+        request = Params(params, ("signed_tx_base64", "wait_until"))
+        level, sent = request.wait_until(), self._submit(_sent(request))
+        if level == "NONE":  # nearcore answers at once, whatever has become of it
+            return {"final_execution_status": "NONE"}
+        return await self._wait(sent.hash, level)
+
+    async def tx(self, params: Any) -> Any:
+        """A transaction's status."""
+        return await self._transaction_status(params, with_receipts=False)
+
+    async def tx_with_receipts(self, params: Any) -> Any:
+        """A transaction's status with its receipts."""
+        return await self._transaction_status(params, with_receipts=True)
+
+    def _submit(self, sent: SignedTransaction) -> SignedTransaction:
+        try:
+            self.node.submit(sent)
+        except InvalidTxError as error:
+            raise error.rpc_error() from None
+        return sent
+
+    async def _transaction_status(self, params: Any, *, with_receipts: bool) -> Any:
+        is_signed = isinstance(params, list) and len(params) == 1
+        positions = ("signed_tx_base64",) if is_signed else ("tx_hash", "sender_account_id")
+        request = Params(params, positions)
+        level = request.wait_until()
+        if request.has("signed_tx_base64"):
+            transaction_hash = _sent(request).hash
+        else:
+            transaction_hash = request.hash("tx_hash")
+            request.account("sender_account_id")
+        chain = self.node.chain
+        if transaction_hash not in chain.included and transaction_hash not in chain.mempool:
+            text = f"Transaction {transaction_hash} doesn't exist"
+            info = {"requested_transaction_hash": transaction_hash}
+            raise RpcError("UNKNOWN_TRANSACTION", text, info)
+        return await self._wait(transaction_hash, level, with_receipts=with_receipts)
+
+    async def _wait(
+        self, transaction_hash: str, level: Level, *, with_receipts: bool = False
+    ) -> Any:
+        try:
+            found = await self.node.wait(transaction_hash, level)
+        except InvalidTxError as error:
+            raise error.rpc_error() from None
+        except WaitTimeoutError as timeout:
+            raise _timeout_error(timeout.found) from None
+        if found is None:
+            return {"final_execution_status": "NONE"}
+        return views.final_outcome(found, with_receipts=with_receipts)
+
+    # development
+
+    async def devnet_mine(self, params: Any) -> Any:
+        """Make blocks and put the clock ahead; returns the head's height, hash and time."""
+        request = Params(params, ("blocks", "seconds"))
+        blocks = request.natural("blocks", 1, limit=_MINE_BLOCKS)
+        seconds = request.natural("seconds", 0, limit=_MINE_SECONDS)
+        self.node.mine(blocks, seconds)
+        head = self.node.chain.head
+        return {"height": head.height, "hash": head.hash, "timestamp_nanosec": str(head.timestamp)}
+
+    async def devnet_set_next_block_time(self, params: Any) -> Any:
+        """Fix the time of the next block, or of the one after `blocks_before` others."""
+        request = Params(params, ("nanoseconds", "blocks_before"))
+        blocks_before = request.natural("blocks_before", 0, limit=_MINE_BLOCKS)
+        text = request.text("nanoseconds")
+        if not (text.isascii() and text.isdigit() and int(text) < 2**63):
+            raise invalid("`nanoseconds` must be a decimal string below 2^63")
+        try:
+            self.node.chain.pin_time(int(text), blocks_before)
+        except ValueError as error:
+            raise invalid(str(error)) from None
+        return True
+
+    async def devnet_snapshot(self, params: Any) -> Any:
+        """Keep the whole chain; returns the snapshot's id."""
+        return self.node.snapshot()
+
+    async def devnet_revert(self, params: Any) -> Any:
+        """Return to a snapshot."""
+        snapshot_id = Params(params, ("id",)).text("id")
+        try:
+            self.node.revert(snapshot_id)
+        except UnknownSnapshotError:
+            raise invalid(f"unknown snapshot `{snapshot_id}`") from None
+        return True
+
+    async def devnet_set_block_ms(self, params: Any) -> Any:
+        """Change the block interval; null for blocks on demand."""
+        request = Params(params, ("ms",))
+        ms = request.natural("ms", least=1, limit=_BLOCK_MS) if request.has("ms") else None
+        self.node.set_block_ms(ms)
+        return True
+
+
+def _sent(request: Params) -> SignedTransaction:
+    data = request.base64("signed_tx_base64")
+    try:
+        return transaction.parse(data)
+    except ValueError as error:
+        raise invalid(f"Failed to decode transaction: {error}") from None
+
+
+def _timeout_error(found: Progress | None) -> RpcError:
+    info: dict[str, Any] = {"cause": "NOT_OBSERVED"}
+    if found is not None:
+        info = {"cause": "PENDING", "status": views.final_outcome(found)}
+    return RpcError("TIMEOUT_ERROR", "Timeout", info, http_status=408)

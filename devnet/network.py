@@ -1,0 +1,124 @@
+"""The devnet: PostgreSQL, Redis, and both chains with contracts deployed and parties funded."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+from devnet.anvil import start_anvil
+from devnet.deployment import deploy
+from devnet.near_node import start_near_node
+from devnet.postgres import start_postgres
+from devnet.redis import start_redis
+
+FOLDER_PREFIX = "1balancer-devnet-"
+
+
+@dataclass(frozen=True)
+class BlockTimes:
+    """Seconds between blocks on each chain."""
+
+    base: float = 1.0
+    near: float = 0.6
+
+
+class _Server(Protocol):
+    def stop(self) -> None: ...
+
+
+S = TypeVar("S", bound=_Server)
+
+
+class Devnet:
+    """A running devnet; a context manager, which stops every server and removes its folder.
+
+    Without `block_times` both chains make blocks on demand: one per transaction, and `mine`.
+    """
+
+    def __init__(self, block_times: BlockTimes | None = None) -> None:
+        base = None if block_times is None else block_times.base
+        with ExitStack() as stack:
+            folder = _new_folder(stack)
+            self.postgres = _started(stack, start_postgres(folder))
+            self.redis = _started(stack, start_redis(folder))
+            self.anvil = _started(stack, start_anvil(folder, block_seconds=base))
+            self.near = _started(stack, start_near_node(folder))
+            self.environment = {
+                "DATABASE_URL": self.postgres.url,
+                "REDIS_URL": self.redis.url,
+                **deploy(self.anvil, self.near),
+            }
+            if block_times is not None:
+                self.near.make_blocks_every(block_times.near)
+            self._stack = stack.pop_all()
+
+    def mine(self, blocks: int = 1, seconds: int = 0) -> None:
+        """Add `blocks` to each chain and move both clocks on by `seconds`, for ever."""
+        self.anvil.mine(blocks, seconds)
+        self.near.client.mine(blocks, seconds)
+
+    def snapshot(self) -> tuple[str, str]:
+        """Remember the state of both chains; the answer goes to `revert`, once."""
+        return self.anvil.snapshot(), self.near.client.snapshot()
+
+    def revert(self, snapshot: tuple[str, str]) -> None:
+        """Bring both chains back to `snapshot`; the database and Redis stay as they are."""
+        self.anvil.revert(snapshot[0])
+        self.near.client.revert(snapshot[1])
+
+    def require_running(self) -> None:
+        """Raise StartError, with the end of its log, if a server has ended."""
+        for server in (self.postgres, self.redis, self.anvil, self.near):
+            server.child.require_running()
+
+    def stop(self) -> None:
+        """End all servers, the newest first, and remove the folder."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def _started(stack: ExitStack, server: S) -> S:
+    stack.callback(server.stop)
+    return server
+
+
+def _new_folder(stack: ExitStack) -> Path:
+    """A temporary folder for the servers' files, locked while we live and removed at the end.
+
+    Other users may pass through it (PostgreSQL runs under another uid when we are root).
+    """
+    _remove_abandoned_folders()
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+    folder.chmod(0o711)
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    lock = stack.enter_context((folder / "lock").open("w"))
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return folder
+
+
+def _remove_abandoned_folders() -> None:
+    """Remove what devnets that were killed left behind: ours, and locked by nobody."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+        try:
+            if folder.stat().st_uid != os.geteuid():
+                continue
+            with (folder / "lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+        except OSError:  # locked by a live devnet, or being created or removed right now
+            continue
