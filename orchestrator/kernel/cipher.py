@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from orchestrator.kernel.errors import DecryptionError
 
 KEY_LENGTH: Final = 32
-_KEY_ID_LENGTH: Final = 8
+KEY_ID_LENGTH: Final = 8
 _NONCE_LENGTH: Final = 12  # NIST SP 800-38D's recommended length
 
 
@@ -35,14 +35,14 @@ class Cipher:
 
     def seal(self, plaintext: bytes, associated_data: bytes) -> bytes:
         """Encrypt under the newest key."""
-        header = self.newest.to_bytes(_KEY_ID_LENGTH, "big")
+        header = self.newest.to_bytes(KEY_ID_LENGTH, "big")
         nonce = os.urandom(_NONCE_LENGTH)
         sealed = self._keys[self.newest].encrypt(nonce, plaintext, header + associated_data)
         return header + nonce + sealed
 
     def open(self, sealed: bytes, associated_data: bytes) -> bytes:
         """Decrypt; raises DecryptionError, which says the key id and nothing of the value."""
-        header, rest = sealed[:_KEY_ID_LENGTH], sealed[_KEY_ID_LENGTH:]
+        header, rest = sealed[:KEY_ID_LENGTH], sealed[KEY_ID_LENGTH:]
         nonce, ciphertext = rest[:_NONCE_LENGTH], rest[_NONCE_LENGTH:]
         key = self._keys.get(key_id(sealed))
         if key is None:
@@ -57,4 +57,4 @@ class Cipher:
 
 def key_id(sealed: bytes) -> int:
     """The id of the key that `sealed` was made with (for rotation)."""
-    return int.from_bytes(sealed[:_KEY_ID_LENGTH], "big")
+    return int.from_bytes(sealed[:KEY_ID_LENGTH], "big")

@@ -1,20 +1,10 @@
 """Tokens that fail, burn gas, lie or answer garbage hurt nobody but those who chose them."""
 
 import pytest
-from py_near import transactions
 
-from devnet.near.client import NEAR
 from tests.contracts.near import hostile
-from tests.contracts.near.interface import (
-    CHAIN_ID,
-    SECRET,
-    Contract,
-    Htlc,
-    Lock,
-    borsh_string,
-    refusal,
-)
-from tests.contracts.near.world import ARTIFACTS, World, create_account
+from tests.contracts.near.interface import SECRET, Contract, Lock, refusal
+from tests.contracts.near.world import World
 
 GAS_PRICE = 10**8  # of which contracts get a share for the gas that their calls burn
 
@@ -107,28 +97,3 @@ def test_a_token_may_say_more_than_the_standard_asks(world: World) -> None:
 def test_a_token_that_does_not_speak_nep_141_is_refused(world: World, words: bytes) -> None:
     bad = hostile.deploy_bad_token(world, hostile.PANIC)
     assert refusal(bad.call(world.carol, "tell", words)).startswith("E_BAD_ARGUMENTS: ")
-
-
-def test_an_escrow_that_can_not_cover_a_payout_decides_and_owes_it(world: World) -> None:
-    """Only forged storage brings an escrow there: its own account never had a key."""
-    poor = create_account(world.near, world.root, "poor.test.near", 20 * NEAR)
-    hostile.replace_code(world, poor, hostile.code(hostile.PANIC))
-    lock = world.native_lock(amount=100 * NEAR)
-    lock_id = bytes.fromhex(lock.id("poor.test.near"))
-    forged = b"\1\0\0" + lock.encoded() + borsh_string("alice.test.near")
-    escrow = Htlc(world.near, "poor.test.near")
-    assert escrow.call(world.alice, "forge", b"l" + lock_id + forged).failures == []
-    hostile.replace_code(world, poor, (ARTIFACTS / "htlc.wasm").read_bytes())
-    assert escrow.call(world.alice, "new", {"chain_id": CHAIN_ID}).failures == []
-
-    withdrawal = {"id": lock_id.hex(), "secret": SECRET.hex()}
-    assert escrow.call(world.carol, "withdraw", withdrawal).json is False
-    owed = escrow.view("get_lock", {"id": lock_id.hex()})
-    assert (owed["state"], owed["in_flight"]) == ("owed_to_beneficiary", False)
-    assert owed["secret"] == SECRET.hex()
-
-    donation = [transactions.create_transfer_action(100 * NEAR)]
-    assert world.near.send(world.root, "poor.test.near", donation).failures == []
-    before = world.near.balance("bob.test.near")
-    assert escrow.call(world.carol, "pay", {"id": lock_id.hex()}).json is True
-    assert world.near.balance("bob.test.near") == before + lock.amount

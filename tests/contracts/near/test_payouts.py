@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from py_near_primitives import DeleteAccountAction  # type: ignore[import-untyped]
+from py_near_primitives import DeleteAccountAction
 
 from devnet.near.client import NEAR, Signer
 from tests.contracts.near.interface import (
@@ -176,8 +176,7 @@ def test_nothing_else_is_accepted_while_a_payout_is_in_flight(world: World) -> N
     by_id = {"id": lock.id()}
     with world.blocks_by_hand():
         world.submit(world.bob, "withdraw", {**by_id, "secret": SECRET.hex()})
-        while not world.htlc.get(lock)["in_flight"]:
-            world.near.mine()
+        world.mine_until(lambda: world.htlc.get(lock)["in_flight"])
         assert world.htlc.get(lock) == owed(lock, payer="alice.test.near") | {"in_flight": True}
         paying = world.submit(world.root, "pay", by_id)
         withdrawing = world.submit(world.alice, "withdraw", {**by_id, "secret": SECRET.hex()})
@@ -218,8 +217,7 @@ def test_a_withdrawal_between_ft_on_transfer_and_its_resolution_leaves_it_nothin
     lock = world.prepared_lock()
     with world.blocks_by_hand():
         funding = world.submit_funding(lock)
-        while world.htlc.state(lock) != "open":
-            world.near.mine()
+        world.mine_until(lambda: world.htlc.state(lock) == "open")
         secret = {"id": lock.id(), "secret": SECRET.hex()}
         withdrawal = world.submit(world.carol, "withdraw", secret)
     assert world.outcome(withdrawal, world.carol).json is True

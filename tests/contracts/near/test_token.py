@@ -111,8 +111,7 @@ def send_all_to_bob(world: World) -> str:
     args = {"receiver_id": "bob.test.near", "amount": str(TOKENS), "msg": ""}
     token = world.token.account_id
     sent = world.submit_to(world.alice, token, "ft_transfer_call", args, 1)
-    while world.token.balance("alice.test.near"):
-        world.near.mine()
+    world.mine_until(lambda: world.token.balance("alice.test.near") == 0)
     return sent
 
 

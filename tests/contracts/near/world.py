@@ -1,6 +1,6 @@
 """A chain with both contracts, three people and their money, which every test starts from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +90,14 @@ class World:
             yield
         finally:
             self.near.rpc.call("devnet_set_block_ms", ms=None)
+
+    def mine_until(self, reached: Callable[[], bool]) -> None:
+        """A block at a time; ten have to be enough."""
+        for _ in range(10):
+            if reached():
+                return
+            self.near.mine()
+        raise AssertionError("not reached within ten blocks")
 
     def submit(self, signer: Signer, method: str, args: Any, deposit: int = 0) -> str:
         """Sends a call to the escrow without waiting for a block; returns the hash."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-import near_jsonrpc_models as models  # type: ignore[import-untyped]  # it has no stubs
+import near_jsonrpc_models as models
 import pytest
-from near_jsonrpc_client import NearClientSync  # type: ignore[import-untyped]
-from near_jsonrpc_client.errors import RpcError  # type: ignore[import-untyped]
+from near_jsonrpc_client import NearClientSync
+from near_jsonrpc_client.errors import RpcError
 from py_near import transactions as tx
 
 from devnet.near.client import NearClient, Signer

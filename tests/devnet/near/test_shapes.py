@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import near_jsonrpc_models as models  # type: ignore[import-untyped]  # it has no stubs
+import near_jsonrpc_models as models
 import pytest
 from py_near import transactions as tx
 

@@ -1,0 +1,28 @@
+"""The worker's and beat's application: `celery --app orchestrator worker`."""
+
+import os
+
+import structlog
+from celery import Celery, Task
+from celery.signals import setup_logging, task_prerun
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator.settings")
+
+app = Celery("orchestrator")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**_: object) -> None:
+    """Django has set up logging already; with a receiver here, Celery leaves it alone."""
+
+
+@task_prerun.connect
+def begin_task(task: Task[..., object], task_id: str, **_: object) -> None:
+    """Bind what the task logs to its name; and from now on let the next hint for it through."""
+    from orchestrator.hints import take_hint  # its import needs the settings
+
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id)
+    take_hint(task.name)

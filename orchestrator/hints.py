@@ -1,0 +1,69 @@
+"""Hints: Celery messages that say that a queue has work. The database is the queue (rule 8).
+
+A hint may be lost, doubled or late without changing any result: sweeps find what it would have
+announced. So sending one never fails, and never waits long.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from celery import Celery
+from django.core.cache import cache
+from django.db import transaction
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from orchestrator.kernel.circuit import Circuit
+from orchestrator.observability.metrics import hints_lost
+
+PENDING_SECONDS: Final = 2  # how long a hint that got lost can keep others from being sent
+EXPIRES_SECONDS: Final = 60  # a hint that nobody took for so long is what sweeps are for
+
+log = structlog.get_logger(__name__)
+
+_producer = Celery("hints", set_as_current=False)
+_producer.config_from_object("django.conf:settings", namespace="CELERY")
+_producer.conf.broker_transport_options = {
+    "max_retries": 0,  # unset, a publisher waits for a lost broker for ever
+    "socket_connect_timeout": 0.5,
+    "socket_timeout": 0.5,
+}
+_broker = Circuit(pause=1)
+
+
+def send_hint(task_name: str) -> None:
+    """When the transaction commits, tell a worker to run `task_name`, unless one is told already.
+
+    Takes no arguments for the task: a hint says that there is work, not which.
+    """
+    transaction.on_commit(lambda: _send(task_name))
+
+
+def take_hint(task_name: str) -> None:
+    """The task begins: work that becomes due from here on needs a new hint."""
+    _attempt(lambda: cache.delete(_key(task_name)))
+
+
+def _send(task_name: str) -> None:
+    _attempt(lambda: _publish_unless_pending(task_name))
+
+
+def _publish_unless_pending(task_name: str) -> None:
+    if cache.add(_key(task_name), 1, timeout=PENDING_SECONDS):
+        _producer.send_task(task_name, retry=False, ignore_result=True, expires=EXPIRES_SECONDS)
+
+
+def _attempt(call: Callable[[], object]) -> None:
+    if _broker.is_open:
+        return
+    try:
+        call()
+    except (RedisError, KombuError, OSError) as error:
+        _broker.fail()
+        hints_lost.inc()
+        log.warning("hint_lost", reason=type(error).__name__)
+
+
+def _key(task_name: str) -> str:
+    return f"hint:{task_name}"

@@ -1,0 +1,81 @@
+import subprocess
+import sys
+from collections.abc import Generator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from orchestrator.celery import app
+from orchestrator.clients.models import ApiClient
+from orchestrator.hints import send_hint
+from orchestrator.http.models import StoredAnswer
+from tests.integration.floor.conftest import process_environment
+
+ROOT = Path(__file__).resolve().parents[3]
+TASK = "orchestrator.http.tasks.forget_old_answers"
+
+
+def queue_of(task: str) -> str:
+    route = app.amqp.router.route({}, task, task_type=type(app.tasks[task]))
+    return str(route["queue"].name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tasks() -> None:
+    app.loader.import_default_modules()
+
+
+def test_every_scheduled_task_exists_and_expires_within_its_interval() -> None:
+    schedule = settings.CELERY_BEAT_SCHEDULE.values()
+    assert {entry["task"] for entry in schedule} <= set(app.tasks)
+    for entry in schedule:
+        assert timedelta(seconds=entry["options"]["expires"]) <= entry["schedule"]
+
+
+def test_each_app_has_its_queue() -> None:
+    queues = {entry["task"]: queue_of(entry["task"]) for entry in app.conf.beat_schedule.values()}
+    assert queues == {
+        "chains_app.tasks.poll_chains": "chains",
+        "chains_app.tasks.run_outbox": "chains",
+        "sessions_app.tasks.advance_sessions": "sessions",
+        "sessions_app.tasks.forget_secrets": "housekeeping",
+        TASK: "housekeeping",
+    }
+
+
+def test_a_message_is_kept_until_its_task_is_done_and_no_longer_than_needed() -> None:
+    conf = app.conf
+    assert (conf.task_acks_late, conf.task_reject_on_worker_lost) == (True, True)
+    assert (conf.worker_prefetch_multiplier, conf.task_ignore_result) == (1, True)
+    limits = (
+        conf.task_soft_time_limit,
+        conf.task_time_limit,
+        conf.broker_transport_options["visibility_timeout"],
+    )
+    assert sorted(set(limits)) == list(limits)
+
+
+@pytest.fixture
+def worker() -> Generator[subprocess.Popen[bytes]]:
+    """A real worker on the test's database."""
+    command = [sys.executable, "-m", "celery", "--app", "orchestrator.celery", "worker"]
+    command += ["--pool", "solo", "--queues", "housekeeping", "--without-gossip"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=process_environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    yield process
+    process.terminate()
+    process.communicate()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hint_makes_a_real_worker_run_the_task(worker: subprocess.Popen[bytes]) -> None:
+    client = ApiClient.objects.create(name="c", scopes=[])
+    long_ago = timezone.now() - timedelta(days=30)
+    StoredAnswer.objects.create(client=client, key="k", fingerprint=b"", created_at=long_ago)
+    send_hint(TASK)
+    while StoredAnswer.objects.exists():
+        assert worker.poll() is None, worker.stderr and worker.stderr.read().decode()
