@@ -1,0 +1,1 @@
+"""One adapter for each kind of chain; `interface` says what all of them do."""

@@ -1,0 +1,311 @@
+"""The adapter of EVM chains: raw JSON-RPC, and blocks always named by their hash (EIP-1898)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+from eth_utils.address import is_checksum_address, to_checksum_address
+
+from chains_app.adapters import evm_contract, evm_signing
+from chains_app.adapters.evm_contract import EscrowContracts
+from chains_app.adapters.interface import (
+    BlockUnknownError,
+    ChainError,
+    ChainUnavailableError,
+    Fact,
+    FactsPage,
+    KeyState,
+    Prepared,
+    Refusal,
+    Signed,
+    SigningKey,
+    Stage,
+    TransactionRefusedError,
+    TransactionStatus,
+)
+from chains_app.adapters.rpc import JsonRpc, RpcError
+from chains_app.config import ChainSpec
+from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
+from chains_app.signers import SignerRole
+from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.hashlock import Secret
+
+PAGE_BLOCKS: Final = 20  # of one page of facts: two exchanges whatever their number
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+# What geth, reth and anvil say when they refuse a transaction.
+_REFUSALS: Final = (
+    ("nonce too low", Refusal.NONCE_USED),
+    ("underpriced", Refusal.UNDERPRICED),
+    ("less than block base fee", Refusal.UNDERPRICED),
+    ("insufficient funds", Refusal.NO_FUNDS),
+)
+_KNOWN: Final = ("already known", "already imported", "known transaction")
+
+
+class EvmAdapter:
+    """One EVM chain and the escrow factory on it."""
+
+    def __init__(
+        self,
+        spec: ChainSpec,
+        keys: Mapping[SignerRole, Sequence[SigningKey]],
+        urls: Sequence[str],
+    ) -> None:
+        self.name, self._spec, self._keys = spec.name, spec, keys
+        self._chain_id = int(spec.caip2.removeprefix("eip155:"))
+        self._rpc = JsonRpc(spec.name, urls)
+        self._contracts = EscrowContracts(self._chain_id, spec.contract)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._rpc.close()
+
+    # blocks
+
+    def head(self) -> Block:
+        return self._block("latest")
+
+    def final(self, tier: str) -> Block:
+        tag, depth = self._tier(tier)
+        tagged = self._block(tag)
+        return tagged if depth == 0 else self.block(max(0, tagged.height - depth))
+
+    def _tier(self, tier: str) -> tuple[str, int]:
+        """A node's tag, and how many blocks before it: `head+3`, `safe`, `finalized`."""
+        self._spec.require_tier(tier)
+        _, is_counted, depth = tier.partition("head+")
+        return ("latest", int(depth)) if is_counted else (tier, 0)
+
+    def block(self, height_or_hash: int | str) -> Block:
+        if isinstance(height_or_hash, int):
+            return self._block(hex(height_or_hash))
+        found = self._rpc.read("eth_getBlockByHash", [height_or_hash, False])
+        return _block(found, f"{self.name} has no block {height_or_hash}")
+
+    def _block(self, number_or_tag: str) -> Block:
+        found = self._rpc.read("eth_getBlockByNumber", [number_or_tag, False])
+        return _block(found, f"{self.name} has no block {number_or_tag}")
+
+    # facts and locks
+
+    def facts(self, from_height: int, to_height: int) -> FactsPage:
+        """Each block's logs are asked by its hash: a reorganisation can't mix two branches."""
+        last = min(to_height, from_height + PAGE_BLOCKS - 1)
+        wanted = range(from_height, last + 1)
+        headers = self._rpc.read_all(
+            [("eth_getBlockByNumber", [hex(height), False]) for height in wanted]
+        )
+        blocks = _linked([header for header in headers if header is not None], self.name)
+        topics = [list(evm_contract.TOPICS)]
+        try:
+            logs = self._rpc.read_all(
+                [("eth_getLogs", [{"blockHash": b.hash, "topics": topics}]) for b in blocks]
+            )
+        except RpcError:
+            raise BlockUnknownError(f"{self.name} lost blocks while they were read") from None
+        facts = [self._fact(log) for of_block in logs for log in of_block]
+        return FactsPage(blocks, tuple(fact for fact in facts if fact is not None))
+
+    def _fact(self, log: dict[str, Any]) -> Fact | None:
+        kind, emitter = log["topics"][0], to_checksum_address(log["address"])
+        secret = None
+        if kind in evm_contract.CREATED:
+            if emitter != self._contracts.factory or len(log["topics"]) != 3:
+                return None
+            lock = to_checksum_address(log["topics"][1][-40:])
+        else:
+            lock = emitter
+            data = bytes.fromhex(log["data"][2:])
+            secret = data[:32] if kind == evm_contract.WITHDRAWN and len(data) == 64 else None
+        height = int(log["blockNumber"], 16)
+        return Fact(lock, height, log["blockHash"], log["transactionHash"], secret)
+
+    def lock_id(self, terms: LockTerms) -> str:
+        return self._contracts.escrow(terms)
+
+    def read_lock(self, terms: LockTerms, block: Block) -> LockReading:
+        at = {"blockHash": block.hash, "requireCanonical": True}
+        escrow = self._contracts.escrow(terms)
+        try:
+            code, slot = self._rpc.read_all(
+                [("eth_getCode", [escrow, at]), ("eth_getStorageAt", [escrow, "0x0", at])]
+            )
+        except RpcError:
+            raise BlockUnknownError(f"{self.name} can't be read at block {block.hash}") from None
+        state, is_paid = LockState.ABSENT, False
+        ours = (terms.chain, terms.contract) == (self.name, self._spec.contract)
+        if ours and bytes.fromhex(code[2:]) == self._contracts.clone_code:
+            word = int(slot, 16).to_bytes(32, "big")
+            state, is_paid = self._contracts.decode_slot(terms, word)
+        return LockReading(state, is_paid, secret=None, block=block)
+
+    def payout_problem(self, terms: LockTerms, to: str) -> str | None:
+        """Asked as the escrow would pay: its gas, its money (given to it for the question)."""
+        escrow = self._contracts.escrow(terms)
+        pay = {"from": escrow, "gas": hex(evm_signing.TRANSFER_GAS + evm_contract.PAYOUT_GAS)}
+        if terms.token is None:
+            pay |= {"to": to, "value": hex(terms.amount)}
+        else:
+            data = evm_contract.token_transfer(to, terms.amount)
+            pay |= {"to": terms.token, "data": "0x" + data.hex()}
+        funded = {escrow: {"balance": hex(terms.amount)}}
+        try:
+            self._rpc.read("eth_call", [pay, "latest", funded])
+        except RpcError:
+            return f"{to} refuses a payment on {self.name}"
+        return None
+
+    # our transactions
+
+    def prepare(self, call: Call, terms: LockTerms, key: SigningKey) -> Prepared:
+        gas = self._spec.asset(terms.token).gas[call]
+        is_native_lock = call is Call.LOCK and terms.token is None
+        return self._prepare(key, gas, terms.amount if is_native_lock else 0)
+
+    def prepare_transfer_to_self(self, key: SigningKey) -> Prepared:
+        return self._prepare(key, evm_signing.TRANSFER_GAS, 0)
+
+    def _prepare(self, key: SigningKey, gas: int, value: int) -> Prepared:
+        header, tip, nonce, balance = self._rpc.read_all([
+            ("eth_getBlockByNumber", ["latest", False]),
+            ("eth_maxPriorityFeePerGas", []),
+            ("eth_getTransactionCount", [key.account, "latest"]),
+            ("eth_getBalance", [key.account, "latest"]),
+        ])  # fmt: skip
+        fields = evm_signing.fee_fields(gas, int(header["baseFeePerGas"], 16), int(tip, 16))
+        cost = evm_signing.cost_cap(fields, value, self._spec.data_fee)
+        return Prepared(fields, int(nonce, 16), cost, int(balance, 16))
+
+    def sign(
+        self,
+        call: Call | None,
+        terms: LockTerms | None,
+        prepared: Prepared,
+        key: SigningKey,
+        nonce: int,
+        secret: Secret | None,
+    ) -> Signed:
+        if call is None or terms is None:
+            message = (key.account, 0, b"")
+        elif call is Call.LOCK:
+            message = self._contracts.creation(terms, evm_contract.CREATE_DESTINATION)
+        else:
+            message = self._contracts.ending(call, terms, secret)
+        return evm_signing.sign_transaction(message, prepared.fields, self._chain_id, nonce, key)
+
+    def replace(self, prepared: Prepared, percent: int) -> Prepared:
+        return evm_signing.raise_fees(prepared, percent)
+
+    def broadcast(self, raw: bytes) -> None:
+        try:
+            self._rpc.send("eth_sendRawTransaction", ["0x" + raw.hex()])
+        except RpcError as error:
+            if not any(text in error.said for text in _KNOWN):
+                self._refuse(raw, _refusal(error.said))
+
+    def _refuse(self, raw: bytes, reason: Refusal) -> None:
+        """A nonce that this very transaction has used is no refusal."""
+        if reason is Refusal.NONCE_USED:
+            hash_ = evm_signing.transaction_hash(raw)
+            if self._rpc.read("eth_getTransactionByHash", [hash_]) is not None:
+                return
+        raise TransactionRefusedError(reason) from None
+
+    def transaction_status(self, hash_: str, sender: str, tier: str) -> TransactionStatus:
+        tag, depth = self._tier(tier)
+        known, receipt, tagged = self._rpc.read_all([
+            ("eth_getTransactionByHash", [hash_]),
+            ("eth_getTransactionReceipt", [hash_]),
+            ("eth_getBlockByNumber", [tag, False]),
+        ])  # fmt: skip
+        if receipt is None:
+            return TransactionStatus(Stage.UNKNOWN if known is None else Stage.PENDING)
+        height, final = int(receipt["blockNumber"], 16), int(tagged["number"], 16) - depth
+        stage = Stage.FINAL if height <= final else Stage.INCLUDED
+        succeeded = receipt["status"] == "0x1"
+        return TransactionStatus(stage, succeeded, height, receipt["blockHash"])
+
+    def key_state(self, key: SigningKey) -> KeyState:
+        """`final_nonce` is -1, nothing known, where a node keeps no state at `finalized`."""
+        head, height = self._rpc.read_all(
+            [("eth_getTransactionCount", [key.account, "latest"]), ("eth_blockNumber", [])]
+        )
+        try:
+            final = self._rpc.read("eth_getTransactionCount", [key.account, "finalized"])
+        except RpcError:
+            final = "0x0"
+        return KeyState(int(final, 16) - 1, int(head, 16) - 1, int(height, 16))
+
+    def balance(self, account: str, token: str | None) -> int:
+        if token is None:
+            return int(self._rpc.read("eth_getBalance", [account, "latest"]), 16)
+        data = "0x" + evm_contract.token_balance(account).hex()
+        return int(self._rpc.read("eth_call", [{"to": token, "data": data}, "latest"]), 16)
+
+    # others' wallets and accounts
+
+    def wallet_transactions(self, terms: LockTerms) -> Sequence[dict[str, Any]]:
+        """Parameters of a wallet's `eth_sendTransaction` (EIP-1193)."""
+        to, value, data = self._contracts.creation(terms, evm_contract.CREATE_SOURCE)
+        chain = {"chainId": hex(self._chain_id), "from": terms.depositor}
+        return [chain | {"to": to, "value": hex(value), "data": "0x" + data.hex()}]
+
+    def account_problem(self, account: str) -> str | None:
+        if not _ADDRESS.fullmatch(account):
+            return f"{account[:80]!r} is not an address: give 0x and 40 hex digits"
+        if not is_checksum_address(account):
+            return f"{account} has no valid checksum: give the address as your wallet shows it"
+        if account in (to_checksum_address(evm_contract.ZERO_ADDRESS), self._contracts.factory):
+            return f"{account} can't be a party of a lock"
+        return None
+
+    def problems(self) -> list[str]:
+        try:
+            return self._wrong()
+        except ChainError as error:
+            return [str(error)]
+
+    def _wrong(self) -> list[str]:
+        factory, implementation = self._spec.contract, self._contracts.implementation
+        chain_id, genesis, *codes = self._rpc.read_all([
+            ("eth_chainId", []),
+            ("eth_getBlockByNumber", ["0x0", False]),
+            ("eth_getCode", [factory, "latest"]),
+            ("eth_getCode", [implementation, "latest"]),
+        ])  # fmt: skip
+        wrong = []
+        if int(chain_id, 16) != self._chain_id:
+            given = int(chain_id, 16)
+            wrong.append(f"{self.name}: the node is on chain {given}, not {self._chain_id}")
+        if self._spec.genesis_hash not in (None, _block(genesis, "").hash):
+            wrong.append(f"{self.name}: the node's genesis is not {self._spec.genesis_hash}")
+        for contract, at, code in zip(
+            ("EscrowFactory", "Escrow"), (factory, implementation), codes, strict=True
+        ):
+            if not evm_contract.is_built_code(contract, bytes.fromhex(code[2:])):
+                wrong.append(f"{self.name}: the code at {at} is not our {contract}: deploy it")
+        accounts = {key.account for keys in self._keys.values() for key in keys}
+        empty = sorted(account for account in accounts if self.balance(account, None) == 0)
+        return wrong + [f"{self.name}: {account} has no ETH for gas" for account in empty]
+
+
+def _refusal(said: str) -> Refusal:
+    return next((reason for text, reason in _REFUSALS if text in said), Refusal.INVALID)
+
+
+def _block(found: dict[str, Any] | None, otherwise: str) -> Block:
+    if found is None:
+        raise BlockUnknownError(otherwise)
+    height, time = int(found["number"], 16), Seconds(int(found["timestamp"], 16))
+    return Block(height, found["hash"], found["parentHash"], time)
+
+
+def _linked(headers: Sequence[dict[str, Any]], chain: str) -> tuple[Block, ...]:
+    """The blocks, each the parent of the next."""
+    blocks = tuple(_block(header, "") for header in headers)
+    if not blocks:
+        raise BlockUnknownError(f"{chain} has none of these blocks")
+    if any(a.hash != b.parent_hash for a, b in pairwise(blocks)):
+        raise ChainUnavailableError(f"{chain} reorganised while it was read: read again")
+    return blocks

@@ -1,0 +1,208 @@
+"""What every chain looks like to the service. Each adapter passes tests/conformance.
+
+All methods are synchronous, do one bounded exchange with a node (or none, where said), and raise
+ChainError or one of its kinds, whose messages never hold a node's text or address.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+from chains_app.locks import Block, Call, LockReading, LockTerms
+from orchestrator.kernel.errors import OrchestratorError
+from orchestrator.kernel.hashlock import Secret
+
+
+class ChainError(OrchestratorError):
+    """A chain did not give an answer that we can use."""
+
+    code = "chain_error"
+
+
+class ChainUnavailableError(ChainError):
+    """No answer: timeout, lost connection, overload. What was asked for may have happened."""
+
+    code = "chain_unavailable"
+
+
+class BlockUnknownError(ChainError):
+    """The node does not know a block that was named by hash or height: reorganised, or pruned."""
+
+    code = "block_unknown"
+
+
+class TransactionRefusedError(ChainError):
+    """A node refused to take a transaction; `reason` is one of Refusal, never a node's text."""
+
+    code = "transaction_refused"
+
+    def __init__(self, reason: "Refusal") -> None:
+        super().__init__(f"a node refused the transaction: {reason.value}")
+        self.reason = reason
+
+
+class Refusal(Enum):
+    """Why a node refuses a transaction. None of them proves that it is not on chain."""
+
+    NONCE_USED = "nonce_used"
+    UNDERPRICED = "underpriced"
+    NO_FUNDS = "no_funds"
+    EXPIRED = "expired"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A hint that a lock changed: the block and transaction say where to look, nothing more.
+
+    `lock_id`: the escrow's address, or the HTLC's lock id. `secret`: what an event showed (EVM).
+    """
+
+    lock_id: str
+    height: int
+    block_hash: str
+    transaction: str | None
+    secret: bytes | None = None
+
+
+@dataclass(frozen=True)
+class FactsPage:
+    """The facts of the blocks `from_height` to `last.height`, and the blocks (heights may skip)."""
+
+    blocks: tuple[Block, ...]
+    facts: tuple[Fact, ...]
+
+    @property
+    def last(self) -> Block:
+        """The newest block read."""
+        return self.blocks[-1]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that signing needs and only a node can tell; JSON, so that it can be stored.
+
+    `nonce_floor`: the chain's next free nonce of that key. `cost_cap`: the most that the
+    transaction can cost in the native coin's base units, its value included.
+    `expires_at_height`: NEAR's block hash is no longer accepted from there; None on EVM.
+    """
+
+    fields: dict[str, Any]
+    nonce_floor: int
+    cost_cap: int
+    balance: int
+    expires_at_height: int | None = None
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Bytes to send (they may hold a secret), and the hash that they will be known by."""
+
+    raw: bytes = field(repr=False)
+    hash: str
+
+
+class Stage(Enum):
+    """How far a transaction got. UNKNOWN is not failed (rule 6)."""
+
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    INCLUDED = "included"
+    FINAL = "final"
+
+
+@dataclass(frozen=True)
+class TransactionStatus:
+    """`succeeded` is None until it ran; it says nothing about the lock: read that (rule 5)."""
+
+    stage: Stage
+    succeeded: bool | None = None
+    height: int | None = None
+    block_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class KeyState:
+    """A signer's key on chain: the last nonce used at the final block and at the head."""
+
+    final_nonce: int
+    head_nonce: int
+    head_height: int
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """Whom to sign as: the account, the key's public name, and the secret half (never shown)."""
+
+    account: str
+    public: str
+    secret: Secret
+
+
+class ChainAdapter(Protocol):
+    """A chain. `name` is the registry's name ("base", "near")."""
+
+    name: str
+
+    def head(self) -> Block:
+        """The newest block."""
+
+    def final(self, tier: str) -> Block:
+        """The newest block that is final by `tier` (one of the route policy's tier names)."""
+
+    def block(self, height_or_hash: int | str) -> Block:
+        """A block; raises BlockUnknownError (also for a NEAR height that was skipped)."""
+
+    def facts(self, from_height: int, to_height: int) -> FactsPage:
+        """The contract's facts in a range; may stop before `to_height`: go on from `last`."""
+
+    def lock_id(self, terms: LockTerms) -> str:
+        """The lock's id or address, recomputed from the terms (no exchange)."""
+
+    def read_lock(self, terms: LockTerms, block: Block) -> LockReading:
+        """The lock at exactly that block: contract, code, every term proved; else ABSENT."""
+
+    def payout_problem(self, terms: LockTerms, to: str) -> str | None:
+        """Why paying `to` would fail now (no account, no registration, token refuses), or None."""
+
+    def prepare(self, call: Call, terms: LockTerms, key: SigningKey) -> Prepared:
+        """Read fees, nonce, balance and (NEAR) a block hash for a call that we will sign."""
+
+    def prepare_transfer_to_self(self, key: SigningKey) -> Prepared:
+        """The same for a zero-value transfer to the signer (EVM: fills a nonce gap)."""
+
+    def sign(
+        self,
+        call: Call | None,
+        terms: LockTerms | None,
+        prepared: Prepared,
+        key: SigningKey,
+        nonce: int,
+        secret: Secret | None,
+    ) -> Signed:
+        """Build and sign (no exchange); `call` None: transfer to self; WITHDRAW needs `secret`."""
+
+    def replace(self, prepared: Prepared, percent: int) -> Prepared:
+        """The same with fees raised by at least `percent` (no exchange); NEAR: unchanged."""
+
+    def broadcast(self, raw: bytes) -> None:
+        """Send, not waiting for inclusion; already known is success."""
+
+    def transaction_status(self, hash_: str, sender: str, tier: str) -> TransactionStatus:
+        """Look up by hash; FINAL by `tier` (NEAR: with all its receipts)."""
+
+    def key_state(self, key: SigningKey) -> KeyState:
+        """Nonces of the key."""
+
+    def balance(self, account: str, token: str | None) -> int:
+        """Base units at the head; 0 when the account does not exist."""
+
+    def wallet_transactions(self, terms: LockTerms) -> Sequence[dict[str, Any]]:
+        """What the depositor's own wallet has to send to make this lock, unsigned (no exchange)."""
+
+    def account_problem(self, account: str) -> str | None:
+        """Why `account` is not one that can be a party here (form, existence), or None."""
+
+    def problems(self) -> list[str]:
+        """What is wrong with chain id, genesis, contract code or keys; empty when all is right."""

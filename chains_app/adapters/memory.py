@@ -1,0 +1,180 @@
+"""The adapter of the in-memory chain."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from chains_app.adapters.interface import (
+    BlockUnknownError,
+    ChainUnavailableError,
+    FactsPage,
+    KeyState,
+    Prepared,
+    Signed,
+    SigningKey,
+    Stage,
+    TransactionStatus,
+)
+from chains_app.adapters.memory_chain import MemoryChain, Mined, Transaction, cost_of
+from chains_app.adapters.memory_contract import lock_id
+from chains_app.config import ChainSpec, Nonces, TokenSpec
+from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
+from orchestrator.kernel.amounts import Rounding, multiply_divide
+from orchestrator.kernel.hashlock import HashFunction, Secret
+
+_ACCOUNT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+def memory_key(account: str, number: int = 0) -> SigningKey:
+    """A key of an account of the in-memory chain; the same one for the same arguments."""
+    secret = hashlib.sha256(f"{account} {number}".encode()).digest()
+    return SigningKey(account, f"key-{number}", Secret(secret))
+
+
+def memory_spec(chain: MemoryChain) -> ChainSpec:
+    """The numbers of an in-memory chain, with each tier's depth in blocks as its budget."""
+    return ChainSpec(
+        name=chain.name,
+        caip2=f"memory:{chain.name}",
+        hash_function=HashFunction.SHA256,
+        contract=chain.contract,
+        finality={tier: depth * chain.block_seconds for tier, depth in chain.tiers.items()},
+        stale_after=None,
+        nonces=Nonces.SEQUENTIAL if chain.sequential_nonces else Nonces.GROWING,
+        native=TokenSpec("COIN", None, chain.decimals, dict.fromkeys(Call, chain.fee)),
+        max_gas_price=1,
+    )
+
+
+class MemoryAdapter:
+    """Serves one MemoryChain; `contract` is the one that is expected there."""
+
+    def __init__(self, chain: MemoryChain, *, contract: str | None = None) -> None:
+        self._chain, self._contract = chain, contract or chain.contract
+        self.name = chain.name
+
+    def _reached(self) -> MemoryChain:
+        if self._chain.is_unreachable:
+            raise ChainUnavailableError(f"{self.name}: no node answers")
+        return self._chain
+
+    def head(self) -> Block:
+        return self._reached().head
+
+    def final(self, tier: str) -> Block:
+        return self._reached().final(tier).block
+
+    def block(self, height_or_hash: int | str) -> Block:
+        return self._find(height_or_hash).block
+
+    def _find(self, height_or_hash: int | str) -> Mined:
+        mined = self._reached().find(height_or_hash)
+        if mined is None:
+            raise BlockUnknownError(f"{self.name} has no block {height_or_hash}")
+        return mined
+
+    def facts(self, from_height: int, to_height: int) -> FactsPage:
+        found = self._reached().between(from_height, to_height)
+        if not found:
+            raise BlockUnknownError(f"{self.name} has no block {from_height} to {to_height}")
+        facts = tuple(fact for mined in found for fact in mined.facts)
+        return FactsPage(tuple(mined.block for mined in found), facts)
+
+    def lock_id(self, terms: LockTerms) -> str:
+        return lock_id(terms)
+
+    def read_lock(self, terms: LockTerms, block: Block) -> LockReading:
+        state = self._find(block.hash).state
+        lock = state.locks.get(lock_id(terms))
+        if lock is None or (terms.chain, terms.contract) != (self.name, self._contract):
+            return LockReading(LockState.ABSENT, is_paid=False, secret=None, block=block)
+        return LockReading(lock.state, lock.is_paid, lock.secret, block)
+
+    def payout_problem(self, terms: LockTerms, to: str) -> str | None:
+        chain = self._reached()
+        if not chain.state.exists(to):
+            return f"{to} does not exist on {self.name}"
+        return f"{to} refuses payments on {self.name}" if to in chain.refusing else None
+
+    def prepare(self, call: Call, terms: LockTerms, key: SigningKey) -> Prepared:
+        return self._prepare(call, terms, key)
+
+    def prepare_transfer_to_self(self, key: SigningKey) -> Prepared:
+        return self._prepare(None, None, key)
+
+    def _prepare(self, call: Call | None, terms: LockTerms | None, key: SigningKey) -> Prepared:
+        chain = self._reached()
+        expires = None if chain.valid_for is None else chain.head.height + chain.valid_for
+        return Prepared(
+            fields={"fee": chain.fee},
+            nonce_floor=chain.next_nonce((key.account, key.public)),
+            cost_cap=cost_of(call, terms, chain.fee),
+            balance=chain.state.balance(key.account, None),
+            expires_at_height=expires,
+        )
+
+    def sign(
+        self,
+        call: Call | None,
+        terms: LockTerms | None,
+        prepared: Prepared,
+        key: SigningKey,
+        nonce: int,
+        secret: Secret | None,
+    ) -> Signed:
+        if call is Call.WITHDRAW and secret is None:
+            raise ValueError("a withdrawal needs its secret")
+        shown = None if secret is None else secret.reveal()
+        fee, expires = prepared.fields["fee"], prepared.expires_at_height
+        sent = Transaction(key.account, key.public, nonce, fee, call, terms, shown, expires)
+        return Signed(sent.encode(), sent.hash)
+
+    def replace(self, prepared: Prepared, percent: int) -> Prepared:
+        fee = prepared.fields["fee"]
+        raised = multiply_divide(fee, 100 + percent, 100, Rounding.UP)
+        cost = prepared.cost_cap - fee + raised
+        return replace(prepared, fields={"fee": raised}, cost_cap=cost)
+
+    def broadcast(self, raw: bytes) -> None:
+        chain, sent = self._reached(), Transaction.decode(raw)
+        if not chain.drops_sent:
+            chain.submit(sent)
+        if chain.loses_answers:
+            raise ChainUnavailableError(f"{self.name}: no node answers")
+
+    def transaction_status(self, hash_: str, sender: str, tier: str) -> TransactionStatus:
+        chain = self._reached()
+        found = chain.inclusion(hash_)
+        if found is None:
+            waits = any(pending.hash == hash_ for pending in chain.mempool)
+            return TransactionStatus(Stage.PENDING if waits else Stage.UNKNOWN)
+        is_final = found.block.height <= chain.final(tier).block.height
+        stage = Stage.FINAL if is_final else Stage.INCLUDED
+        return TransactionStatus(stage, found.succeeded, found.block.height, found.block.hash)
+
+    def key_state(self, key: SigningKey) -> KeyState:
+        chain, name = self._reached(), (key.account, key.public)
+        final = chain.final(max(chain.tiers, key=lambda tier: chain.tiers[tier]))
+        last_final = chain.next_nonce(name, final.state) - 1
+        return KeyState(last_final, chain.next_nonce(name) - 1, chain.head.height)
+
+    def balance(self, account: str, token: str | None) -> int:
+        return self._reached().state.balance(account, token)
+
+    def wallet_transactions(self, terms: LockTerms) -> Sequence[dict[str, Any]]:
+        return [{"account": terms.depositor, "call": Call.LOCK.value, "terms": terms.to_json()}]
+
+    def account_problem(self, account: str) -> str | None:
+        if not _ACCOUNT.fullmatch(account):
+            return f"{account[:80]!r} is not an account of {self.name}: use a-z, 0-9, . _ and -"
+        exists = self._reached().state.exists(account)
+        return None if exists else f"{account} does not exist on {self.name}"
+
+    def problems(self) -> list[str]:
+        if self._chain.is_unreachable:
+            return [f"{self.name}: no node answers"]
+        if self._chain.contract == self._contract:
+            return []
+        return [f"{self.name}: no escrow contract at {self._contract}: correct the configuration"]

@@ -1,0 +1,157 @@
+"""The escrow contract of the in-memory chain: the rules of the design's section 6, and no gas.
+
+States are values: `execute` answers with the next one, so that every block keeps its own.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from chains_app.locks import Call, LockState, LockTerms
+from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.hashlock import HashFunction, Secret, fits
+
+
+class ContractError(Exception):
+    """The contract refused a call; nothing but the fee has changed."""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """A call as the contract sees it: who, what, and the time of its block."""
+
+    sender: str
+    call: Call
+    terms: LockTerms
+    secret: Secret | None
+    now: Seconds
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock's record. `secret` is public once it was shown."""
+
+    terms: LockTerms
+    state: LockState
+    is_paid: bool = False
+    secret: bytes | None = field(default=None, repr=False)
+
+    @property
+    def receiver(self) -> str:
+        """Whom a decided lock pays."""
+        withdrawn = self.state is LockState.WITHDRAWN
+        return self.terms.beneficiary if withdrawn else self.terms.depositor
+
+
+Holding = tuple[str, str | None]  # an account and a token, None for the native coin
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything on chain at one block. An account exists once it has been given native coin."""
+
+    balances: Mapping[Holding, int] = field(default_factory=lambda: MappingProxyType({}))
+    locks: Mapping[str, Lock] = field(default_factory=lambda: MappingProxyType({}))
+    used: frozenset[tuple[str, str | None, bytes]] = frozenset()
+    nonces: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+
+    def balance(self, account: str, token: str | None) -> int:
+        """Base units."""
+        return self.balances.get((account, token), 0)
+
+    def exists(self, account: str) -> bool:
+        """Whether the account was ever funded."""
+        return (account, None) in self.balances
+
+    def add(self, account: str, token: str | None, amount: int) -> "State":
+        """The state with `amount` more (or less) on one holding."""
+        total = self.balance(account, token) + amount
+        return replace(self, balances={**self.balances, (account, token): total})
+
+    def keep(self, identifier: str, lock: Lock) -> "State":
+        """The state with that lock."""
+        return replace(self, locks={**self.locks, identifier: lock})
+
+    def use_nonce(self, key: tuple[str, str], nonce: int) -> "State":
+        """The state in which `nonce` is the key's last one."""
+        return replace(self, nonces={**self.nonces, key: nonce})
+
+
+def lock_id(terms: LockTerms) -> str:
+    """The hash of all terms, the contract and its chain included."""
+    canonical = json.dumps(terms.to_json(), sort_keys=True).encode()
+    return "0x" + hashlib.sha256(canonical).hexdigest()
+
+
+def execute(state: State, made: Invocation, refusing: frozenset[str]) -> State:
+    """The state after a call; raises ContractError. Nothing can be paid to who is in `refusing`."""
+    match made.call:
+        case Call.LOCK:
+            return _lock(state, made)
+        case Call.WITHDRAW:
+            return _pay_out(state, _withdrawn(_open(state, made), made), refusing)
+        case Call.REFUND:
+            _require(made.now >= made.terms.timelock, "too early")
+            return _pay_out(state, _refunded(_open(state, made)), refusing)
+        case Call.REFUND_EARLY:
+            _require(made.sender == made.terms.beneficiary, "not the beneficiary")
+            return _pay_out(state, _refunded(_open(state, made)), refusing)
+        case Call.PAY:
+            return _pay_again(state, made, refusing)
+
+
+def _lock(state: State, made: Invocation) -> State:
+    terms, index = made.terms, (made.terms.depositor, made.terms.token, made.terms.hashlock)
+    _require(made.sender == terms.depositor, "not the depositor")
+    _require(terms.amount > 0, "no amount")
+    _require(made.now <= terms.lock_by <= terms.timelock, "too late")
+    _require(index not in state.used, "token and hashlock used before")
+    _require(state.balance(terms.depositor, terms.token) >= terms.amount, "no funds")
+    funded = state.add(terms.depositor, terms.token, -terms.amount)
+    funded = funded.add(terms.contract, terms.token, terms.amount)
+    return replace(funded, used=state.used | {index}).keep(
+        lock_id(terms), Lock(terms, LockState.OPEN)
+    )
+
+
+def _open(state: State, made: Invocation) -> Lock:
+    lock = state.locks.get(lock_id(made.terms))
+    if lock is None or lock.state is not LockState.OPEN:
+        raise ContractError("not open")
+    return lock
+
+
+def _withdrawn(lock: Lock, made: Invocation) -> Lock:
+    _require(made.now < lock.terms.timelock, "too late")
+    if made.secret is None or not fits(made.secret, lock.terms.hashlock, HashFunction.SHA256):
+        raise ContractError("wrong secret")
+    return replace(lock, state=LockState.WITHDRAWN, secret=made.secret.reveal())
+
+
+def _refunded(lock: Lock) -> Lock:
+    return replace(lock, state=LockState.REFUNDED)
+
+
+def _pay_again(state: State, made: Invocation, refusing: frozenset[str]) -> State:
+    lock = state.locks.get(lock_id(made.terms))
+    if lock is None or lock.state is LockState.OPEN or lock.is_paid:
+        raise ContractError("nothing owed")
+    paid = _pay_out(state, lock, refusing)
+    _require(paid.locks[lock_id(made.terms)].is_paid, "payout failed")
+    return paid
+
+
+def _pay_out(state: State, lock: Lock, refusing: frozenset[str]) -> State:
+    """Keep a decided lock, paid when its receiver can be paid, owed otherwise."""
+    terms, to = lock.terms, lock.receiver
+    if to in refusing or not state.exists(to):
+        return state.keep(lock_id(terms), lock)
+    moved = state.add(terms.contract, terms.token, -terms.amount).add(to, terms.token, terms.amount)
+    return moved.keep(lock_id(terms), replace(lock, is_paid=True))
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ContractError(otherwise)

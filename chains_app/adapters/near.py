@@ -1,0 +1,292 @@
+"""The adapter of NEAR: our JSON-RPC carries what py_near signs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Final
+
+from chains_app.adapters import near_contract, near_signing
+from chains_app.adapters.interface import (
+    BlockUnknownError,
+    ChainError,
+    ChainUnavailableError,
+    Fact,
+    FactsPage,
+    KeyState,
+    Prepared,
+    Signed,
+    SigningKey,
+    Stage,
+    TransactionRefusedError,
+    TransactionStatus,
+)
+from chains_app.adapters.near_rpc import FINAL, OPTIMISTIC, NearRpc
+from chains_app.config import TGAS, ChainSpec
+from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
+from chains_app.signers import SignerRole
+from orchestrator.kernel.hashlock import Secret
+
+PAGE_HEIGHTS: Final = 20  # of one page of facts
+TRANSACTION_VALIDITY: Final = 86_400  # blocks; mainnet's genesis, `transaction_validity_period`
+_SEND_GAS: Final = 10 * TGAS  # more than the fees of sending a call and running its receipt
+_STORAGE_BYTE: Final = 10**19  # yocto; an account keeps this much for each byte that it uses
+
+
+class NearAdapter:
+    """One NEAR chain and the HTLC account on it, whose code has a fixed hash."""
+
+    def __init__(
+        self,
+        spec: ChainSpec,
+        keys: Mapping[SignerRole, Sequence[SigningKey]],
+        urls: Sequence[str],
+        code_hash: str,
+    ) -> None:
+        self.name, self._spec, self._keys = spec.name, spec, keys
+        self._htlc, self._code_hash = spec.contract, code_hash
+        self._rpc = NearRpc(spec.name, urls)
+        self._has_our_code = lru_cache(64)(self._reads_our_code)  # a block never changes
+        self._height = lru_cache(1024)(self._reads_height)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._rpc.close()
+
+    # blocks
+
+    def head(self) -> Block:
+        return self._rpc.block(OPTIMISTIC)
+
+    def final(self, tier: str) -> Block:
+        self._spec.require_tier(tier)
+        return self._rpc.block(FINAL)
+
+    def block(self, height_or_hash: int | str) -> Block:
+        return self._rpc.block({"block_id": height_or_hash})
+
+    # facts and locks
+
+    def facts(self, from_height: int, to_height: int) -> FactsPage:
+        last = min(to_height, from_height + PAGE_HEIGHTS - 1)
+        blocks = [block for h in range(from_height, last + 1) if (block := self._block_at(h))]
+        if not blocks:
+            raise BlockUnknownError(f"{self.name} has none of these blocks")
+        if any(a.hash != b.parent_hash for a, b in pairwise(blocks)):
+            raise ChainUnavailableError(f"{self.name} reorganised while it was read: read again")
+        facts = [fact for block in blocks for fact in self._facts_of(block)]
+        return FactsPage(tuple(blocks), tuple(facts))
+
+    def _block_at(self, height: int) -> Block | None:
+        try:
+            return self.block(height)
+        except BlockUnknownError:  # skipped
+            return None
+
+    def _facts_of(self, block: Block) -> list[Fact]:
+        """A changed storage key names the lock; nothing tells the transaction."""
+        keys = self._rpc.data_changes(self._htlc, near_contract.LOCK_KEY, block.hash)
+        locks = [near_contract.changed_lock(key) for key in keys]
+        return [Fact(lock, block.height, block.hash, transaction=None) for lock in locks]
+
+    def lock_id(self, terms: LockTerms) -> str:
+        return near_contract.lock_id(terms, self._spec.caip2)
+
+    def read_lock(self, terms: LockTerms, block: Block) -> LockReading:
+        state, is_paid, secret = LockState.ABSENT, False, None
+        ours = (terms.chain, terms.contract) == (self.name, self._htlc)
+        identifier = self.lock_id(terms)
+        if self._has_our_code(block.hash) and ours and identifier:
+            at = {"block_id": block.hash}
+            record = self._rpc.view(self._htlc, "get_lock", {"id": identifier}, at)
+            state, is_paid, secret = near_contract.decode_record(record)
+        return LockReading(state, is_paid, secret, block)
+
+    def _reads_our_code(self, block_hash: str) -> bool:
+        account = self._rpc.account(self._htlc, {"block_id": block_hash})
+        return account is not None and account["code_hash"] == self._code_hash
+
+    def payout_problem(self, terms: LockTerms, to: str) -> str | None:
+        if terms.token is None:
+            if near_contract.IMPLICIT.fullmatch(to) or self._rpc.account(to, OPTIMISTIC):
+                return None
+            return f"{to} does not exist on {self.name}"
+        registered = {"account_id": to}
+        if self._rpc.view(terms.token, "storage_balance_of", registered, OPTIMISTIC) is None:
+            return f"{to} is not registered with {terms.token}: it has to call storage_deposit"
+        return None
+
+    # our transactions
+
+    def prepare(self, call: Call, terms: LockTerms, key: SigningKey) -> Prepared:
+        gas = self._spec.asset(terms.token).gas[call]
+        return self._prepare(key, gas, near_contract.deposit(call, terms))
+
+    def prepare_transfer_to_self(self, key: SigningKey) -> Prepared:
+        return self._prepare(key, 0, 0)
+
+    def _prepare(self, key: SigningKey, gas: int, deposit: int) -> Prepared:
+        """The nonce at the head, in flight none; the block hash final, so that it stays one."""
+        access = self._rpc.access_key(key.account, key.public, OPTIMISTIC)
+        account = self._rpc.account(key.account, FINAL)
+        if account is None:
+            raise ChainError(f"{self.name}: {key.account} is not there at the final block")
+        balance = int(account["amount"]) - account["storage_usage"] * _STORAGE_BYTE
+        allowance = _allowance(access)
+        return Prepared(
+            fields={"block_hash": account["block_hash"], "gas": gas},
+            nonce_floor=access["nonce"] + 1,
+            cost_cap=(gas + _SEND_GAS) * self._spec.max_gas_price + deposit,
+            balance=max(0, balance if allowance is None else min(balance, allowance)),
+            expires_at_height=account["block_height"] + TRANSACTION_VALIDITY + 1,
+        )
+
+    def sign(
+        self,
+        call: Call | None,
+        terms: LockTerms | None,
+        prepared: Prepared,
+        key: SigningKey,
+        nonce: int,
+        secret: Secret | None,
+    ) -> Signed:
+        block_hash = prepared.fields["block_hash"]
+        if call is None or terms is None:
+            nothing = near_signing.transfer(0)
+            return near_signing.sign_transaction(key, key.account, nonce, nothing, block_hash)
+        action = near_signing.function_call(
+            call.value,
+            near_contract.arguments(call, terms, self.lock_id(terms), secret),
+            prepared.fields["gas"],
+            near_contract.deposit(call, terms),
+        )
+        return near_signing.sign_transaction(key, self._htlc, nonce, action, block_hash)
+
+    def replace(self, prepared: Prepared, percent: int) -> Prepared:
+        """NEAR has no fees to raise."""
+        return prepared
+
+    def broadcast(self, raw: bytes) -> None:
+        refusal = self._rpc.send(raw)
+        if refusal is not None:
+            raise TransactionRefusedError(refusal)
+
+    def transaction_status(self, hash_: str, sender: str, tier: str) -> TransactionStatus:
+        """FINAL when the transaction and all its receipts stand in final blocks."""
+        found = self._rpc.transaction(hash_, sender)
+        if found is None:
+            return TransactionStatus(Stage.UNKNOWN)
+        if "transaction_outcome" not in found:
+            return TransactionStatus(Stage.PENDING)
+        is_final = found["final_execution_status"] == "FINAL"
+        block_hash = found["transaction_outcome"]["block_hash"]
+        return TransactionStatus(
+            Stage.FINAL if is_final else Stage.INCLUDED,
+            _succeeded(found, self._htlc),
+            self._height(block_hash),
+            block_hash,
+        )
+
+    def _reads_height(self, block_hash: str) -> int:
+        return self.block(block_hash).height
+
+    def key_state(self, key: SigningKey) -> KeyState:
+        final = self._rpc.access_key(key.account, key.public, FINAL)
+        head = self._rpc.access_key(key.account, key.public, OPTIMISTIC)
+        return KeyState(final["nonce"], head["nonce"], head["block_height"])
+
+    def balance(self, account: str, token: str | None) -> int:
+        if token is not None:
+            return int(self._rpc.view(token, "ft_balance_of", {"account_id": account}, OPTIMISTIC))
+        found = self._rpc.account(account, OPTIMISTIC)
+        return 0 if found is None else int(found["amount"])
+
+    # others' wallets and accounts
+
+    def wallet_transactions(self, terms: LockTerms) -> Sequence[dict[str, Any]]:
+        """Transactions as wallet-selector's `signAndSendTransactions` takes them."""
+        parameters = near_contract.arguments(Call.LOCK, terms, self.lock_id(terms), None)
+        params = {
+            "methodName": Call.LOCK.value,
+            "args": near_contract.decode_arguments(parameters),
+            "gas": str(self._spec.asset(terms.token).gas[Call.LOCK]),
+            "deposit": str(near_contract.deposit(Call.LOCK, terms)),
+        }
+        actions = [{"type": "FunctionCall", "params": params}]
+        return [{"signerId": terms.depositor, "receiverId": self._htlc, "actions": actions}]
+
+    def account_problem(self, account: str) -> str | None:
+        if not near_contract.ACCOUNT.fullmatch(account):
+            return f"{account[:80]!r} is not a NEAR account id, such as alice.near"
+        if account == self._htlc:
+            return f"{account} can't be a party of its own lock"
+        if near_contract.IMPLICIT.fullmatch(account) or self._rpc.account(account, OPTIMISTIC):
+            return None
+        return f"{account} does not exist on {self.name}"
+
+    def problems(self) -> list[str]:
+        wrong: list[str] = []
+        for check in (self._wrong_node, self._wrong_contract, self._wrong_keys):
+            try:
+                wrong.extend(check())  # what was found before an error stays
+            except ChainUnavailableError as error:
+                return [*wrong, str(error)]
+            except ChainError as error:
+                wrong.append(str(error))
+        return wrong
+
+    def _wrong_node(self) -> Iterator[str]:
+        status, chain_id = self._rpc.status(), self._spec.caip2.removeprefix("near:")
+        if status["chain_id"] != chain_id:
+            yield f"{self.name}: the node is not on chain {chain_id!r}: correct its URL"
+        if self._spec.genesis_hash not in (None, status.get("genesis_hash")):
+            yield f"{self.name}: the node's genesis is not {self._spec.genesis_hash}"
+
+    def _wrong_contract(self) -> Iterator[str]:
+        account = self._rpc.account(self._htlc, FINAL)
+        if account is None or account["code_hash"] != self._code_hash:
+            yield f"{self.name}: the code of {self._htlc} is not {self._code_hash}: deploy it"
+            return
+        if self._rpc.access_keys(self._htlc):
+            yield f"{self.name}: {self._htlc} has an access key: its holder could take all"
+        if self._rpc.view(self._htlc, "chain_id", {}, FINAL) != self._spec.caip2:
+            yield f"{self.name}: {self._htlc} was not made for {self._spec.caip2}"
+        asked = int(self._rpc.view(self._htlc, "storage_deposit", {}, FINAL))
+        if asked != near_contract.STORAGE_DEPOSIT:
+            yield f"{self.name}: {self._htlc} asks a storage deposit of {asked} yocto"
+
+    def _wrong_keys(self) -> Iterator[str]:
+        for role, keys in self._keys.items():
+            for key in keys:
+                access = self._rpc.access_key(key.account, key.public, FINAL)
+                if not _fits(role, access["permission"], self._htlc):
+                    needs = "full access" if role is SignerRole.LOCK else "the duties' calls alone"
+                    yield f"{self.name}: {key.public} of {key.account} needs {needs}"
+
+
+def _allowance(access: dict[str, Any]) -> int | None:
+    """The yocto that a function-call key may still spend on gas; None without a bound."""
+    permission = access["permission"]
+    left = None if permission == "FullAccess" else permission["FunctionCall"]["allowance"]
+    return None if left is None else int(left)
+
+
+def _fits(role: SignerRole, permission: Any, htlc: str) -> bool:
+    """Whether a key may do all that its role does, and a duty's key no more (rule 15)."""
+    if role is SignerRole.LOCK or permission == "FullAccess":
+        return role is SignerRole.LOCK and permission == "FullAccess"
+    call = permission["FunctionCall"]
+    methods = frozenset(call["method_names"])
+    return call["receiver_id"] == htlc and methods == near_contract.DUTY_METHODS
+
+
+def _succeeded(found: dict[str, Any], contract: str) -> bool | None:
+    """Whether the contract took the call; None until its receipts ran.
+
+    A refused payout is no failure of the call: the lock is decided and owed.
+    """
+    status = found["status"]
+    if not isinstance(status, dict):  # NotStarted, Started
+        return None
+    ran = [each["outcome"] for each in found["receipts_outcome"]]
+    of_contract = [outcome["status"] for outcome in ran if outcome["executor_id"] == contract]
+    return all("Failure" not in each for each in [status, *of_contract])

@@ -1,0 +1,284 @@
+"""Committing what the poller learned: one transaction each, fenced by the cursor's version."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from chains_app import ports
+from chains_app.adapters.interface import Fact
+from chains_app.intents import OUTBOX_TASK, plan_intent
+from chains_app.leases import lock, wake
+from chains_app.locks import Block, Call, LockReading, LockState
+from chains_app.models import (
+    ALIVE,
+    OPEN_INTENTS,
+    Attempt,
+    AttemptStatus,
+    ChainBlock,
+    ChainCursor,
+    InboxFact,
+    Intent,
+    IntentStatus,
+    Observation,
+    Watch,
+)
+from chains_app.outbox.nonces import NEVER
+from chains_app.registry import get_chain
+from chains_app.watching import newest, next_due_time, shown_preimage
+from orchestrator.hints import send_hint
+from orchestrator.kernel.clock import Seconds
+
+KEPT_BELOW_FINAL: Final = 64  # blocks that stay readable below the slowest final one
+
+Finals = Mapping[str, Block]
+
+
+@dataclass
+class Learned:
+    """One step's blocks, facts about watched locks, and readings of them.
+
+    `unread`: watches (by key) whose state at a fact's block is gone, to be read at the head.
+    """
+
+    blocks: tuple[Block, ...]
+    finals: Finals
+    facts: list[tuple[Watch, Fact]] = field(default_factory=list)
+    readings: list[tuple[Watch, LockReading]] = field(default_factory=list)
+    unread: set[int] = field(default_factory=set)
+
+    def has_read(self, watch: Watch, block: Block) -> bool:
+        """Whether that lock was read at that block in this step."""
+        return any(w.pk == watch.pk and r.block.hash == block.hash for w, r in self.readings)
+
+    def is_news(self, cursor: ChainCursor) -> bool:
+        """Whether there is anything to commit."""
+        is_final = any(b.height > cursor.final_height(tier) for tier, b in self.finals.items())
+        return bool(self.blocks or self.readings or is_final)
+
+
+def begin(cursor: ChainCursor, head: Block, finals: Finals) -> None:
+    """Start to follow a chain at its head; what happened before is read from the locks' states."""
+    with transaction.atomic():
+        lock(cursor)
+        _store_blocks(cursor, [head])
+        _move(cursor, head)
+        _believe(cursor, finals)
+        _save(cursor)
+
+
+def restart(cursor: ChainCursor, head: Block, finals: Finals) -> None:
+    """Start anew, no block that we knew being on the chain; every unsettled lock is read again."""
+    with transaction.atomic():
+        lock(cursor)
+        oldest = ChainBlock.objects.filter(chain=cursor.chain).order_by("height").first()
+        if oldest is not None:
+            _forget_above(cursor, oldest.height - 1)
+        Watch.objects.filter(chain=cursor.chain, is_settled=False).update(due_time=0)
+        cursor.finals = {}
+        begin(cursor, head, finals)
+
+
+def rewind(cursor: ChainCursor, fork: ChainBlock) -> None:
+    """Take back all that was learned above `fork`; what it had ended is open again."""
+    with transaction.atomic():
+        lock(cursor)
+        _forget_above(cursor, fork.height)
+        _move(cursor, Block(fork.height, fork.hash, fork.parent_hash, Seconds(fork.time)))
+        for tier, final in cursor.finals.items():
+            if final[0] > fork.height:
+                cursor.finals[tier] = [fork.height, fork.hash, fork.time]
+        _save(cursor)
+
+
+def _forget_above(cursor: ChainCursor, height: int) -> None:
+    chain = cursor.chain
+    gone = Observation.objects.filter(watch__chain=chain, height__gt=height)
+    watches = list(Watch.objects.filter(pk__in=gone.values("watch")))
+    gone.delete()
+    InboxFact.objects.filter(watch__chain=chain, height__gt=height).delete()
+    ChainBlock.objects.filter(chain=chain, height__gt=height).delete()
+    Watch.objects.filter(pk__in=[watch.pk for watch in watches]).update(
+        due_time=0, is_settled=False
+    )
+    _reopen_intents(chain, height)
+    _announce(watches)
+
+
+def _reopen_intents(chain: str, height: int) -> None:
+    """Intents first, then their attempts: the order in which everybody locks."""
+    ended = Q(ended_height__gt=height, status__in=[IntentStatus.DONE, IntentStatus.IMPOSSIBLE])
+    included = Attempt.objects.filter(intent=OuterRef("pk"), included_height__gt=height)
+    touched = Intent.objects.filter(ended | Exists(included), chain=chain)
+    keys = list(touched.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+    rows = Intent.objects.filter(pk__in=keys)
+    rows.filter(ended).update(status=IntentStatus.ACTIVE, ended_height=None)
+    rows.update(
+        due_at=timezone.now(), version=F("version") + 1, lease_owner="", lease_expires_at=None
+    )
+    _send_back(Attempt.objects.filter(intent__in=keys, included_height__gt=height))
+
+
+def _send_back(attempts: Iterable[Attempt]) -> None:
+    """Their blocks are gone: they may be included again, or never.
+
+    A final one stays what it is when its intent has another nonce alive by now: that one goes on.
+    """
+    for attempt in attempts:
+        others = Attempt.objects.filter(intent=attempt.intent_id, status__in=ALIVE)
+        if attempt.status == AttemptStatus.INCLUDED or not others.exclude(pk=attempt.pk).exists():
+            Attempt.objects.filter(pk=attempt.pk).update(
+                status=AttemptStatus.SENT, included_height=None, included_hash="",
+                succeeded=None, ended_at=None,
+            )  # fmt: skip
+
+
+def commit(cursor: ChainCursor, learned: Learned) -> None:
+    """Store a step, move the cursor, wake the intents that it concerns, tell the listeners."""
+    before = dict(cursor.finals)
+    with transaction.atomic():
+        lock(cursor)
+        _store_blocks(cursor, learned.blocks)
+        if learned.blocks:
+            _move(cursor, learned.blocks[-1])
+        changed = _store_readings(learned)
+        _believe(cursor, learned.finals)
+        _save(cursor)
+        _prune(cursor)
+        changed |= _became_final(cursor, before)
+        watches = list(Watch.objects.filter(pk__in=changed).prefetch_related("observations"))
+        for watch in watches:
+            _settle(cursor, watch)
+        _wake_intents(cursor, changed)
+        _announce(watches)
+
+
+def _store_blocks(cursor: ChainCursor, blocks: Iterable[Block]) -> None:
+    ChainBlock.objects.bulk_create(
+        ChainBlock(
+            chain=cursor.chain, height=b.height, hash=b.hash, parent_hash=b.parent_hash, time=b.time
+        )
+        for b in blocks
+    )
+
+
+def _move(cursor: ChainCursor, block: Block) -> None:
+    if block.height > cursor.height:
+        cursor.advanced_at = timezone.now()
+    cursor.height, cursor.hash = block.height, block.hash
+    cursor.parent_hash, cursor.time = block.parent_hash, block.time
+
+
+def _believe(cursor: ChainCursor, finals: Finals) -> None:
+    """Take over final blocks that are ancestors of the cursor's; ones below all of ours are."""
+    heights = [final.height for final in finals.values()]
+    blocks = ChainBlock.objects.filter(chain=cursor.chain)
+    ours = {block.height: block.hash for block in blocks.filter(height__in=heights)}
+    oldest = blocks.order_by("height").first()
+    floor = cursor.height if oldest is None else oldest.height
+    for tier, final in finals.items():
+        is_ancestor = final.height < floor or ours.get(final.height) == final.hash
+        if is_ancestor and final.height > cursor.final_height(tier):
+            cursor.finals[tier] = [final.height, final.hash, final.time]
+
+
+def _save(cursor: ChainCursor) -> None:
+    cursor.save(update_fields=["height", "hash", "parent_hash", "time", "finals", "advanced_at"])
+
+
+def _prune(cursor: ChainCursor) -> None:
+    lowest = min((final[0] for final in cursor.finals.values()), default=0) - KEPT_BELOW_FINAL
+    ChainBlock.objects.filter(chain=cursor.chain, height__lt=lowest).delete()
+
+
+def _store_readings(learned: Learned) -> set[int]:
+    """The inbox, the readings, and what they mean for each watch; returns the watches' keys."""
+    InboxFact.objects.bulk_create(
+        (
+            InboxFact(
+                watch=watch, height=fact.height, block_hash=fact.block_hash,
+                transaction=fact.transaction,
+            )
+            for watch, fact in learned.facts
+        ),
+        ignore_conflicts=True,
+    )  # fmt: skip
+    Observation.objects.bulk_create(
+        (_observation(watch, reading) for watch, reading in learned.readings), ignore_conflicts=True
+    )
+    for watch, reading in sorted(learned.readings, key=lambda read: read[1].block.height):
+        _update_watch(watch, reading)
+    for watch, fact in learned.facts:
+        _keep_preimage(watch, shown_preimage(watch, fact, None))
+    Watch.objects.filter(pk__in=learned.unread).update(due_time=0)
+    return {watch.pk for watch, _ in (*learned.readings, *learned.facts)}
+
+
+def _observation(watch: Watch, reading: LockReading) -> Observation:
+    block = reading.block
+    return Observation(
+        watch=watch,
+        height=block.height,
+        block_hash=block.hash,
+        time=block.time,
+        state=reading.state.value,
+        is_paid=reading.is_paid,
+    )
+
+
+def _update_watch(watch: Watch, reading: LockReading) -> None:
+    due_time = next_due_time(watch.terms, reading)
+    seen = watch.first_seen_time
+    if reading.state is not LockState.ABSENT:
+        seen = min(reading.block.time, reading.block.time if seen is None else seen)
+    Watch.objects.filter(pk=watch.pk).update(due_time=due_time, first_seen_time=seen)
+    watch.first_seen_time = seen
+    _keep_preimage(watch, shown_preimage(watch, None, reading))
+
+
+def _keep_preimage(watch: Watch, preimage: bytes | None) -> None:
+    if preimage is not None:
+        Watch.objects.filter(pk=watch.pk).update(preimage=preimage)
+
+
+def _became_final(cursor: ChainCursor, before: dict[str, list[int]]) -> set[int]:
+    """Watches with readings that this step made final, by their own tier or by the slowest."""
+    keys: set[int] = set()
+    for tier in cursor.finals:
+        since = before[tier][0] if tier in before else -1
+        crossed = Observation.objects.filter(
+            watch__chain=cursor.chain,
+            watch__is_settled=False,
+            height__gt=since,
+            height__lte=cursor.final_height(tier),
+        )
+        keys.update(crossed.values_list("watch", flat=True))
+    return keys
+
+
+def _settle(cursor: ChainCursor, watch: Watch) -> None:
+    """Want a payout that is finally owed; stop waiting for a lock that is over for ever."""
+    readings, terms = watch.observations.all(), watch.terms
+    last = newest(readings)
+    if last is None:
+        return
+    is_final = last.height <= cursor.final_height(watch.tier)
+    is_decided = last.lock_state in (LockState.WITHDRAWN, LockState.REFUNDED)
+    if is_final and is_decided and not last.is_paid:
+        plan_intent(reference=watch.reference, call=Call.PAY, terms=terms, send_by=Seconds(NEVER))
+    never_locked = last.lock_state is LockState.ABSENT and last.time > terms.lock_by
+    slowest = min(cursor.final_height(tier) for tier in get_chain(cursor.chain).finality)
+    if last.height <= slowest and ((is_decided and last.is_paid) or never_locked):
+        Watch.objects.filter(pk=watch.pk).update(is_settled=True, due_time=None)
+
+
+def _wake_intents(cursor: ChainCursor, watches: set[int]) -> None:
+    if wake(Intent.objects.filter(watch__in=watches, status__in=OPEN_INTENTS)):
+        send_hint(OUTBOX_TASK)
+
+
+def _announce(watches: Iterable[Watch]) -> None:
+    ports.announce({watch.reference for watch in watches})

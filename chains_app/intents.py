@@ -1,0 +1,84 @@
+"""Planning and voiding chain writes: the outbox's front door, inside the caller's transaction."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import F
+from django.utils import timezone
+
+from chains_app.locks import Call, LockTerms
+from chains_app.models import OPEN_INTENTS, Attempt, AttemptStatus, Intent, IntentStatus, Watch
+from chains_app.outbox.effects import is_useful
+from chains_app.outbox.nonces import void_attempt
+from chains_app.selectors import chain_now
+from orchestrator.hints import send_hint
+from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.errors import OrchestratorError
+
+OUTBOX_TASK: Final = "chains_app.tasks.run_outbox"
+
+
+class NotWatchedError(OrchestratorError):
+    """A write was planned on a lock that nobody watches: its effect would never be seen."""
+
+    code = "not_watched"
+
+
+def plan_intent(
+    *,
+    reference: UUID,
+    call: Call,
+    terms: LockTerms,
+    send_by: Seconds,
+    secret_id: UUID | None = None,
+    urgency: int = 0,
+) -> Intent:
+    """Want a write from now on; there is one intent for each (reference, call).
+
+    Watch the lock first. `send_by`: the latest time, of chain and wall, of a first send. Planned
+    anew, a void intent is wanted again while it can be sent; a lock never is, since its voiding was
+    counted on for ever. Raises NotWatchedError.
+    """
+    watch = Watch.objects.filter(reference=reference).first()
+    if watch is None or watch.terms != terms:
+        raise NotWatchedError(f"{reference} is not watched under these terms: watch_lock first")
+    fields: dict[str, Any] = {"send_by": send_by, "secret_id": secret_id, "urgency": urgency}
+    fields["due_at"] = timezone.now()
+    intent, is_new = Intent.objects.get_or_create(
+        reference=reference,
+        call=call.value,
+        defaults={"chain": terms.chain, "watch": watch, **fields},
+    )
+    now = chain_now(terms.chain)
+    can_be_sent = call is not Call.LOCK and now <= send_by and is_useful(call, terms, now)
+    if intent.status == IntentStatus.VOID and can_be_sent:
+        void = Intent.objects.filter(pk=intent.pk, status=IntentStatus.VOID)
+        is_new = void.update(status=IntentStatus.PLANNED, ended_height=None, **fields) == 1
+        intent.refresh_from_db()
+    if is_new:
+        send_hint(OUTBOX_TASK)
+    return intent
+
+
+def void_intents(reference: UUID, calls: Iterable[Call]) -> bool:
+    """Call writes off; True: nothing of them ever left us and nothing ever will.
+
+    False changes nothing: some bytes may have left already. Takes the locks of the intents' rows,
+    so that a sender either left before or finds its intent void (rule 5).
+    """
+    wanted = Intent.objects.filter(reference=reference, call__in=[call.value for call in calls])
+    rows = list(wanted.select_for_update(of=("self",)).order_by("pk"))
+    attempts = Attempt.objects.filter(intent__in=rows).select_related("signer")
+    if attempts.filter(left_at__isnull=False).exists():
+        return False
+    for attempt in attempts.filter(status=AttemptStatus.SIGNED):
+        void_attempt(attempt)
+    wanted.filter(status__in=OPEN_INTENTS).update(
+        status=IntentStatus.VOID,
+        version=F("version") + 1,
+        due_at=None,
+        lease_owner="",
+        lease_expires_at=None,
+    )
+    return True

@@ -1,0 +1,79 @@
+"""A lock as every chain knows it: its terms, how it stands, and what can be done to it."""
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any, Self
+
+from orchestrator.kernel.clock import Seconds
+
+
+class LockState(Enum):
+    """How a proved lock stands. Decided counts as done; whether it is paid is said beside it."""
+
+    ABSENT = "absent"
+    OPEN = "open"
+    WITHDRAWN = "withdrawn"
+    REFUNDED = "refunded"
+
+
+class Call(Enum):
+    """A contract's methods, under the same names on every chain."""
+
+    LOCK = "lock"
+    WITHDRAW = "withdraw"
+    REFUND = "refund"
+    REFUND_EARLY = "refund_early"
+    PAY = "pay"
+
+
+@dataclass(frozen=True)
+class LockTerms:
+    """One leg's terms, fixed in the session's snapshot; the lock's id or address follows from them.
+
+    `chain` is the registry's name of the chain, `contract` the escrow factory or HTLC account,
+    `token` None for the native coin, `amount` base units, instants in seconds (adapters convert).
+    """
+
+    chain: str
+    contract: str
+    depositor: str
+    beneficiary: str
+    token: str | None
+    amount: int
+    hashlock: bytes
+    lock_by: Seconds
+    timelock: Seconds
+
+    def to_json(self) -> dict[str, Any]:
+        """For a JSON column: amounts as decimal strings, bytes as hex."""
+        return {**asdict(self), "amount": str(self.amount), "hashlock": self.hashlock.hex()}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        """What `to_json` wrote."""
+        amount, hashlock = int(stored["amount"]), bytes.fromhex(stored["hashlock"])
+        return cls(**{**stored, "amount": amount, "hashlock": hashlock})
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block's place: `time` in seconds of chain time, hashes in the chain's own notation."""
+
+    height: int
+    hash: str
+    parent_hash: str
+    time: Seconds
+
+
+@dataclass(frozen=True)
+class LockReading:
+    """A lock's state read at one block, named by its hash (rule 7).
+
+    `is_paid` is False while a decided payout is owed or in flight; `secret` where the chain keeps
+    it readable (NEAR), None elsewhere (on EVM it stands in the withdrawal's event).
+    """
+
+    state: LockState
+    is_paid: bool
+    secret: bytes | None
+    block: Block

@@ -1,0 +1,20 @@
+"""`manage.py follow_heads`: turns each new block of every chain into a hint to poll."""
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from chains_app.heads import follow_heads
+
+
+class Command(BaseCommand):
+    help = "Follows the heads of all chains and hints at each new block, until it is told to end."
+
+    def handle(self, *_: Any, **__: Any) -> None:
+        """Run until SIGTERM or SIGINT."""
+        ended = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
+        follow_heads(ended)

@@ -1,0 +1,144 @@
+"""Reading where an intent and its alive attempt stand; exchanges only, no transaction open."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from chains_app.adapters.interface import ChainAdapter, TransactionStatus
+from chains_app.config import Nonces
+from chains_app.locks import Block, Call
+from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent, Observation, Watch
+from chains_app.outbox.decision import Alive, Fate, Situation, fate_of
+from chains_app.outbox.effects import Effect, Standing, effect_of, is_useful
+from chains_app.outbox.nonces import key_of
+from chains_app.registry import get_adapter, get_chain
+from chains_app.watching import final_observation, standing
+from orchestrator.kernel.clock import Seconds, wall_clock
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What was read, and the situation that follows from it.
+
+    `group`: the attempts of the nonce that is alive, oldest first; `statuses` of those that left.
+    `read_at`: monotonic seconds before the first exchange. `final_height`: of the reading, if any,
+    that makes the effect final.
+    """
+
+    situation: Situation
+    group: tuple[Attempt, ...]
+    statuses: dict[str, TransactionStatus]
+    read_at: float
+    final_height: int
+
+    @property
+    def newest(self) -> Attempt:
+        """The attempt with the highest fee: the one to send."""
+        return self.group[-1]
+
+
+@dataclass(frozen=True)
+class _Read:
+    effect: Effect
+    head: Block
+    final_height: int
+
+
+def follow(intent: Intent) -> Followed:
+    """The effect first, then the attempt by hash (rule 5); raises ChainError."""
+    read_at, adapter = time.monotonic(), get_adapter(intent.chain)
+    attempts = list(intent.attempts.select_related("signer").order_by("signed_at", "nonce"))
+    group = tuple(attempt for attempt in attempts if attempt.status in ALIVE)
+    cursor = ChainCursor.objects.filter(chain=intent.chain).first()
+    read = _read_effect(intent, adapter, cursor)
+    fate, statuses = _read_fate(intent, adapter, cursor, group)
+    now = Seconds(max(read.head.time, wall_clock()))
+    call, watch = intent.contract_call, intent.watch
+    finals = [attempt for attempt in attempts if attempt.status == AttemptStatus.FINAL]
+    situation = Situation(
+        effect=read.effect,
+        is_open=intent.is_open,
+        may_leave=now <= intent.send_by,
+        is_useful=call is None or watch is None or is_useful(call, watch.terms, now),
+        ever_left=any(attempt.left_at is not None for attempt in attempts),
+        tries=len(finals),
+        last_try=min((_age(attempt.ended_at) or 0.0 for attempt in finals), default=0.0),
+        read_is_old=any((a.included_height or 0) > read.head.height for a in finals),
+        attempt=_alive(intent, group, fate) if group else None,
+    )
+    return Followed(situation, group, statuses, read_at, read.final_height)
+
+
+def _read_effect(intent: Intent, adapter: ChainAdapter, cursor: ChainCursor | None) -> _Read:
+    call, watch, head = intent.contract_call, intent.watch, adapter.head()
+    if call is None or watch is None:
+        return _Read(_effect_of_fill(intent, adapter), head, head.height)
+    return _effect_of_call(call, watch, adapter, head, final_observation(watch, cursor))
+
+
+def _effect_of_call(
+    call: Call, watch: Watch, adapter: ChainAdapter, head: Block, final: Observation | None
+) -> _Read:
+    """At the head now; at a final block as the poller read it (nodes drop old states)."""
+    terms = watch.terms
+    reading = adapter.read_lock(terms, head)
+    at_head = Standing(reading.state, reading.is_paid, head.time)
+    effect = effect_of(call, terms, at_head, None if final is None else standing(final))
+    return _Read(effect, head, head.height if final is None else final.height)
+
+
+def _effect_of_fill(intent: Intent, adapter: ChainAdapter) -> Effect:
+    """A nonce is filled when any transaction used it."""
+    signer, nonce = intent.fill_signer, intent.fill_nonce
+    if signer is None or nonce is None:
+        return Effect.DONE
+    key = adapter.key_state(key_of(signer))
+    if key.final_nonce >= nonce:
+        return Effect.DONE
+    return Effect.AT_HEAD if key.head_nonce >= nonce else Effect.MISSING
+
+
+def _read_fate(
+    intent: Intent, adapter: ChainAdapter, cursor: ChainCursor | None, group: Sequence[Attempt]
+) -> tuple[Fate, dict[str, TransactionStatus]]:
+    """Statuses last: what concludes from their absence was true before they were asked for."""
+    left = [attempt for attempt in group if attempt.left_at is not None]
+    if not left:
+        return Fate.UNSENT, {}
+    signer, tier = left[0].signer, tier_of(intent)
+    key, final_height = adapter.key_state(key_of(signer)), _final_height(cursor, tier)
+    statuses = {a.hash: adapter.transaction_status(a.hash, signer.account, tier) for a in left}
+    expires = left[-1].expires_at_height
+    return fate_of(left[0].nonce, key, statuses.values(), expires, final_height), statuses
+
+
+def tier_of(intent: Intent) -> str:
+    """The tier by which the intent's transactions are final."""
+    if intent.watch is not None:
+        return intent.watch.tier
+    finality = get_chain(intent.chain).finality
+    return max(finality, key=lambda tier: finality[tier])
+
+
+def _final_height(cursor: ChainCursor | None, tier: str) -> int:
+    return -1 if cursor is None else cursor.final_height(tier)
+
+
+def _alive(intent: Intent, group: Sequence[Attempt], fate: Fate) -> Alive:
+    newest = group[-1]
+    included = any(attempt.status == AttemptStatus.INCLUDED for attempt in group)
+    return Alive(
+        status=AttemptStatus.INCLUDED if included else AttemptStatus(newest.status),
+        fate=fate,
+        age=_age(newest.left_at or newest.signed_at) or 0.0,
+        last_sent=_age(newest.last_sent_at),
+        may_be_replaced=get_chain(intent.chain).nonces is Nonces.SEQUENTIAL,
+    )
+
+
+def _age(instant: datetime | None) -> float | None:
+    """Seconds since an instant that the database wrote down."""
+    return None if instant is None else (timezone.now() - instant).total_seconds()

@@ -1,0 +1,188 @@
+"""Nonces and keys: which key signs, which nonce it takes, and what happens to one that is voided.
+
+All of it under the lock of the signer's rows, so that no nonce is ever given out twice.
+"""
+
+import uuid
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from chains_app.adapters.interface import SigningKey
+from chains_app.config import Nonces
+from chains_app.models import (
+    ALIVE,
+    FILL,
+    ON_THE_WAY,
+    OPEN_INTENTS,
+    Attempt,
+    AttemptStatus,
+    Intent,
+    IntentStatus,
+    Signer,
+)
+from chains_app.registry import get_chain, signing_keys
+from chains_app.signers import SignerRefusedError, SignerRole
+
+FILL_URGENCY: Final = 100  # what stands behind a gap waits for it
+NEVER: Final = 2**62
+
+
+class NoFreeKeyError(SignerRefusedError):
+    """Every key of the role has a transaction in flight, or is switched off."""
+
+    code = "no_free_key"
+
+
+def sync_signers(chain: str) -> None:
+    """A row for each configured key; rows of keys that are gone stay, and sign nothing."""
+    rows = [
+        Signer(chain=chain, role=role.value, account=key.account, public_key=key.public)
+        for role in SignerRole
+        for key in signing_keys(chain, role)
+    ]
+    Signer.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def choose_key(chain: str, role: SignerRole) -> tuple[Signer, SigningKey]:
+    """A key that is free now; on a chain whose nonces may skip, one that has nothing in flight.
+
+    Raises NoFreeKeyError.
+    """
+    keys = {(key.account, key.public): key for key in signing_keys(chain, role)}
+    rows = Signer.objects.filter(chain=chain, role=role.value).order_by("?")
+    if get_chain(chain).nonces is Nonces.GROWING:
+        rows = rows.annotate(is_busy=Exists(_in_flight(OuterRef("pk"))))
+    signers = list(rows)
+    if not keys.keys() <= {(row.account, row.public_key) for row in signers}:
+        sync_signers(chain)
+        signers = list(rows.all())
+    for signer in signers:
+        key = keys.get((signer.account, signer.public_key))
+        if key is not None and signer.is_enabled and not getattr(signer, "is_busy", False):
+            return signer, key
+    raise NoFreeKeyError(f"no key of {role.value} on {chain} is free: wait, or resume one")
+
+
+def key_of(signer: Signer) -> SigningKey:
+    """The key of a row; raises SignerRefusedError when it is no longer configured."""
+    for key in signing_keys(signer.chain, SignerRole(signer.role)):
+        if (key.account, key.public) == (signer.account, signer.public_key):
+            return key
+    raise SignerRefusedError(f"the key of {signer} is not configured any more")
+
+
+def _in_flight(signer: OuterRef | Signer) -> QuerySet[Attempt]:
+    """What may still be included by this key and is wanted; what is not may be overtaken."""
+    return Attempt.objects.filter(
+        signer=signer, status__in=ON_THE_WAY, intent__status__in=OPEN_INTENTS
+    )
+
+
+def lock_signer(signer: Signer) -> Signer:
+    """The row, locked with all rows of its account, whose spending its caps count."""
+    rows = Signer.objects.filter(chain=signer.chain, account=signer.account)
+    return next(row for row in rows.select_for_update().order_by("pk") if row.pk == signer.pk)
+
+
+def check_signer(
+    signer: Signer, cost: int, *, balance: int | None = None, counted: int = 0
+) -> None:
+    """Kill switch, caps and balance of a locked row; raises SignerRefusedError.
+
+    `cost`: the most that the transaction can take; `counted`: how much of it was counted already.
+    """
+    if not signer.is_enabled:
+        raise SignerRefusedError(f"{signer} is paused")
+    if balance is not None and balance < cost:
+        raise SignerRefusedError(f"{signer} has {balance}, less than {cost}: fund it")
+    caps = [
+        (signer.cap_per_transaction, None, "transaction"),
+        (signer.cap_per_hour, timedelta(hours=1), "hour"),
+        (signer.cap_per_day, timedelta(days=1), "day"),
+    ]
+    for cap, period, name in caps:
+        spent = _spent(signer, period) - counted if cap is not None and period else 0
+        if cap is not None and spent + cost > cap:
+            raise SignerRefusedError(
+                f"{signer} would spend {spent + cost} per {name}, its cap is {cap}"
+            )
+
+
+def _spent(signer: Signer, period: timedelta) -> int:
+    """By all keys of the account; of attempts that share a nonce the dearest and newest counts."""
+    signed = Attempt.objects.filter(
+        signer__chain=signer.chain,
+        signer__account=signer.account,
+        signed_at__gt=Now() - period,
+        replaced_by__isnull=True,
+    ).exclude(status=AttemptStatus.VOID)
+    return int(signed.aggregate(total=Sum("cost_cap"))["total"] or 0)
+
+
+def take_nonce(signer: Signer, floor: int) -> int:
+    """The next nonce of a locked row. `floor`: the chain's next free one.
+
+    Where a gap would stop all later ones, the lowest nonce that was voided comes first. Where they
+    may skip, one transaction per key is in flight: raises NoFreeKeyError for a second.
+    """
+    if get_chain(signer.chain).nonces is Nonces.GROWING:
+        if _in_flight(signer).exists():
+            raise NoFreeKeyError(f"{signer} has a transaction in flight")
+    elif (void := _lowest_void(signer, floor)) is not None:
+        return void
+    nonce = max(signer.next_nonce, floor)
+    Signer.objects.filter(pk=signer.pk).update(next_nonce=nonce + 1)
+    return nonce
+
+
+def _lowest_void(signer: Signer, floor: int) -> int | None:
+    used = Attempt.objects.filter(signer=signer, nonce=OuterRef("nonce"))
+    void = Attempt.objects.filter(signer=signer, nonce__gte=floor, status=AttemptStatus.VOID)
+    free = void.exclude(Exists(used.exclude(status=AttemptStatus.VOID)))
+    return free.order_by("nonce").values_list("nonce", flat=True).first()
+
+
+def is_gap(signer: Signer, nonce: int, floor: int) -> bool:
+    """Whether a locked row's nonce is still to be used, and nothing that may be sent carries it."""
+    carried = Attempt.objects.filter(signer=signer, nonce=nonce)
+    return nonce >= floor and not carried.exclude(status=AttemptStatus.VOID).exists()
+
+
+def void_attempt(attempt: Attempt, verdict: dict[str, Any] | None = None) -> None:
+    """Void an attempt that has not left, its intent's row being locked.
+
+    Where a gap stops later nonces and some are signed already, a transfer to ourselves is planned.
+    """
+    may_leave_gap = get_chain(attempt.signer.chain).nonces is Nonces.SEQUENTIAL
+    fill = _lock_fill(attempt) if may_leave_gap else None
+    signer = lock_signer(attempt.signer)
+    Attempt.objects.filter(pk=attempt.pk, status=AttemptStatus.SIGNED, left_at=None).update(
+        status=AttemptStatus.VOID, send_verdict=verdict, ended_at=Now()
+    )
+    later = Attempt.objects.filter(signer=signer, nonce__gt=attempt.nonce, status__in=ALIVE)
+    if may_leave_gap and later.exists():
+        _plan_fill(fill, signer, attempt.nonce)
+
+
+def _fill_reference(signer: Signer, nonce: int) -> uuid.UUID:
+    name = f"fill {signer.chain} {signer.account} {signer.public_key} {nonce}"
+    return uuid.uuid5(uuid.NAMESPACE_URL, name)
+
+
+def _lock_fill(attempt: Attempt) -> Intent | None:
+    """Fills are locked after the intent that voids, and before the signer (rule 8)."""
+    reference = _fill_reference(attempt.signer, attempt.nonce)
+    return Intent.objects.select_for_update(of=("self",)).filter(reference=reference).first()
+
+
+def _plan_fill(fill: Intent | None, signer: Signer, nonce: int) -> None:
+    if fill is None:
+        fill = Intent(reference=_fill_reference(signer, nonce), call=FILL, chain=signer.chain)
+        fill.fill_signer, fill.fill_nonce = signer, nonce
+        fill.send_by, fill.urgency = NEVER, FILL_URGENCY
+    fill.status, fill.ended_height, fill.due_at = IntentStatus.PLANNED, None, timezone.now()
+    fill.save()

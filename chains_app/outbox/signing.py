@@ -1,0 +1,187 @@
+"""Preparing and signing: what only a node can tell first, then one transaction that stores all."""
+
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from chains_app import ports
+from chains_app.adapters.interface import Prepared, Signed, SigningKey
+from chains_app.leases import LeaseLostError, lock
+from chains_app.locks import Call, LockTerms
+from chains_app.models import Attempt, AttemptStatus, Intent, IntentStatus, Signer
+from chains_app.outbox.nonces import (
+    check_signer,
+    choose_key,
+    is_gap,
+    key_of,
+    lock_signer,
+    take_nonce,
+)
+from chains_app.ports import Moment, Verdict
+from chains_app.registry import get_adapter, get_chain
+from chains_app.signers import SignerRefusedError, refusal, role_of
+from orchestrator.fields import vault_cipher
+from orchestrator.kernel.hashlock import Secret
+
+RAISE_PERCENT: Final = 13  # nodes want at least 12.5 to replace a transaction
+
+
+class GuardRefusedError(SignerRefusedError):
+    """The guard did not agree; `verdict` says why."""
+
+    code = "guard_refused"
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
+
+
+def terms_of(intent: Intent) -> LockTerms | None:
+    """The terms that an intent's call is about; None for a transfer to ourselves."""
+    return None if intent.watch is None else intent.watch.terms
+
+
+def sign(intent: Intent) -> Attempt | None:
+    """Prepare and sign a first attempt under a new nonce, and store it; nothing leaves us here.
+
+    None when a nonce gap that was to be filled is gone. Raises SignerRefusedError (guard, caps,
+    kill switch, no free key), LeaseLostError, ChainError.
+    """
+    signer, key = _signer_for(intent)
+    verdict = ports.ask_guard(intent.contract_call, intent.reference, Moment.SIGN)
+    if not verdict.ok:
+        raise GuardRefusedError(verdict)
+    prepared = _prepare(intent, key)
+    with transaction.atomic():
+        locked = lock(intent)
+        if not locked.is_open:
+            raise LeaseLostError(f"{intent} has ended")
+        signer = lock_signer(signer)
+        check_signer(signer, prepared.cost_cap, balance=prepared.balance)
+        nonce = _nonce(intent, signer, prepared)
+        if nonce is None:
+            return None
+        attempt = Attempt(intent=intent, signer=signer, nonce=nonce, sign_verdict=verdict.to_json())
+        _sign_and_store(attempt, intent.contract_call, prepared, key)
+        Intent.objects.filter(pk=intent.pk).update(status=IntentStatus.ACTIVE)
+    return attempt
+
+
+def sign_replacement(intent: Intent, replaced: Attempt, *, to_self: bool) -> Attempt:
+    """Sign the same nonce again with a higher fee, as something that has left already.
+
+    `to_self`: nothing but the nonce is wanted any more. The guard is not asked: what the bytes do,
+    or show, may be out since `replaced` left. Raises SignerRefusedError, LeaseLostError.
+    """
+    key = key_of(replaced.signer)
+    prepared = get_adapter(intent.chain).replace(stored_prepared(replaced), RAISE_PERCENT)
+    _require_below_cap(intent, prepared)
+    call = None if to_self else intent.contract_call
+    reason = "frees the nonce" if call is None else "raises the fee of what has left"
+    verdict = Verdict(ok=True, reason=reason).to_json()
+    with transaction.atomic():
+        lock(intent)
+        signer = lock_signer(replaced.signer)
+        check_signer(signer, prepared.cost_cap, counted=replaced.cost_cap)
+        attempt = Attempt(
+            intent=intent, signer=signer, nonce=replaced.nonce, replaces=replaced,
+            sign_verdict=verdict, send_verdict=verdict,
+            status=AttemptStatus.LEFT, left_at=Now(),
+        )  # fmt: skip
+        _sign_and_store(attempt, call, prepared, key)
+    attempt.refresh_from_db()
+    return attempt
+
+
+def _require_below_cap(intent: Intent, prepared: Prepared) -> None:
+    """No fee is raised above the registry's cap, which reservations count on."""
+    spec, call, terms = get_chain(intent.chain), intent.contract_call, terms_of(intent)
+    if call is None or terms is None:
+        cap = max(spec.fee_cap(each, None) for each in Call)
+    else:
+        is_native_lock = call is Call.LOCK and terms.token is None
+        cap = spec.fee_cap(call, terms.token) + (terms.amount if is_native_lock else 0)
+    if prepared.cost_cap > cap:
+        raise SignerRefusedError(f"{intent} would cost {prepared.cost_cap}, its cap is {cap}")
+
+
+def _signer_for(intent: Intent) -> tuple[Signer, SigningKey]:
+    call, terms = intent.contract_call, terms_of(intent)
+    if intent.fill_signer is not None:
+        return intent.fill_signer, key_of(intent.fill_signer)
+    if call is None or terms is None:
+        raise SignerRefusedError(f"{intent} says neither a lock nor a nonce")
+    signer, key = choose_key(intent.chain, role_of(call))
+    spec = get_chain(intent.chain)
+    reason = refusal(call, terms, key.account, spec.contract, frozenset(spec.tokens))
+    if reason is not None:
+        raise SignerRefusedError(f"{intent} is not signed: {reason}")
+    return signer, key
+
+
+def _prepare(intent: Intent, key: SigningKey) -> Prepared:
+    adapter, call, terms = get_adapter(intent.chain), intent.contract_call, terms_of(intent)
+    if call is None or terms is None:
+        return adapter.prepare_transfer_to_self(key)
+    return adapter.prepare(call, terms, key)
+
+
+def _nonce(intent: Intent, signer: Signer, prepared: Prepared) -> int | None:
+    if intent.fill_nonce is None:
+        return take_nonce(signer, prepared.nonce_floor)
+    is_wanted = is_gap(signer, intent.fill_nonce, prepared.nonce_floor)
+    return intent.fill_nonce if is_wanted else None
+
+
+def _sign_and_store(
+    attempt: Attempt, call: Call | None, prepared: Prepared, key: SigningKey
+) -> None:
+    """Sign and insert. Bytes that show the secret are stored sealed."""
+    intent = attempt.intent
+    secret = _secret(intent) if call is Call.WITHDRAW else None
+    terms = terms_of(intent) if call is not None else None
+    adapter = get_adapter(intent.chain)
+    signed = adapter.sign(call, terms, prepared, key, attempt.nonce, secret)
+    _store_bytes(attempt, signed, is_secret=secret is not None)
+    attempt.prepared = {
+        "fields": prepared.fields,
+        "nonce_floor": prepared.nonce_floor,
+        "cost_cap": str(prepared.cost_cap),
+        "balance": str(prepared.balance),
+    }
+    attempt.cost_cap, attempt.expires_at_height = prepared.cost_cap, prepared.expires_at_height
+    attempt.save(force_insert=True)
+
+
+def _secret(intent: Intent) -> Secret:
+    if intent.secret_id is None:
+        raise SignerRefusedError(f"{intent} names no secret")
+    return ports.open_secret(intent.secret_id, intent.reference)
+
+
+def _store_bytes(attempt: Attempt, signed: Signed, *, is_secret: bool) -> None:
+    attempt.hash = signed.hash
+    if is_secret:
+        attempt.sealed_raw = vault_cipher().seal(signed.raw, attempt.associated_data)
+    else:
+        attempt.raw = signed.raw
+
+
+def raw_bytes(attempt: Attempt) -> bytes:
+    """The bytes to send."""
+    if attempt.sealed_raw is not None:
+        return vault_cipher().open(attempt.sealed_raw, attempt.associated_data)
+    return bytes(attempt.raw or b"")
+
+
+def stored_prepared(attempt: Attempt) -> Prepared:
+    """What an attempt was signed with."""
+    stored: dict[str, Any] = attempt.prepared
+    return Prepared(
+        fields=stored["fields"],
+        nonce_floor=stored["nonce_floor"],
+        cost_cap=int(stored["cost_cap"]),
+        balance=int(stored["balance"]),
+        expires_at_height=attempt.expires_at_height,
+    )

@@ -1,0 +1,153 @@
+"""The outbox worker: claims due intents and takes each as far as it can go without waiting."""
+
+import time
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from chains_app.adapters.interface import ChainError, ChainUnavailableError
+from chains_app.intents import OUTBOX_TASK
+from chains_app.leases import LeaseLostError, claim, heartbeat, is_free, release
+from chains_app.models import Intent, IntentStatus
+from chains_app.outbox import settling
+from chains_app.outbox.decision import Move, next_move, pause_after
+from chains_app.outbox.following import Followed, follow
+from chains_app.outbox.nonces import NoFreeKeyError
+from chains_app.outbox.sending import broadcast, send_first
+from chains_app.outbox.signing import GuardRefusedError, sign, sign_replacement
+from chains_app.signers import SignerRefusedError
+from orchestrator.hints import send_hint
+
+BATCH: Final = 100
+DRAIN_SECONDS: Final = 20.0
+MOST_MOVES: Final = 8  # of one intent in one claim: void, sign, send, and what was found before
+RETRY: Final = timedelta(seconds=1)
+KEY_RETRY: Final = timedelta(milliseconds=200)  # a key is free again with the next block
+SENT_PAUSE: Final = timedelta(seconds=2)
+SENDING: Final = frozenset(
+    {Move.SIGN, Move.SEND_FIRST, Move.RESEND, Move.RAISE_FEE, Move.FREE_NONCE}
+)
+
+log = structlog.get_logger(__name__)
+
+
+def drain(seconds: float = DRAIN_SECONDS) -> int:
+    """Work on due intents until there are none, or for `seconds`; returns how many there were."""
+    until, worked = time.monotonic() + seconds, 0
+    while count := run_outbox():
+        worked += count
+        if time.monotonic() > until:
+            send_hint(OUTBOX_TASK)
+            break
+    return worked
+
+
+def run_outbox() -> int:
+    """Work once on up to 100 due intents, the most urgent first; returns how many there were."""
+    due = Intent.objects.filter(is_free()).select_related("watch", "fill_signer")
+    intents = claim(due.order_by("-urgency", "due_at")[:BATCH])
+    if not intents:
+        return 0
+    silent: set[str] = set()
+    with heartbeat(intents):
+        for intent in intents:
+            _work(intent, silent)
+    return len(intents)
+
+
+def _work(intent: Intent, silent: set[str]) -> None:
+    """Drive one intent and give it back; what fails is set aside, the others go on."""
+    pause: timedelta | None = RETRY
+    try:
+        if intent.chain not in silent:
+            pause = _drive(intent)
+    except LeaseLostError:
+        return
+    except GuardRefusedError as refused:
+        _store_refusal(intent, refused)
+    except NoFreeKeyError:
+        pause = KEY_RETRY
+    except SignerRefusedError as refused:
+        log.info("not_signed", intent=str(intent), reason=str(refused))
+    except ChainUnavailableError:
+        silent.add(intent.chain)  # not asked again in this batch: others wait behind it
+    except ChainError as error:
+        log.warning("chain_error", intent=str(intent), reason=error.code)
+    except Exception:
+        log.exception("intent_failed", intent=str(intent))
+        pause = timedelta(seconds=10)
+    release(intent, pause)
+
+
+def _store_refusal(intent: Intent, refused: GuardRefusedError) -> None:
+    Intent.objects.filter(pk=intent.pk, version=intent.version).update(
+        refusal=refused.verdict.to_json()
+    )
+
+
+def _drive(intent: Intent) -> timedelta | None:
+    """Move until only time or a fact can change anything; answers how long to pause."""
+    for _ in range(MOST_MOVES):
+        followed = follow(intent)
+        move = next_move(followed.situation)
+        if move is Move.WAIT:
+            pause = pause_after(followed.situation)
+            return None if pause is None else timedelta(seconds=pause)
+        _make(move, intent, followed)
+        if move in SENDING and intent.is_open:
+            return SENT_PAUSE
+    return RETRY
+
+
+def _make(move: Move, intent: Intent, read: Followed) -> None:
+    match move:
+        case Move.SIGN:
+            _sign_and_send(intent, read)
+        case Move.SEND_FIRST:
+            send_first(intent, read.newest, read.read_at)
+        case Move.RESEND:
+            broadcast(intent, read.newest)
+        case Move.RAISE_FEE:
+            _raise_fee(intent, read)
+        case Move.FREE_NONCE:
+            broadcast(intent, sign_replacement(intent, read.newest, to_self=True))
+        case Move.VOID_ATTEMPT:
+            settling.void_unsent(intent, read.newest)
+        case _:
+            _settle(move, intent, read)
+
+
+def _sign_and_send(intent: Intent, read: Followed) -> None:
+    attempt = sign(intent)
+    if attempt is None:
+        settling.end(intent, IntentStatus.DONE, read.final_height)
+    else:
+        intent.status = IntentStatus.ACTIVE
+        send_first(intent, attempt, read.read_at)
+
+
+def _raise_fee(intent: Intent, read: Followed) -> None:
+    """Where the fee may not rise any more, the same bytes are sent again."""
+    try:
+        attempt = sign_replacement(intent, read.newest, to_self=False)
+    except SignerRefusedError as refused:
+        log.warning("fee_not_raised", intent=str(intent), reason=str(refused))
+        attempt = read.newest
+    broadcast(intent, attempt)
+
+
+def _settle(move: Move, intent: Intent, read: Followed) -> None:
+    match move:
+        case Move.MARK_INCLUDED:
+            settling.mark_included(intent, read.group, read.statuses)
+        case Move.MARK_FINAL:
+            settling.mark_final(intent, read.group, read.statuses)
+        case Move.MARK_DEAD:
+            settling.mark_dead(intent, read.group)
+        case Move.END_DONE:
+            settling.end(intent, IntentStatus.DONE, read.final_height)
+        case Move.END_IMPOSSIBLE:
+            settling.end(intent, IntentStatus.IMPOSSIBLE, read.final_height)
+        case _:
+            settling.end(intent, IntentStatus.VOID, read.final_height)

@@ -1,0 +1,174 @@
+"""The poller: reads each chain block by block into the inbox, and the watched locks with it.
+
+It asks nodes between commits and commits what it learned in one transaction (`ingest`): a cursor
+that moved has its facts, readings and finality beside it. Any number of pollers may run.
+"""
+
+from datetime import timedelta
+from itertools import pairwise
+from typing import Final
+
+import structlog
+
+from chains_app.adapters.interface import (
+    BlockUnknownError,
+    ChainAdapter,
+    ChainError,
+    FactsPage,
+)
+from chains_app.ingest import Finals, Learned, begin, commit, restart, rewind
+from chains_app.intents import OUTBOX_TASK
+from chains_app.leases import LeaseLostError, claim, heartbeat, is_free, release, wake
+from chains_app.locks import Block
+from chains_app.models import ChainBlock, ChainCursor, Watch
+from chains_app.registry import chains, get_adapter, get_chain
+from orchestrator.hints import send_hint
+
+MOST_BLOCKS: Final = 500  # of one page
+MOST_STEPS: Final = 40  # of one claim; whoever asks next goes on
+MOST_READS: Final = 500  # of due locks in one step
+IDLE: Final = timedelta(seconds=5)
+
+log = structlog.get_logger(__name__)
+
+
+def poll(chain: str) -> int:
+    """Read a chain up to its head; returns how many blocks were read.
+
+    Who finds another poller at it leaves word, and that one looks once more. Raises ChainError.
+    """
+    ChainCursor.objects.get_or_create(chain=chain)
+    rows, blocks = ChainCursor.objects.filter(chain=chain), 0
+    wake(rows)
+    while claimed := claim(rows.filter(is_free()).order_by("pk")[:1]):
+        blocks += _read_claimed(claimed[0])
+    return blocks
+
+
+def poll_all() -> int:
+    """Poll every chain; one that does not answer holds none of the others back."""
+    blocks = 0
+    for chain in chains():
+        try:
+            blocks += poll(chain)
+        except ChainError as error:
+            log.warning("poll_failed", chain=chain, reason=error.code)
+    send_hint(OUTBOX_TASK)  # what became due by time alone is looked at with each block
+    return blocks
+
+
+def _read_claimed(cursor: ChainCursor) -> int:
+    adapter, blocks = get_adapter(cursor.chain), 0
+    try:
+        with heartbeat([cursor]):
+            for _ in range(MOST_STEPS):
+                read, has_more = _step(cursor, adapter)
+                blocks += read
+                if not has_more:
+                    break
+    except LeaseLostError:
+        return blocks
+    except Exception:
+        release(cursor, IDLE)
+        raise
+    release(cursor, IDLE)
+    return blocks
+
+
+def _step(cursor: ChainCursor, adapter: ChainAdapter) -> tuple[int, bool]:
+    """One page, one reorganisation, or only new finality and due locks.
+
+    Returns how many blocks were read, and whether there is more to do.
+    """
+    # finality first: what is final now is an ancestor of the head that is read after it
+    finals = {tier: adapter.final(tier) for tier in get_chain(cursor.chain).finality}
+    head = adapter.head()
+    if not cursor.hash:
+        begin(cursor, head, finals)
+        return 1, True
+    page = _next_page(cursor, adapter, head)
+    if page is None:
+        _undo_reorganised(cursor, adapter, head, finals)
+        return 0, True
+    last = page.last if page.blocks else cursor.block
+    is_at_head = last.height >= head.height
+    learned = _read(cursor, adapter, page, last, finals, is_at_head=is_at_head)
+    if learned.is_news(cursor):
+        commit(cursor, learned)
+    was_pruned = bool(learned.unread and learned.blocks)  # due now, to be read at the head
+    return len(page.blocks), was_pruned or not is_at_head
+
+
+def _next_page(cursor: ChainCursor, adapter: ChainAdapter, head: Block) -> FactsPage | None:
+    """The blocks after the cursor, none when there are none; None when they do not follow on it."""
+    if head.height <= cursor.height:
+        known = ChainBlock.objects.filter(chain=cursor.chain, height=head.height).first()
+        is_ours = known is None or known.hash == head.hash  # a node that lags, or nothing new
+        return FactsPage((), ()) if is_ours else None
+    to_height = min(head.height, cursor.height + MOST_BLOCKS)
+    page = adapter.facts(cursor.height + 1, to_height)
+    links = pairwise([cursor.block, *page.blocks])
+    is_connected = all(parent.hash == block.parent_hash for parent, block in links)
+    return page if is_connected else None
+
+
+def _undo_reorganised(
+    cursor: ChainCursor, adapter: ChainAdapter, head: Block, finals: Finals
+) -> None:
+    """Go back to the newest block that both we and the node know."""
+    fork = _fork(cursor, adapter, head)
+    if fork is None:
+        log.error("no_common_block", chain=cursor.chain, cursor=cursor.height, head=head.height)
+        restart(cursor, head, finals)
+    elif fork.height < cursor.height:
+        log.warning("reorganised", chain=cursor.chain, depth=cursor.height - fork.height)
+        rewind(cursor, fork)
+
+
+def _fork(cursor: ChainCursor, adapter: ChainAdapter, head: Block) -> ChainBlock | None:
+    ours = ChainBlock.objects.filter(
+        chain=cursor.chain, height__lte=min(cursor.height, head.height)
+    )
+    for block in ours.order_by("-height").iterator(chunk_size=50):
+        try:
+            if adapter.block(block.height).hash == block.hash:
+                return block
+        except BlockUnknownError:  # the other branch skipped this height
+            continue
+    return None
+
+
+def _read(
+    cursor: ChainCursor,
+    adapter: ChainAdapter,
+    page: FactsPage,
+    last: Block,
+    finals: Finals,
+    *,
+    is_at_head: bool,
+) -> Learned:
+    """Read each lock that a fact names, at the fact's block, and at the head those that are due."""
+    learned = Learned(page.blocks, finals)
+    blocks = {block.hash: block for block in page.blocks}
+    named = {fact.lock_id for fact in page.facts}
+    watches = Watch.objects.filter(chain=cursor.chain, lock_id__in=named)
+    by_lock = {watch.lock_id: watch for watch in watches}
+    for fact in page.facts:
+        watch, block = by_lock.get(fact.lock_id), blocks.get(fact.block_hash)
+        if watch is not None and block is not None:
+            learned.facts.append((watch, fact))
+            _read_lock(adapter, watch, block, learned)
+    if is_at_head:
+        due = Watch.objects.filter(chain=cursor.chain, due_time__lte=last.time)
+        for watch in due.order_by("due_time")[:MOST_READS]:
+            _read_lock(adapter, watch, last, learned)
+    return learned
+
+
+def _read_lock(adapter: ChainAdapter, watch: Watch, block: Block, learned: Learned) -> None:
+    if learned.has_read(watch, block):
+        return
+    try:
+        learned.readings.append((watch, adapter.read_lock(watch.terms, block)))
+    except BlockUnknownError:  # its state is gone, or the block is: read it at the head instead
+        learned.unread.add(watch.pk)

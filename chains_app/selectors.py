@@ -1,0 +1,156 @@
+"""What others read of the chains: few queries for many legs."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from chains_app.locks import Call, LockState
+from chains_app.models import FILL, Attempt, AttemptStatus, ChainCursor, InboxFact, Intent, Watch
+from chains_app.watching import newest
+from orchestrator.kernel.clock import Seconds, wall_clock
+
+
+@dataclass(frozen=True)
+class LegFacts:
+    """A watched lock: at the newest block read, and at the newest final block (rule 7).
+
+    `final_time`: of the block that the final reading was made at, 0 before there is one; so an
+    absence counts as of then. `first_seen_time`: of the first block that showed the lock, kept
+    through reorganisations. `preimage`: what the chain has shown, public.
+    """
+
+    head: LockState
+    final: LockState
+    final_time: Seconds
+    head_paid: bool
+    final_paid: bool
+    first_seen_time: Seconds | None
+    preimage: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ChainClock:
+    """A chain's times. `advanced_at`: wall time at which its head was last seen to advance."""
+
+    head_time: Seconds
+    final_time: dict[str, Seconds]
+    head_height: int
+    advanced_at: datetime | None
+
+
+def leg_facts(references: Iterable[UUID]) -> dict[UUID, LegFacts]:
+    """The facts of each watched reference; those that are not watched are left out."""
+    watches = Watch.objects.filter(reference__in=list(references)).prefetch_related("observations")
+    cursors = {cursor.chain: cursor for cursor in ChainCursor.objects.all()}
+    return {watch.reference: _facts(watch, cursors.get(watch.chain)) for watch in watches}
+
+
+def _facts(watch: Watch, cursor: ChainCursor | None) -> LegFacts:
+    readings = watch.observations.all()
+    up_to = -1 if cursor is None else cursor.final_height(watch.tier)
+    head, final = newest(readings), newest(readings, up_to)
+    seen = watch.first_seen_time
+    return LegFacts(
+        head=LockState.ABSENT if head is None else head.lock_state,
+        final=LockState.ABSENT if final is None else final.lock_state,
+        final_time=Seconds(0 if final is None else final.time),
+        head_paid=head is not None and head.is_paid,
+        final_paid=final is not None and final.is_paid,
+        first_seen_time=None if seen is None else Seconds(seen),
+        preimage=None if watch.preimage is None else bytes(watch.preimage),
+    )
+
+
+def chain_clocks() -> dict[str, ChainClock]:
+    """The clock of each chain that was read at least once."""
+    read = ChainCursor.objects.exclude(hash="")
+    return {cursor.chain: _clock(cursor) for cursor in read}
+
+
+def _clock(cursor: ChainCursor) -> ChainClock:
+    finals = {tier: Seconds(final[2]) for tier, final in cursor.finals.items()}
+    return ChainClock(Seconds(cursor.time), finals, cursor.height, cursor.advanced_at)
+
+
+def chain_now(chain: str) -> Seconds:
+    """The time that a deadline which we must beat counts from: the later of head and wall clock."""
+    times = ChainCursor.objects.filter(chain=chain).values_list("time", flat=True)
+    return Seconds(max(wall_clock(), *times, 0))
+
+
+def writes_left(references: Iterable[UUID]) -> dict[UUID, set[Call]]:
+    """The calls of each reference whose bytes may have left us: the commit of `left_at`."""
+    left: dict[UUID, set[Call]] = defaultdict(set)
+    rows = Attempt.objects.filter(intent__reference__in=list(references), left_at__isnull=False)
+    for reference, call in rows.values_list("intent__reference", "intent__call").distinct():
+        if call != FILL:
+            left[reference].add(Call(call))
+    return dict(left)
+
+
+@dataclass(frozen=True)
+class LockTransaction:
+    """A transaction on a watched lock. `call` None: not ours, seen on chain; what it did is the
+    lock's state to tell. `status`: of our attempt, or "seen".
+    """
+
+    call: str | None
+    hash: str
+    status: str
+    is_ours: bool
+
+
+def lock_transactions(references: Iterable[UUID]) -> dict[UUID, list[LockTransaction]]:
+    """Per reference, what has left us in its order, and what others did, where the chain tells."""
+    asked = list(references)
+    found: dict[UUID, dict[str, LockTransaction]] = defaultdict(dict)
+    left = Attempt.objects.filter(intent__reference__in=asked, left_at__isnull=False)
+    fields = "intent__reference", "intent__call", "hash", "status"
+    for reference, call, hash_, status in left.order_by("left_at").values_list(*fields):
+        shown = AttemptStatus.SENT.value if status == AttemptStatus.LEFT else status
+        found[reference].setdefault(hash_, LockTransaction(call, hash_, shown, is_ours=True))
+    seen = InboxFact.objects.filter(watch__reference__in=asked, transaction__isnull=False)
+    for reference, hash_ in seen.order_by("pk").values_list("watch__reference", "transaction"):
+        theirs = LockTransaction(None, str(hash_), "seen", is_ours=False)
+        found[reference].setdefault(str(hash_), theirs)
+    return {reference: list(by_hash.values()) for reference, by_hash in found.items()}
+
+
+@dataclass(frozen=True)
+class StoredVerdict:
+    """A guard's answer as it was stored, with all that it went by; never a secret (rule 3).
+
+    `moment`: "sign", "send", or "refused" (the newest refusal of an intent). `verdict` is the
+    JSON of `ports.Verdict`.
+    """
+
+    reference: UUID
+    call: str
+    moment: str
+    hash: str | None
+    at: datetime | None
+    verdict: dict[str, Any]
+
+
+def stored_verdicts(references: Iterable[UUID]) -> list[StoredVerdict]:
+    """All verdicts on these references' writes, attempt by attempt, then open refusals."""
+    asked = list(references)
+    verdicts: list[StoredVerdict] = []
+    attempts = Attempt.objects.filter(intent__reference__in=asked).order_by("signed_at")
+    for attempt in attempts.select_related("intent"):
+        which = attempt.intent.reference, attempt.intent.call
+        verdicts.append(
+            StoredVerdict(*which, "sign", attempt.hash, attempt.signed_at, attempt.sign_verdict)
+        )
+        if attempt.send_verdict is not None:
+            at = attempt.left_at or attempt.ended_at
+            verdicts.append(StoredVerdict(*which, "send", attempt.hash, at, attempt.send_verdict))
+    refused = Intent.objects.filter(reference__in=asked, refusal__isnull=False).order_by("pk")
+    return verdicts + [
+        StoredVerdict(intent.reference, intent.call, "refused", None, None, intent.refusal)
+        for intent in refused
+        if intent.refusal is not None
+    ]

@@ -1,0 +1,43 @@
+"""Who signs what (rule 15): two roles of accounts, and what a signer refuses whatever is asked."""
+
+from enum import Enum
+
+from chains_app.locks import Call, LockTerms
+from orchestrator.kernel.errors import OrchestratorError
+
+
+class SignerRole(Enum):
+    """LOCK holds the liquidity and makes our locks; DUTY holds gas only and pays people out."""
+
+    LOCK = "lock"
+    DUTY = "duty"
+
+
+class SignerRefusedError(OrchestratorError):
+    """A signer would not sign: wrong destination, a cap is reached, or the kill switch is on."""
+
+    code = "signer_refused"
+
+
+def role_of(call: Call) -> SignerRole:
+    """The accounts that a call goes out from."""
+    return SignerRole.LOCK if call in (Call.LOCK, Call.REFUND_EARLY) else SignerRole.DUTY
+
+
+def refusal(
+    call: Call, terms: LockTerms, account: str, contract: str, tokens: frozenset[str]
+) -> str | None:
+    """Why `account` does not sign this call, or None.
+
+    `contract` and `tokens` are the configured ones of the terms' chain; nothing else is a
+    destination. A lock is made by its depositor alone, an early refund by its beneficiary alone.
+    """
+    if terms.contract != contract:
+        return f"{terms.contract} is not the configured contract {contract}"
+    if terms.token is not None and terms.token not in tokens:
+        return f"{terms.token} is not a configured token"
+    if call is Call.LOCK and terms.depositor != account:
+        return f"the lock's depositor {terms.depositor} is not this signer {account}"
+    if call is Call.REFUND_EARLY and terms.beneficiary != account:
+        return f"the lock's beneficiary {terms.beneficiary} is not this signer {account}"
+    return None

@@ -1,0 +1,18 @@
+"""Celery's doors to the outbox and the poller; what they carry is a hint and no more (rule 8)."""
+
+from celery import shared_task
+
+from chains_app.outbox import worker
+from chains_app.poller import poll_all
+
+
+@shared_task
+def run_outbox() -> int:
+    """Work on whatever is due; returns how many intents were looked at."""
+    return worker.drain()
+
+
+@shared_task
+def poll_chains() -> int:
+    """Read every chain to its head; returns how many blocks were read."""
+    return poll_all()

@@ -1,0 +1,75 @@
+"""Locks that the poller follows, and what their readings say."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from chains_app.adapters.interface import Fact
+from chains_app.locks import LockReading, LockState, LockTerms
+from chains_app.models import ChainCursor, Observation, Watch
+from chains_app.outbox.effects import Standing
+from chains_app.registry import get_adapter, get_chain
+from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.errors import OrchestratorError
+from orchestrator.kernel.hashlock import LENGTH, Secret, fits
+
+
+class WatchConflictError(OrchestratorError):
+    """A reference is watched under other terms, or its lock under another reference."""
+
+    code = "watch_conflict"
+
+
+def watch_lock(*, reference: UUID, terms: LockTerms, tier: str) -> None:
+    """From now on the poller reads this lock whenever a fact or a deadline asks for it.
+
+    In the caller's transaction; the same call again changes nothing. `tier` is one of the chain's
+    finality tiers: what is read counts as final by it. Raises WatchConflictError.
+    """
+    if tier not in get_chain(terms.chain).finality:
+        raise WatchConflictError(f"{tier!r} is not a finality tier of {terms.chain}")
+    fields = {"chain": terms.chain, "terms_json": terms.to_json(), "tier": tier}
+    fields["lock_id"] = get_adapter(terms.chain).lock_id(terms)
+    Watch.objects.bulk_create([Watch(reference=reference, **fields)], ignore_conflicts=True)
+    if not Watch.objects.filter(reference=reference, **fields).exists():
+        raise WatchConflictError(f"{reference} or its lock is watched already, under other terms")
+
+
+def standing(observation: Observation) -> Standing:
+    """A stored reading, as decisions take it."""
+    return Standing(observation.lock_state, observation.is_paid, Seconds(observation.time))
+
+
+def newest(readings: Iterable[Observation], up_to: int | None = None) -> Observation | None:
+    """The newest of a lock's readings, at most as high as `up_to`."""
+    low_enough = (r for r in readings if up_to is None or r.height <= up_to)
+    return max(low_enough, key=lambda reading: reading.height, default=None)
+
+
+def final_observation(watch: Watch, cursor: ChainCursor | None) -> Observation | None:
+    """The newest reading at a block that is an ancestor of the final head (rule 7)."""
+    if cursor is None:
+        return None
+    return newest(watch.observations.all(), cursor.final_height(watch.tier))
+
+
+def next_due_time(terms: LockTerms, reading: LockReading) -> int | None:
+    """Chain time of the next deadline that turns a reading into another truth, if there is one.
+
+    Absence counts only when read after `lock_by`; an open lock can't be withdrawn from its timelock
+    on. Everything else is told by a fact.
+    """
+    time = reading.block.time
+    if reading.state is LockState.ABSENT:
+        return terms.lock_by + 1 if time <= terms.lock_by else None
+    if reading.state is LockState.OPEN:
+        return terms.timelock if time < terms.timelock else None
+    return None
+
+
+def shown_preimage(watch: Watch, fact: Fact | None, reading: LockReading | None) -> bytes | None:
+    """A preimage that fits proves itself, wherever it was seen."""
+    terms, function = watch.terms, get_chain(watch.chain).hash_function
+    for shown in (fact and fact.secret, reading and reading.secret):
+        if shown and len(shown) == LENGTH and fits(Secret(shown), terms.hashlock, function):
+            return shown
+    return None

@@ -1,0 +1,74 @@
+"""The devnet's NEAR node; every transaction makes the blocks that it needs."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from py_near import transactions as near_transactions
+
+from chains_app.adapters.interface import ChainAdapter
+from chains_app.adapters.near import NearAdapter
+from chains_app.adapters.near_signing import near_key
+from chains_app.registry import get_adapter, get_chain, signing_keys
+from chains_app.signers import SignerRole
+from devnet.near.client import NEAR, Key, Signer, call
+from devnet.network import Devnet
+from tests.conformance.world import Unpayable
+
+NO_BLOCKS_MS = 3_600_000
+
+
+class NearWorld:
+    """The NEAR of a devnet whose environment is installed."""
+
+    amount = NEAR
+
+    def __init__(self, devnet: Devnet) -> None:
+        self.node, self.client = devnet.near, devnet.near.client
+        self.adapter, self.spec = get_adapter("near"), get_chain("near")
+        account, key = (devnet.environment[f"MAKER_NEAR_{part}"] for part in ("ACCOUNT", "KEY"))
+        self._wallet = Signer(account, Key.parse(key))
+        self.maker = near_key(account, key)
+        self.lock = signing_keys("near", SignerRole.LOCK)[0]
+        self.duty = signing_keys("near", SignerRole.DUTY)[0]
+
+    def mine(self, blocks: int = 1, seconds: int = 0) -> None:
+        self.client.mine(blocks, seconds)
+
+    def include(self) -> None:
+        """The node makes the blocks at once."""
+
+    @contextmanager
+    def hold_blocks(self) -> Iterator[None]:
+        self.client.rpc.call("devnet_set_block_ms", ms=NO_BLOCKS_MS)
+        yield
+        self.client.rpc.call("devnet_set_block_ms")
+
+    def send_by_wallet(self, transactions: Sequence[dict[str, Any]]) -> None:
+        for wanted in transactions:
+            assert wanted["signerId"] == self._wallet.account_id
+            actions = [_function_call(action) for action in wanted["actions"]]
+            outcome = self.client.send(self._wallet, wanted["receiverId"], actions)
+            assert not outcome.failures
+
+    def unpayable(self) -> Unpayable:
+        account = f"late.{self.node.root.account_id}"
+
+        def create() -> None:
+            actions = [
+                near_transactions.create_create_account_action(),
+                near_transactions.create_transfer_action(NEAR),
+            ]
+            assert not self.client.send(self.node.root, account, actions).failures
+
+        return Unpayable(account, create)
+
+    def unreachable(self) -> ChainAdapter:
+        return NearAdapter(self.spec, {}, ["http://127.0.0.1:1/token-in-a-path"], "1" * 43)
+
+
+def _function_call(action: dict[str, Any]) -> Any:
+    assert action["type"] == "FunctionCall"
+    params = action["params"]
+    gas, deposit = int(params["gas"]), int(params["deposit"])
+    return call(params["methodName"], params["args"], gas=gas, deposit=deposit)

@@ -1,0 +1,106 @@
+"""What only an EVM chain can pretend."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from chains_app.adapters import evm_contract
+from chains_app.adapters.evm import EvmAdapter
+from chains_app.adapters.evm_contract import EscrowContracts
+from chains_app.locks import Call, LockState
+from chains_app.registry import signing_keys
+from chains_app.signers import SignerRole
+from devnet.anvil import CHAIN_ID
+from tests.conformance.evm_world import EvmWorld
+from tests.conformance.world import facts_since, make, read, terms
+
+pytestmark = pytest.mark.parametrize("world", ["evm"], indirect=True)
+
+
+def emitter_of(topics: list[str]) -> str:
+    """Code that emits one event with these topics and no data."""
+    pushes = "".join("7f" + topic[2:] for topic in reversed(topics))
+    return "0x" + pushes + "60006000" + f"{0xA0 + len(topics):x}" + "00"
+
+
+def test_rule_7_state_without_our_code_is_no_lock(world: EvmWorld) -> None:
+    bound = terms(world)
+    make(world, Call.LOCK, bound)
+    escrow = world.adapter.lock_id(bound)
+    code = world.rpc.call("eth_getCode", escrow, "latest")
+    world.rpc.call("anvil_setCode", escrow, code[:-2] + "f4")
+    world.mine()
+    assert read(world, bound).state is LockState.ABSENT
+    world.rpc.call("anvil_setCode", escrow, code)
+    world.mine()
+    assert read(world, bound).state is LockState.OPEN
+
+
+def test_rule_7_money_at_the_address_is_no_lock(world: EvmWorld) -> None:
+    bound = terms(world)
+    world.anvil.fund(world.adapter.lock_id(bound), bound.amount)
+    world.mine()
+    assert read(world, bound).state is LockState.ABSENT
+
+
+def test_rule_7_a_strangers_creation_event_is_no_fact(world: EvmWorld) -> None:
+    bound = terms(world)
+    indexed = "0x" + world.adapter.lock_id(bound)[2:].lower().rjust(64, "0")
+    start = world.adapter.head().height
+    for created in evm_contract.CREATED:
+        code = emitter_of([created, indexed, "0x" + bound.hashlock.hex()])
+        call_stranger(world, code)
+    assert facts_since(world, start).facts == ()
+
+
+def test_an_event_of_a_stranger_names_the_stranger(world: EvmWorld) -> None:
+    start = world.adapter.head().height
+    stranger = call_stranger(world, emitter_of([evm_contract.WITHDRAWN]))
+    (fact,) = facts_since(world, start).facts
+    assert (fact.lock_id, fact.secret) == (stranger, None)
+
+
+def call_stranger(world: EvmWorld, code: str) -> str:
+    """Put `code` at a foreign address, and call it; the address."""
+    stranger = "0x1111111111111111111111111111111111111111"
+    world.rpc.call("anvil_setCode", stranger, code)
+    call = {"chainId": hex(CHAIN_ID), "from": world.maker.account, "to": stranger, "value": "0x0"}
+    world.send_by_wallet([call])
+    return stranger
+
+
+def test_a_payout_is_asked_for_with_the_contracts_gas(world: EvmWorld) -> None:
+    contracts = EscrowContracts(CHAIN_ID, world.spec.contract)
+    data = "0x" + evm_contract.selector("PAYOUT_GAS()").hex()
+    asked = world.rpc.call("eth_call", {"to": contracts.implementation, "data": data}, "latest")
+    assert int(asked, 16) == evm_contract.PAYOUT_GAS
+
+
+WRONG = {
+    "chain id": ({"caip2": "eip155:1"}, "the node is on chain 31337, not 1"),
+    "contract": ({"contract": "0x" + "12" * 20}, "is not our EscrowFactory: deploy it"),
+    "genesis": ({"genesis_hash": "0x" + "34" * 32}, "the node's genesis is not 0x3434"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_configuration_is_a_problem(world: EvmWorld, wrong: str) -> None:
+    changes, said = WRONG[wrong]
+    keys = {role: signing_keys("base", role) for role in SignerRole}
+    adapter = EvmAdapter(replace(world.spec, **changes), keys, [world.anvil.url])  # type: ignore[arg-type]
+    assert any(said in problem for problem in adapter.problems())
+
+
+def test_an_account_without_gas_is_a_problem(world: EvmWorld) -> None:
+    world.anvil.fund(world.duty.account, 0)
+    assert world.adapter.problems() == [f"base: {world.duty.account} has no ETH for gas"]
+
+
+@pytest.mark.parametrize("spelled", [str.lower, lambda a: "0x" + a[2:].upper()])
+def test_an_address_without_its_checksum_is_refused(
+    world: EvmWorld, spelled: Callable[[str], str]
+) -> None:
+    problem = world.adapter.account_problem(spelled(world.maker.account))
+    assert problem is not None
+    assert "checksum" in problem

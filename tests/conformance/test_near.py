@@ -1,0 +1,114 @@
+"""What only NEAR can pretend."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from py_near import transactions as near_transactions
+
+from chains_app.adapters import near_contract
+from chains_app.adapters.interface import TransactionRefusedError
+from chains_app.adapters.near import NearAdapter
+from chains_app.adapters.near_signing import near_key
+from chains_app.locks import Call, LockState
+from chains_app.registry import signing_keys
+from chains_app.signers import SignerRole
+from devnet.near.client import Key, Signer
+from tests.conformance.near_world import NearWorld
+from tests.conformance.world import make, read, terms
+
+pytestmark = pytest.mark.parametrize("world", ["near"], indirect=True)
+OTHER_CODE = "9" * 43
+
+
+def keys() -> dict[SignerRole, Any]:
+    return {role: signing_keys("near", role) for role in SignerRole}
+
+
+def code_hash(world: NearWorld) -> str:
+    return str(world.client.view_account(world.spec.contract)["code_hash"])
+
+
+def test_rule_7_a_contract_with_other_code_holds_no_lock(world: NearWorld) -> None:
+    bound = terms(world)
+    make(world, Call.LOCK, bound)
+    expecting_other = NearAdapter(world.spec, keys(), [world.node.url], OTHER_CODE)
+    head = world.adapter.head()
+    assert expecting_other.read_lock(bound, head).state is LockState.ABSENT
+    assert read(world, bound).state is LockState.OPEN
+
+
+def test_our_lock_id_is_the_contracts(world: NearWorld) -> None:
+    bound = terms(world)
+    arguments = near_contract.decode_arguments(near_contract.arguments(Call.LOCK, bound, "", None))
+    asked = world.client.view(world.spec.contract, "lock_id", arguments)
+    assert world.adapter.lock_id(bound) == asked
+
+
+def test_an_implicit_account_needs_not_to_exist(world: NearWorld) -> None:
+    bound = terms(world, beneficiary="ab" * 32)
+    assert world.adapter.account_problem(bound.beneficiary) is None
+    assert world.adapter.payout_problem(bound, bound.beneficiary) is None
+    make(world, Call.LOCK, bound)
+    make(world, Call.WITHDRAW, bound)
+    assert read(world, bound).is_paid
+    assert world.adapter.balance(bound.beneficiary, None) == bound.amount
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"caip2": "near:other"}, "the node is not on chain 'other'"),
+        ({"genesis_hash": "1" * 43}, "the node's genesis is not 1111"),
+        ({"contract": "nobody.test.near"}, "the code of nobody.test.near is not"),
+    ],
+)
+def test_a_wrong_configuration_is_a_problem(
+    world: NearWorld, changes: dict[str, str], said: str
+) -> None:
+    spec = replace(world.spec, **changes)  # type: ignore[arg-type]
+    adapter = NearAdapter(spec, keys(), [world.node.url], code_hash(world))
+    assert any(said in problem for problem in adapter.problems())
+
+
+def test_a_contract_account_with_a_key_is_a_problem(world: NearWorld) -> None:
+    """The maker's account stands for one: it has a full-access key."""
+    with_key = replace(world.spec, contract=world.maker.account)
+    no_code = "11111111111111111111111111111111"
+    adapter = NearAdapter(with_key, {}, [world.node.url], no_code)
+    assert any("has an access key" in problem for problem in adapter.problems())
+
+
+def test_rule_15_a_duty_key_that_can_do_more_is_a_problem(world: NearWorld) -> None:
+    swapped = {SignerRole.DUTY: (world.lock,), SignerRole.LOCK: (world.duty,)}
+    adapter = NearAdapter(world.spec, swapped, [world.node.url], code_hash(world))
+    assert adapter.problems() == [
+        f"near: {world.lock.public} of {world.lock.account} needs the duties' calls alone",
+        f"near: {world.duty.public} of {world.duty.account} needs full access",
+    ]
+
+
+def test_a_key_that_is_not_on_chain_is_a_problem(world: NearWorld) -> None:
+    stranger = near_key(world.duty.account, Key.generate().secret_key)
+    adapter = NearAdapter(
+        world.spec, {SignerRole.DUTY: (stranger,)}, [world.node.url], code_hash(world)
+    )
+    assert adapter.problems() == [f"near: {stranger.account} has no key {stranger.public}"]
+
+
+def test_rule_15_a_duty_key_cannot_lock(world: NearWorld) -> None:
+    bound = terms(world, depositor=world.duty.account)
+    with pytest.raises(TransactionRefusedError):
+        make(world, Call.LOCK, bound, world.duty)
+    assert read(world, bound).state is LockState.ABSENT
+
+
+def test_a_keys_allowance_bounds_what_it_may_spend(world: NearWorld) -> None:
+    account, spare = world.maker.account, Key.generate()
+    add = near_transactions.create_function_call_access_key_action(
+        spare.public_bytes, 10**22, world.spec.contract, ["pay"]
+    )
+    owner = Signer(account, Key(world.maker.secret.reveal()))
+    assert not world.client.send(owner, account, [add]).failures
+    prepared = world.adapter.prepare(Call.PAY, terms(world), near_key(account, spare.secret_key))
+    assert prepared.balance == 10**22

@@ -1,0 +1,64 @@
+"""Blocks that are replaced (the devnet's NEAR node makes no forks yet)."""
+
+import pytest
+
+from chains_app.adapters.interface import BlockUnknownError, Stage
+from chains_app.adapters.memory_chain import MemoryChain
+from chains_app.locks import Call, LockState
+from tests.conformance.evm_world import EvmWorld
+from tests.conformance.memory_world import MemoryWorld
+from tests.conformance.world import World, facts_since, make, read, terms
+
+pytestmark = pytest.mark.parametrize("world", ["memory", "evm"], indirect=True)
+
+
+def replace_blocks(world: World, depth: int) -> None:
+    """Other blocks, empty ones, instead of the newest `depth`."""
+    if isinstance(world, EvmWorld):
+        world.rpc.call("anvil_reorg", depth, [])
+    else:
+        assert isinstance(world, MemoryWorld)
+        chain: MemoryChain = world.chain
+        chain.reorganise(depth, dropped={t.hash for t in chain.between(0, 10**9)[-1].transactions})
+
+
+def test_rule_7_a_lock_in_a_replaced_block_is_gone(world: World) -> None:
+    bound, start = terms(world), world.adapter.head()
+    sent = make(world, Call.LOCK, bound)
+    lost = world.adapter.head()
+    replace_blocks(world, 1)
+    assert read(world, bound).state is LockState.ABSENT
+    assert facts_since(world, start.height).facts == ()
+    tier = list(world.spec.finality)[-1]
+    status = world.adapter.transaction_status(sent.hash, world.lock.account, tier)
+    assert status.stage in (Stage.UNKNOWN, Stage.PENDING)
+    assert world.adapter.block(lost.height).hash != lost.hash
+
+
+def test_rule_7_nothing_is_read_at_a_replaced_block(world: World) -> None:
+    bound = terms(world)
+    make(world, Call.LOCK, bound)
+    lost = world.adapter.head()
+    replace_blocks(world, 1)
+    with pytest.raises(BlockUnknownError):
+        world.adapter.read_lock(bound, lost)
+    with pytest.raises(BlockUnknownError):
+        world.adapter.block(lost.hash)
+
+
+def test_the_new_blocks_are_linked_to_what_stayed(world: World) -> None:
+    start = world.adapter.head()
+    world.mine(2)
+    replace_blocks(world, 2)
+    page = facts_since(world, start.height)
+    assert page.blocks[0].parent_hash == start.hash
+    assert page.last == world.adapter.head()
+
+
+def test_the_same_bytes_make_the_lock_again(world: World) -> None:
+    bound = terms(world)
+    sent = make(world, Call.LOCK, bound)
+    replace_blocks(world, 1)
+    world.adapter.broadcast(sent.raw)
+    world.include()
+    assert read(world, bound).state is LockState.OPEN

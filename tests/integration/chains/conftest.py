@@ -1,0 +1,26 @@
+"""A world per test, over the real database."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.chains.world import World
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real transactions, so that other connections see them; only our own tables are emptied."""
+    committed = pytest.mark.django_db(transaction=True, available_apps=["chains_app"])
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(committed)
+
+
+@pytest.fixture
+def world(db: None) -> Iterator[World]:
+    """Both in-memory chains with the service installed on them."""
+    made = World()
+    with made.installed():
+        yield made

@@ -1,0 +1,79 @@
+"""The commands of an operator, over the in-memory chains."""
+
+import threading
+from io import StringIO
+
+import pytest
+from celery import current_app
+from django.core.cache import cache
+from django.core.management import CommandError, call_command
+
+from chains_app.heads import POLL_TASK, follow_heads
+from chains_app.intents import OUTBOX_TASK
+from chains_app.models import Signer
+from chains_app.tasks import poll_chains, run_outbox
+from tests.integration.chains.world import World
+
+
+def test_check_chains_shows_every_account(world: World) -> None:
+    out = StringIO()
+    call_command("check_chains", stdout=out)
+    assert out.getvalue().splitlines() == [
+        "  lock  lock has 1000000000 base units",
+        "  duty  duty has 1000000000 base units",
+        "base: ok",
+        "  lock  lock has 1000000000 base units",
+        "  duty  duty has 1000000000 base units",
+        "near: ok",
+    ]
+    assert Signer.objects.count() == 6
+
+
+def test_check_chains_fails_on_a_wrong_contract(world: World) -> None:
+    world.base.contract = "another"
+    with pytest.raises(CommandError, match="base: no escrow contract at escrows"):
+        call_command("check_chains", stdout=StringIO())
+
+
+def test_check_chains_fails_on_an_account_without_money(world: World) -> None:
+    world.near.fund("duty", -(10**9) + 199)
+    with pytest.raises(CommandError, match="near: duty has 199, not even one transaction's"):
+        call_command("check_chains", stdout=StringIO())
+
+
+def test_check_chains_fails_on_a_chain_that_does_not_answer(world: World) -> None:
+    world.base.is_unreachable = True
+    with pytest.raises(CommandError, match="base: no node answers"):
+        call_command("check_chains", stdout=StringIO())
+
+
+def test_each_new_head_is_a_hint_to_poll(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended, hints = threading.Event(), []
+
+    def hear(task: str) -> None:
+        hints.append(task)
+        if len(hints) == 4:
+            ended.set()
+        elif len(hints) == 2:  # both first heads were seen
+            world.base.mine()
+            world.near.mine()
+
+    monkeypatch.setattr("chains_app.heads.send_hint", hear)
+    follow_heads(ended, interval=0.001)
+    assert hints == [POLL_TASK] * 4
+
+
+def test_the_tasks_are_doors_to_the_services(world: World) -> None:
+    world.plan(world.terms())
+    assert run_outbox() == 1
+    world.base.mine()
+    assert poll_chains() == 2  # it begins at the head of each chain
+    world.base.mine(3)
+    assert poll_chains() == 3
+    assert {POLL_TASK, OUTBOX_TASK} <= set(current_app.tasks)
+
+
+def test_planning_sends_a_hint(world: World) -> None:
+    cache.clear()
+    world.plan(world.terms())
+    assert cache.get(f"hint:{OUTBOX_TASK}") == 1

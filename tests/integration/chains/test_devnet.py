@@ -1,0 +1,98 @@
+"""The same outbox and poller over the real adapters: anvil, the NEAR node, and our contracts."""
+
+import os
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import transaction
+
+from chains_app import ports
+from chains_app.config import read_environment
+from chains_app.intents import plan_intent
+from chains_app.locks import Call, LockState, LockTerms
+from chains_app.models import ALIVE, Attempt, AttemptStatus, Intent, IntentStatus
+from chains_app.outbox.worker import drain
+from chains_app.poller import poll_all
+from chains_app.registry import get_adapter, get_chain, signing_keys, use_environment
+from chains_app.selectors import leg_facts
+from chains_app.signers import SignerRole
+from chains_app.watching import watch_lock
+from devnet.network import Devnet
+from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.hashlock import HashFunction, Secret
+from tests.integration.chains.world import YES, make_all_due
+
+SECRET = Secret.generate()
+OURS = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "VAULT_KEYS"}
+
+
+@pytest.fixture(scope="module")
+def devnet() -> Iterator[Devnet]:
+    with Devnet() as network, pytest.MonkeyPatch.context() as patch:
+        for name, value in network.environment.items():
+            if name not in OURS:
+                patch.setitem(os.environ, name, value)
+        with use_environment(read_environment()), ports.use_ports():
+            for call in Call:
+                ports.register_guard(call, lambda *_: YES)
+            ports.register_secret_opener(lambda *_: SECRET)
+            yield network
+
+
+@pytest.mark.parametrize("chain", ["base", "near"])
+def test_a_lock_and_its_withdrawal_become_final(db: None, devnet: Devnet, chain: str) -> None:
+    terms, reference = terms_on(chain, maker(devnet, chain)), uuid4()
+    paid_before = get_adapter(chain).balance(terms.beneficiary, None)
+    with transaction.atomic():
+        watch_lock(reference=reference, terms=terms, tier=list(get_chain(chain).finality)[-1])
+    for call in (Call.LOCK, Call.WITHDRAW):
+        with transaction.atomic():
+            plan_intent(
+                reference=reference, call=call, terms=terms,
+                send_by=Seconds(terms.timelock), secret_id=uuid4(),
+            )  # fmt: skip
+        until_done(devnet, reference, call)
+    facts = leg_facts([reference])[reference]
+    assert (facts.final, facts.final_paid) == (LockState.WITHDRAWN, True)
+    assert facts.preimage == SECRET.reveal()
+    assert get_adapter(chain).balance(terms.beneficiary, None) == paid_before + terms.amount
+    statuses = Attempt.objects.filter(intent__reference=reference).values_list("status", flat=True)
+    assert set(statuses) == {AttemptStatus.FINAL}
+    assert len(statuses) == 2
+
+
+def maker(devnet: Devnet, chain: str) -> str:
+    """A beneficiary that exists."""
+    if chain == "near":
+        return devnet.environment["MAKER_NEAR_ACCOUNT"]
+    return signing_keys("base", SignerRole.DUTY)[0].account[:-4] + "bEEF"
+
+
+def terms_on(chain: str, beneficiary: str) -> LockTerms:
+    spec, now = get_chain(chain), get_adapter(chain).head().time
+    return LockTerms(
+        chain=chain,
+        contract=spec.contract,
+        depositor=signing_keys(chain, SignerRole.LOCK)[0].account,
+        beneficiary=beneficiary,
+        token=None,
+        amount=10**spec.native_decimals // 100,
+        hashlock=HashFunction.SHA256.digest(SECRET.reveal()),
+        lock_by=Seconds(now + 600),
+        timelock=Seconds(now + 1200),
+    )
+
+
+def until_done(devnet: Devnet, reference: UUID, call: Call) -> None:
+    """At most twenty blocks, on demand."""
+    intents = Intent.objects.filter(reference=reference, call=call.value)
+    alive = Attempt.objects.filter(intent__in=intents, status__in=ALIVE)
+    for _ in range(20):
+        make_all_due()
+        drain()
+        devnet.mine()
+        poll_all()
+        if intents.filter(status=IntentStatus.DONE).exists() and not alive.exists():
+            return
+    pytest.fail(f"not done after twenty blocks: {intents.get().status}")

@@ -1,0 +1,203 @@
+"""The database is the queue (rule 8): claims, leases, fencing, and workers that run at once."""
+
+import threading
+from uuid import UUID
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from chains_app import leases
+from chains_app.leases import LeaseLostError, claim, heartbeat, is_free, lock, release, wake
+from chains_app.locks import Call, LockState
+from chains_app.models import Attempt, AttemptStatus, ChainCursor, Intent, IntentStatus
+from chains_app.outbox.worker import drain, run_outbox
+from chains_app.poller import poll, poll_all
+from chains_app.ports import Moment, Verdict
+from chains_app.selectors import chain_clocks, leg_facts
+from tests.integration.chains.world import (
+    YES,
+    World,
+    in_other_connections,
+    let_leases_expire,
+    make_all_due,
+    until,
+)
+
+
+def claim_intents() -> list[Intent]:
+    return claim(Intent.objects.filter(is_free()).order_by("pk"))
+
+
+def test_rule_8_two_workers_never_hold_the_same_intent(world: World) -> None:
+    references = {world.plan(world.terms()) for _ in range(20)}
+    barrier = threading.Barrier(4)
+
+    def claim_five() -> list[Intent]:
+        barrier.wait()
+        return claim(Intent.objects.filter(is_free()).order_by("pk")[:5])
+
+    claimed = in_other_connections(*[claim_five] * 4)
+    rows = [intent.reference for batch in claimed for intent in batch]  # type: ignore[attr-defined]
+    assert len(rows) == len(set(rows))
+    rows += [intent.reference for intent in claim_intents()]
+    assert set(rows) == references
+    assert len(rows) == 20
+
+
+def test_rule_14_four_workers_at_once_make_each_lock_once(world: World) -> None:
+    references = [world.plan(world.terms()) for _ in range(8)]
+    references += [world.plan(world.terms("near")) for _ in range(8)]
+    for _ in range(12):
+        make_all_due()
+        in_other_connections(*[drain] * 4, poll_all)
+        for chain in world.chains.values():
+            chain.mine()
+        poll_all()
+    assert {world.intent(reference).status for reference in references} == {IntentStatus.DONE}
+    facts = leg_facts(references).values()
+    assert {fact.final for fact in facts} == {LockState.OPEN}
+    assert Attempt.objects.exclude(status=AttemptStatus.VOID).count() == 16
+
+
+def test_rule_8_a_claimed_intent_is_left_alone_until_its_lease_is_over(world: World) -> None:
+    world.plan(world.terms())
+    assert len(claim_intents()) == 1
+    make_all_due()
+    assert run_outbox() == 0
+    let_leases_expire()
+    assert run_outbox() == 1
+
+
+def test_rule_8_a_heartbeat_keeps_the_lease(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.plan(world.terms())
+    monkeypatch.setattr(leases, "BEAT_SECONDS", 0.01)
+    (intent,) = claim_intents()
+    let_leases_expire()
+    with heartbeat([intent]):
+        until(lambda: not Intent.objects.filter(lease_expires_at__lt=Now()).exists())
+    assert claim_intents() == []
+
+
+def test_rule_8_a_late_heartbeat_takes_nothing_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.plan(world.terms())
+    (zombie,) = claim_intents()
+    let_leases_expire()
+    (heir,) = claim_intents()
+    let_leases_expire()
+    monkeypatch.setattr(leases, "BEAT_SECONDS", 0.0)
+    leases._renew([zombie])
+    assert Intent.objects.filter(lease_expires_at__lt=Now()).count() == 1
+    leases._renew([heir])
+    assert Intent.objects.filter(lease_expires_at__lt=Now()).count() == 0
+
+
+def test_rule_8_a_worker_that_lost_its_lease_writes_nothing(world: World) -> None:
+    world.plan(world.terms())
+    (zombie,) = claim_intents()
+    let_leases_expire()
+    (heir,) = claim_intents()
+    with pytest.raises(LeaseLostError), transaction.atomic():
+        lock(zombie)
+    release(zombie, None)
+    with transaction.atomic():
+        assert lock(heir).lease_owner == heir.lease_owner
+
+
+@pytest.mark.parametrize("moment", list(Moment))
+def test_rule_8_a_zombie_neither_signs_nor_sends(world: World, moment: Moment) -> None:
+    """It sleeps in its guard until another worker has done all of it."""
+    reference = world.plan(world.terms())
+    heirs: list[int] = []
+
+    def guard(_: UUID, asked: Moment) -> Verdict:
+        if asked is moment and not heirs:
+            heirs.append(0)
+            let_leases_expire()
+            heirs[0] = run_outbox()
+        return YES
+
+    world.guard = guard
+    drain()
+    assert heirs == [1]
+    assert world.statuses(reference) == [AttemptStatus.SENT]
+    assert len(world.base.mempool) == 1
+
+
+def test_rule_8_what_is_woken_while_claimed_is_due_when_released(world: World) -> None:
+    world.plan(world.terms())
+    (intent,) = claim_intents()
+    assert wake(Intent.objects.all()) == 1
+    release(intent, None)
+    assert len(claim_intents()) == 1
+
+
+def test_rule_8_what_nobody_woke_rests(world: World) -> None:
+    world.plan(world.terms())
+    (intent,) = claim_intents()
+    release(intent, None)
+    assert claim_intents() == []
+
+
+def test_the_most_urgent_comes_first(world: World) -> None:
+    references = [world.plan(world.terms(), urgency=urgency) for urgency in (1, 5, 3)]
+    drain()
+    nonces = [world.attempts(reference)[0].nonce for reference in references]
+    assert nonces == [2, 0, 1]
+
+
+def test_rule_8_what_fails_is_set_aside_and_the_others_go_on(world: World) -> None:
+    bad = world.plan(world.terms(), urgency=1)
+    good = world.plan(world.terms())
+
+    def guard(reference: UUID, _: Moment) -> Verdict:
+        if reference == bad:
+            raise RuntimeError("a fault of ours")
+        return YES
+
+    world.guard = guard
+    drain()
+    assert world.attempts(bad) == []
+    assert world.statuses(good) == [AttemptStatus.SENT]
+
+
+def test_rule_8_only_one_poller_reads_a_chain_and_looks_again_for_the_other(world: World) -> None:
+    poll("base")
+    world.base.mine()
+    others: list[int] = []
+
+    def another_comes() -> None:
+        world.base.mine()
+        others.append(poll("base"))
+
+    world.adapters["base"].before["facts"] = another_comes
+    assert poll("base") == 2
+    assert others == [0]
+    assert chain_clocks()["base"].head_height == world.base.head.height
+
+
+def test_rule_8_a_poller_that_lost_its_lease_commits_nothing(world: World) -> None:
+    poll("base")
+    world.base.mine()
+
+    def take_over() -> None:
+        ChainCursor.objects.filter(chain="base").update(version=F("version") + 1)
+
+    world.adapters["base"].before["facts"] = take_over
+    assert poll("base") == 0
+    assert chain_clocks()["base"].head_height == 0
+
+
+def test_rule_14_pollers_at_once_read_every_block_once(world: World) -> None:
+    terms = world.terms(ours=False)
+    reference = world.plan(terms, Call.REFUND_EARLY)
+    poll_all()
+    world.lock_by_maker(terms)
+    world.base.mine(10)
+    in_other_connections(*[lambda: poll("base")] * 4)
+    assert chain_clocks()["base"].head_height == 11
+    assert leg_facts([reference])[reference].final is LockState.OPEN
+    assert not connection.in_atomic_block

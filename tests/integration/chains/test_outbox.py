@@ -1,0 +1,162 @@
+"""The outbox's ordinary path: each call from its plan to its final effect (rule 5)."""
+
+import pytest
+
+from chains_app.locks import Call, LockState
+from chains_app.models import AttemptStatus, Intent, IntentStatus
+from chains_app.outbox.worker import drain
+from chains_app.poller import poll_all
+from chains_app.selectors import leg_facts, writes_left
+from orchestrator.kernel.hashlock import Secret
+from tests.integration.chains.world import World, age_attempts, make_all_due
+
+CHAINS = ("base", "near")
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_rule_5_a_lock_goes_from_planned_to_done(world: World, chain: str) -> None:
+    reference = world.plan(world.terms(chain))
+    assert world.intent(reference).status == IntentStatus.PLANNED
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.SENT]
+    assert writes_left([reference]) == {reference: {Call.LOCK}}
+    world.turn()
+    make_all_due()
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.INCLUDED]
+    assert world.intent(reference).status == IntentStatus.ACTIVE
+    world.turn(3)
+    assert world.intent(reference).status == IntentStatus.DONE
+    assert world.statuses(reference) == [AttemptStatus.FINAL]
+    assert leg_facts([reference])[reference].final is LockState.OPEN
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_a_withdrawal_pays_the_maker_and_shows_the_secret(world: World, chain: str) -> None:
+    secret = Secret.generate()
+    terms = world.terms(chain, secret)
+    reference = world.plan(terms)
+    world.turn(4)
+    before = world.chains[chain].state.balance("maker", None)
+    world.plan(terms, Call.WITHDRAW, reference=reference, secret_id=world.keep(secret))
+    world.turn(5)
+    facts = leg_facts([reference])[reference]
+    assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.DONE
+    assert world.chains[chain].state.balance("maker", None) == before + terms.amount
+    assert (facts.head, facts.final, facts.head_paid) == (LockState.WITHDRAWN,) * 2 + (True,)
+    assert facts.preimage == secret.reveal()
+
+
+@pytest.mark.parametrize("call", [Call.REFUND, Call.REFUND_EARLY])
+def test_a_refund_gives_the_money_back(world: World, call: Call) -> None:
+    terms = world.terms(ours=False)
+    world.lock_by_maker(terms)
+    if call is Call.REFUND:
+        world.base.mine(seconds=1200)
+    reference = world.plan(terms, call, send_by=terms.timelock + 10**6)
+    world.turn(5)
+    assert world.intent(reference, call).status == IntentStatus.DONE
+    assert world.base.state.balance("maker", None) == 10**9 - 100
+
+
+def test_rule_5_done_by_anybody_is_done(world: World) -> None:
+    secret = Secret.generate()
+    terms = world.terms("base", secret)
+    reference = world.plan(terms)
+    world.turn(4)
+    world.send_as("maker", Call.WITHDRAW, terms, secret)
+    world.base.mine()
+    world.plan(terms, Call.WITHDRAW, reference=reference, secret_id=world.keep(secret))
+    world.turn(4)
+    assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.DONE
+    assert world.opened == []
+    assert writes_left([reference]) == {reference: {Call.LOCK}}
+
+
+def test_rule_5_a_lock_that_its_deadline_passed_is_impossible(world: World) -> None:
+    terms = world.terms()
+    world.base.is_halted = True
+    reference = world.plan(terms)
+    drain()
+    world.base.drop(world.attempts(reference)[0].hash)
+    world.base.is_halted = False
+    world.base.mine(seconds=601)
+    world.turn(4)
+    assert world.intent(reference).status == IntentStatus.IMPOSSIBLE
+    assert leg_facts([reference])[reference].final_time > terms.lock_by
+
+
+def test_rule_5_a_withdrawal_that_left_and_missed_the_timelock_is_impossible(world: World) -> None:
+    secret = Secret.generate()
+    terms = world.terms("base", secret)
+    reference = world.plan(terms)
+    world.turn(4)
+    world.plan(terms, Call.WITHDRAW, reference=reference, secret_id=world.keep(secret))
+    world.base.drops_sent = True
+    drain()
+    world.base.drops_sent = False
+    world.base.mine(seconds=1200)
+    world.turn(4)
+    assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.IMPOSSIBLE
+
+
+def test_rule_5_a_withdrawal_that_never_left_before_the_timelock_is_void(world: World) -> None:
+    secret = Secret.generate()
+    terms = world.terms("base", secret)
+    reference = world.plan(terms)
+    world.turn(4)
+    world.base.mine(seconds=1200)
+    world.plan(terms, Call.WITHDRAW, reference=reference, secret_id=world.keep(secret))
+    world.turn(4)
+    assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.VOID
+    assert world.opened == []
+
+
+def test_planning_twice_is_planning_once(world: World) -> None:
+    terms = world.terms()
+    reference = world.plan(terms)
+    world.plan(terms, reference=reference)
+    world.turn(5)
+    world.plan(terms, reference=reference)
+    drain()
+    assert Intent.objects.count() == 1
+    assert len(world.attempts(reference)) == 1
+
+
+def test_rule_1_an_unpaid_payout_is_paid_when_it_can_be(world: World) -> None:
+    secret = Secret.generate()
+    terms = world.terms("base", secret)
+    reference = world.plan(terms)
+    world.turn(4)
+    world.base.refusing.add("maker")
+    world.plan(terms, Call.WITHDRAW, reference=reference, secret_id=world.keep(secret))
+    world.turn(5)
+    assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.DONE
+    assert leg_facts([reference])[reference].head_paid is False
+    assert world.intent(reference, Call.PAY).status == IntentStatus.ACTIVE
+    world.turn(3)
+    assert world.statuses(reference)[2:] == [AttemptStatus.FINAL]
+    world.base.refusing.clear()
+    age_attempts(2)  # it failed once, and rests before it tries again
+    world.turn(5)
+    assert leg_facts([reference])[reference].final_paid is True
+    assert world.intent(reference, Call.PAY).status == IntentStatus.DONE
+
+
+def test_listeners_hear_of_every_change(world: World) -> None:
+    reference = world.plan(world.terms())
+    drain()
+    assert world.changed == [{reference}]
+    world.base.mine()
+    poll_all()
+    assert world.changed[1:] == [{reference}]
+
+
+def test_many_locks_go_out_together(world: World) -> None:
+    references = [world.plan(world.terms()) for _ in range(12)]
+    assert drain() == 12
+    assert len(world.base.mempool) == 12
+    world.turn(4)
+    assert {world.intent(reference).status for reference in references} == {IntentStatus.DONE}
+    nonces = sorted(world.attempts(reference)[0].nonce for reference in references)
+    assert nonces == list(range(12))

@@ -1,0 +1,371 @@
+"""The poller: facts, readings, finality, reorganisations and absences (rules 7 and 11)."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from chains_app.locks import Call, LockState, LockTerms
+from chains_app.models import (
+    AttemptStatus,
+    ChainBlock,
+    ChainCursor,
+    InboxFact,
+    IntentStatus,
+    Observation,
+    Watch,
+)
+from chains_app.outbox.worker import drain
+from chains_app.poller import MOST_BLOCKS, poll, poll_all
+from chains_app.selectors import LegFacts, chain_clocks, leg_facts
+from chains_app.watching import WatchConflictError, watch_lock
+from orchestrator.kernel.hashlock import Secret
+from tests.integration.chains.world import TIER, World, age_attempts, make_all_due
+
+CHAINS = ("base", "near")
+
+
+def facts_of(reference: UUID) -> LegFacts:
+    return leg_facts([reference])[reference]
+
+
+def watch(world: World, chain: str = "base") -> tuple[LockTerms, UUID]:
+    """A lock of the maker's that is watched and not made yet; its terms and the reference."""
+    terms = world.terms(chain, ours=False)
+    reference = uuid4()
+    watch_lock(reference=reference, terms=terms, tier=TIER)
+    return terms, reference
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_a_lock_is_seen_at_the_head_and_then_final(world: World, chain: str) -> None:
+    terms, reference = watch(world, chain)
+    poll_all()
+    assert facts_of(reference).head is LockState.ABSENT
+    world.lock_by_maker(terms)
+    poll_all()
+    facts = facts_of(reference)
+    assert (facts.head, facts.final) == (LockState.OPEN, LockState.ABSENT)
+    assert facts.first_seen_time == world.now(chain)
+    world.chains[chain].mine(2)
+    poll_all()
+    assert facts_of(reference).final is LockState.OPEN
+    assert InboxFact.objects.count() == 1
+
+
+def test_a_lock_made_before_it_was_watched_is_read(world: World) -> None:
+    terms = world.terms(ours=False)
+    world.lock_by_maker(terms)
+    world.base.mine(5)
+    poll_all()
+    reference = uuid4()
+    watch_lock(reference=reference, terms=terms, tier=TIER)
+    poll_all()
+    assert facts_of(reference).head is LockState.OPEN
+
+
+def test_rule_7_absence_counts_only_when_read_after_lock_by(world: World) -> None:
+    terms, reference = watch(world)
+    poll_all()
+    world.base.mine(seconds=600)
+    poll_all()
+    world.base.mine(2)
+    poll_all()
+    facts = facts_of(reference)
+    assert facts.final is LockState.ABSENT
+    assert facts.final_time > terms.lock_by
+
+
+def test_rule_7_absence_before_lock_by_is_not_carried_past_it(world: World) -> None:
+    terms, reference = watch(world)
+    world.base.mine(3)
+    poll_all()
+    world.base.mine(2)
+    poll_all()
+    assert 0 < facts_of(reference).final_time <= terms.lock_by
+
+
+def test_rule_7_an_absence_is_final_only_when_its_block_is(world: World) -> None:
+    terms, reference = watch(world)
+    poll_all()
+    world.base.mine(seconds=600)
+    poll_all()
+    assert facts_of(reference).final_time <= terms.lock_by
+    world.base.mine(2)
+    poll_all()
+    assert facts_of(reference).final_time > terms.lock_by
+
+
+def test_a_preimage_shown_at_the_head_is_known_at_once(world: World) -> None:
+    secret = Secret.generate()
+    terms = world.terms("base", secret, ours=False)
+    reference = world.plan(terms, Call.REFUND_EARLY)
+    world.lock_by_maker(terms)
+    poll_all()
+    world.send_as("maker", Call.WITHDRAW, terms, secret)
+    world.base.mine()
+    poll_all()
+    facts = facts_of(reference)
+    assert (facts.head, facts.preimage) == (LockState.WITHDRAWN, secret.reveal())
+    assert facts.final is not LockState.WITHDRAWN
+    assert secret.reveal() not in repr(facts).encode()
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_rule_7_a_reorganisation_takes_back_what_was_read(world: World, chain: str) -> None:
+    terms, reference = watch(world, chain)
+    poll_all()
+    world.lock_by_maker(terms)
+    poll_all()
+    seen = facts_of(reference).first_seen_time
+    world.chains[chain].reorganise(1)
+    poll_all()
+    facts = facts_of(reference)
+    assert (facts.head, facts.first_seen_time) == (LockState.ABSENT, seen)
+    world.chains[chain].mine()
+    poll_all()
+    assert facts_of(reference).head is LockState.OPEN
+    assert facts_of(reference).first_seen_time == seen
+    assert InboxFact.objects.count() == 1
+
+
+def test_a_preimage_stays_known_through_a_reorganisation(world: World) -> None:
+    secret = Secret.generate()
+    terms = world.terms("near", secret, ours=False)
+    reference = world.plan(terms, Call.REFUND_EARLY)
+    world.lock_by_maker(terms)
+    world.near.mine(2)
+    world.send_as("maker", Call.WITHDRAW, terms, secret)
+    world.near.mine()
+    poll_all()
+    world.near.reorganise(1)
+    poll_all()
+    facts = facts_of(reference)
+    assert (facts.head, facts.preimage) == (LockState.OPEN, secret.reveal())
+
+
+def test_a_reorganisation_is_announced(world: World) -> None:
+    terms, reference = watch(world)
+    poll_all()
+    world.lock_by_maker(terms)
+    poll_all()
+    world.changed.clear()
+    world.base.reorganise(1)
+    poll_all()
+    assert world.changed[0] == {reference}
+
+
+def test_rule_5_a_reorganisation_sends_an_included_attempt_back(world: World) -> None:
+    reference = world.plan(world.terms())
+    drain()
+    world.base.mine()
+    poll_all()
+    make_all_due()
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.INCLUDED]
+    world.base.reorganise(1)
+    poll_all()
+    assert world.statuses(reference) == [AttemptStatus.SENT]
+    world.turn(5)
+    assert world.statuses(reference) == [AttemptStatus.FINAL]
+    assert len(world.attempts(reference)) == 1
+
+
+def shallow(world: World) -> World:
+    """A tier that a reorganisation can reach: final one block below the head."""
+    Watch.objects.update(tier="head+1")
+    return world
+
+
+def test_rule_5_a_reorganisation_opens_a_done_intent_again(world: World) -> None:
+    reference = world.plan(world.terms())
+    shallow(world)
+    world.turn()
+    world.base.mine()
+    poll_all()
+    make_all_due()
+    drain()
+    assert world.intent(reference).status == IntentStatus.DONE
+    world.base.reorganise(2)
+    poll_all()
+    assert world.intent(reference).status == IntentStatus.ACTIVE
+    assert facts_of(reference).head is LockState.ABSENT
+    world.turn(4)
+    assert world.intent(reference).status == IntentStatus.DONE
+    assert facts_of(reference).final is LockState.OPEN
+    assert len(world.attempts(reference)) == 1
+
+
+def test_rule_5_a_lock_that_a_reorganisation_dropped_is_made_again(world: World) -> None:
+    reference = world.plan(world.terms())
+    shallow(world)
+    world.turn()
+    world.base.mine()
+    poll_all()
+    make_all_due()
+    drain()
+    gone = world.attempts(reference)[0].hash
+    world.base.reorganise(2, dropped={gone})
+    poll_all()
+    make_all_due()
+    drain()
+    assert world.base.mempool == []
+    age_attempts(5)
+    world.turn(5)
+    assert world.intent(reference).status == IntentStatus.DONE
+    assert facts_of(reference).final is LockState.OPEN
+
+
+def test_finality_of_a_replaced_block_is_taken_back(world: World) -> None:
+    world.base.mine(3)
+    poll_all()
+    world.base.mine(2)
+    poll_all()
+    before = ChainCursor.objects.get(chain="base").finals
+    assert before["head+1"][0] == 4
+    world.base.reorganise(2)
+    poll_all()
+    after = ChainCursor.objects.get(chain="base").finals
+    assert after["head+1"][0] == 4
+    assert after["head+1"][1] != before["head+1"][1]
+    assert after["final"] == before["final"]
+
+
+def test_rule_7_a_final_block_that_is_no_ancestor_of_ours_is_not_believed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terms, reference = watch(world)
+    poll_all()
+    world.lock_by_maker(terms)
+    foreign = replace(world.base.head, hash="0xforeign")
+    monkeypatch.setattr(world.adapters["base"], "final", lambda _: foreign)
+    poll_all()
+    facts = facts_of(reference)
+    assert (facts.head, facts.final) == (LockState.OPEN, LockState.ABSENT)
+
+
+def test_a_chain_that_no_longer_knows_our_blocks_is_read_anew(world: World) -> None:
+    terms, reference = watch(world)
+    poll_all()
+    world.lock_by_maker(terms)
+    poll_all()
+    ChainBlock.objects.update(hash="0xforeign")
+    ChainCursor.objects.update(hash="0xforeign")
+    world.base.mine(3)
+    poll_all()
+    facts = facts_of(reference)
+    assert (facts.head, facts.final) == (LockState.OPEN, LockState.ABSENT)
+    assert chain_clocks()["base"].head_height == 4
+    assert list(Observation.objects.values_list("height", flat=True)) == [4]
+    world.base.mine(2)
+    poll_all()
+    assert facts_of(reference).final is LockState.OPEN
+
+
+def test_a_node_that_lags_changes_nothing(world: World) -> None:
+    world.base.mine(5)
+    poll_all()
+    world.base.mine(2)
+    poll_all()
+    before = chain_clocks()["base"]
+    newest = [world.base._blocks.pop() for _ in range(2)]
+    assert poll("base") == 0
+    assert chain_clocks()["base"] == before
+    world.base._blocks += reversed(newest)
+    assert chain_clocks()["base"].head_height == 7
+
+
+def test_a_long_way_is_read_page_by_page(world: World) -> None:
+    terms, reference = watch(world)
+    poll_all()
+    world.lock_by_maker(terms)
+    world.base.mine(2 * MOST_BLOCKS + 10)
+    assert poll("base") == 2 * MOST_BLOCKS + 11
+    assert facts_of(reference).final is LockState.OPEN
+
+
+def test_skipped_heights_are_no_gap(world: World) -> None:
+    poll_all()
+    world.near.mine(skipped_heights=3)
+    world.near.mine()
+    assert poll("near") == 2
+    assert chain_clocks()["near"].head_height == 5
+
+
+def test_a_state_that_a_node_has_dropped_is_read_at_the_head(world: World) -> None:
+    terms, reference = watch(world)
+    poll_all()
+    world.lock_by_maker(terms)
+    made_at = world.base.head.hash
+    world.base.mine(3)
+    world.adapters["base"].pruned.add(made_at)
+    poll_all()
+    assert facts_of(reference).head is LockState.OPEN
+    assert Observation.objects.get(state="open").height == world.base.head.height
+
+
+def test_old_blocks_are_forgotten(world: World) -> None:
+    poll_all()
+    world.base.mine(200)
+    poll_all()
+    world.base.mine(5)
+    poll_all()
+    heights = ChainBlock.objects.filter(chain="base").values_list("height", flat=True)
+    assert (min(heights), max(heights)) == (205 - 2 - 64, 205)
+
+
+def test_rule_11_the_clock_says_when_a_head_last_advanced(world: World) -> None:
+    poll_all()
+    long_ago = timezone.now() - timedelta(hours=1)
+    ChainCursor.objects.update(advanced_at=long_ago)
+    poll_all()
+    assert chain_clocks()["base"].advanced_at == long_ago
+    world.base.mine()
+    poll_all()
+    advanced = chain_clocks()["base"].advanced_at
+    assert advanced is not None
+    assert advanced > long_ago
+    assert chain_clocks()["base"].head_time == world.now()
+    assert chain_clocks()["near"].advanced_at == long_ago
+
+
+def test_a_settled_lock_is_read_no_more(world: World) -> None:
+    secret = Secret.generate()
+    terms = world.terms("base", secret)
+    reference = world.plan(terms)
+    world.turn(4)
+    world.plan(terms, Call.WITHDRAW, reference=reference, secret_id=world.keep(secret))
+    world.turn(5)
+    row = Watch.objects.get(reference=reference)
+    assert (row.is_settled, row.due_time) == (True, None)
+
+
+def test_strangers_locks_leave_no_row(world: World) -> None:
+    poll_all()
+    world.lock_by_maker(world.terms(ours=False))
+    poll_all()
+    assert InboxFact.objects.count() == Observation.objects.count() == 0
+
+
+@pytest.mark.parametrize("change", ["terms", "reference", "tier"])
+def test_a_lock_is_watched_under_one_reference_and_one_set_of_terms(
+    world: World, change: str
+) -> None:
+    terms, reference = watch(world)
+    others = {"terms": world.terms(ours=False), "reference": uuid4(), "tier": "safe"}
+    named: dict[str, Any] = {"reference": reference, "terms": terms, "tier": TIER}
+    watch_lock(**named)  # the same again is no change
+    with pytest.raises(WatchConflictError), transaction.atomic():
+        watch_lock(**named | {change: others[change]})
+    assert Watch.objects.count() == 1
+
+
+def test_an_unreachable_chain_holds_no_other_poll_back(world: World) -> None:
+    poll_all()
+    world.base.is_unreachable = True
+    world.near.mine()
+    assert poll_all() == 1

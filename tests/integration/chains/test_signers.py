@@ -1,0 +1,250 @@
+"""Signers are narrow (rule 15), and no nonce is lost or given out twice."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from chains_app.locks import Call
+from chains_app.models import FILL, Attempt, AttemptStatus, Intent, IntentStatus, Signer
+from chains_app.outbox.decision import STUCK_AFTER
+from chains_app.outbox.nonces import sync_signers
+from chains_app.outbox.signing import sign
+from chains_app.outbox.worker import drain, run_outbox
+from chains_app.poller import poll_all
+from chains_app.ports import Moment, Verdict
+from orchestrator.kernel.hashlock import Secret
+from tests.integration.chains.world import (
+    AMOUNT,
+    YES,
+    World,
+    age_attempts,
+    make_all_due,
+    sign_only,
+)
+
+LOCK_COST = AMOUNT + 100  # with the in-memory chain's fee
+
+
+@pytest.mark.parametrize("cap", ["cap_per_transaction", "cap_per_hour", "cap_per_day"])
+def test_rule_15_a_cap_stops_what_would_pass_it(world: World, cap: str) -> None:
+    sync_signers("base")
+    Signer.objects.update(**{cap: LOCK_COST - 1})
+    reference = world.plan(world.terms())
+    drain()
+    assert world.attempts(reference) == []
+    Signer.objects.update(**{cap: LOCK_COST})
+    make_all_due()
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.SENT]
+
+
+@pytest.mark.parametrize(("cap", "period"), [("cap_per_hour", 3600), ("cap_per_day", 86_400)])
+def test_rule_15_a_cap_counts_what_was_signed_in_its_period(
+    world: World, cap: str, period: int
+) -> None:
+    sync_signers("base")
+    Signer.objects.update(**{cap: 2 * LOCK_COST})
+    references = [world.plan(world.terms()) for _ in range(3)]
+    drain()
+    assert sorted(len(world.attempts(reference)) for reference in references) == [0, 1, 1]
+    world.base.mine()
+    age_attempts(period)
+    make_all_due()
+    drain()
+    assert sorted(len(world.attempts(reference)) for reference in references) == [1, 1, 1]
+
+
+def test_rule_15_a_cap_counts_all_keys_of_an_account(world: World) -> None:
+    sync_signers("near")
+    Signer.objects.update(cap_per_hour=LOCK_COST)
+    references = [world.plan(world.terms("near")) for _ in range(2)]
+    drain()
+    assert Signer.objects.filter(chain="near", role="lock").count() == 2
+    assert sorted(len(world.attempts(reference)) for reference in references) == [0, 1]
+
+
+def test_rule_15_what_is_void_was_not_spent(world: World) -> None:
+    sync_signers("base")
+    Signer.objects.update(cap_per_day=LOCK_COST)
+    world.guard = lambda _, moment: Verdict(ok=moment is Moment.SIGN, reason="not now")
+    reference = world.plan(world.terms())
+    drain()
+    world.guard = lambda _, __: YES
+    make_all_due()
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.VOID, AttemptStatus.SENT]
+
+
+def test_rule_15_the_kill_switch_stops_signing(world: World) -> None:
+    sync_signers("base")
+    Signer.objects.filter(role="lock").update(is_enabled=False)
+    reference = world.plan(world.terms())
+    world.turn(2)
+    assert world.attempts(reference) == []
+    Signer.objects.update(is_enabled=True)
+    world.turn()
+    assert world.statuses(reference) == [AttemptStatus.SENT]
+
+
+def test_rule_15_the_kill_switch_stops_what_is_signed_and_not_sent(world: World) -> None:
+    reference = world.plan(world.terms())
+    sign_only(world)
+    Signer.objects.update(is_enabled=False)
+    make_all_due()
+    drain()
+    assert world.base.mempool == []
+    Signer.objects.update(is_enabled=True)
+    make_all_due()
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.SENT]
+
+
+def test_rule_15_the_kill_switch_is_read_under_the_lock_that_signs(world: World) -> None:
+    sync_signers("base")
+    reference = world.plan(world.terms())
+
+    def pause() -> None:
+        Signer.objects.update(is_enabled=False)
+
+    world.adapters["base"].before["prepare"] = pause
+    drain()
+    assert world.attempts(reference) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("contract", "other"), ("token", "unknown"), ("depositor", "maker")]
+)
+def test_rule_15_a_signer_refuses_any_other_destination(
+    world: World, field: str, value: str
+) -> None:
+    changed: dict[str, Any] = {field: value}
+    reference = world.plan(replace(world.terms(), **changed))
+    drain()
+    assert world.attempts(reference) == []
+
+
+def test_rule_15_duties_go_out_from_their_own_account(world: World) -> None:
+    secret = Secret.generate()
+    terms = world.terms("near", secret)
+    reference = world.plan(terms)
+    world.turn(4)
+    world.plan(terms, Call.WITHDRAW, reference=reference, secret_id=world.keep(secret))
+    drain()
+    roles = Attempt.objects.order_by("signed_at").values_list("signer__role", "signer__account")
+    assert list(roles) == [("lock", "lock"), ("duty", "duty")]
+
+
+def test_a_signer_without_the_money_signs_nothing(world: World) -> None:
+    reference = world.plan(world.terms(amount=10**9))
+    drain()
+    assert world.attempts(reference) == []
+
+
+def test_rule_5_one_transaction_in_flight_per_near_key(world: World) -> None:
+    references = [world.plan(world.terms("near")) for _ in range(3)]
+    drain()
+    assert sorted(len(world.attempts(reference)) for reference in references) == [0, 1, 1]
+    keys = {attempt.signer_id for attempt in Attempt.objects.all()}
+    assert len(keys) == 2
+    world.turn(2)
+    assert sorted(len(world.attempts(reference)) for reference in references) == [1, 1, 1]
+
+
+def test_rule_5_a_near_key_taken_while_another_worker_prepared_is_not_used(world: World) -> None:
+    first = world.plan(world.terms("near"))
+    others: list[UUID] = []
+
+    def take_both_keys() -> None:
+        others.extend(world.plan(world.terms("near")) for _ in range(2))
+        run_outbox()
+
+    world.adapters["near"].before["prepare"] = take_both_keys
+    run_outbox()
+    assert [len(world.attempts(reference)) for reference in others] == [1, 1]
+    assert world.attempts(first) == []
+
+
+def test_a_near_key_is_free_again_when_its_intent_needs_it_no_more(world: World) -> None:
+    secrets = [Secret.generate() for _ in range(3)]
+    terms = [world.terms("near", secret) for secret in secrets]
+    references = [world.plan(one) for one in terms]
+    world.turn(6)
+    world.near.drops_sent = True
+    for one, reference, secret in list(zip(terms, references, secrets, strict=True))[:2]:
+        world.plan(one, Call.WITHDRAW, reference=reference, secret_id=world.keep(secret))
+    drain()  # both keys have something in flight that never arrives
+    world.near.drops_sent = False
+    for one, secret in list(zip(terms, secrets, strict=True))[:2]:
+        world.send_as("maker", Call.WITHDRAW, one, secret)
+        world.near.mine()
+    world.near.mine(3)
+    poll_all()
+    make_all_due()
+    drain()
+    assert world.intent(references[0], Call.WITHDRAW).status == IntentStatus.DONE
+    world.plan(terms[2], Call.WITHDRAW, reference=references[2], secret_id=world.keep(secrets[2]))
+    world.turn(5)
+    assert world.intent(references[2], Call.WITHDRAW).status == IntentStatus.DONE
+
+
+def void_the_first_of_two(world: World) -> tuple[Intent, Intent]:
+    """Nonce 0 is voided at its first send, while nonce 1 is signed already."""
+    first = world.intent(world.plan(world.terms(), urgency=1))
+    second = world.intent(world.plan(world.terms()))
+
+    def guard(reference: UUID, moment: Moment) -> Verdict:
+        if reference == first.reference and moment is Moment.SEND:
+            second.refresh_from_db()
+            sign(second)
+            return Verdict(ok=False, reason="only the second")
+        return YES
+
+    world.guard = guard
+    drain()
+    world.guard = lambda _, __: YES
+    return first, second
+
+
+def test_rule_5_a_void_nonce_goes_to_the_next_attempt(world: World) -> None:
+    world.guard = lambda _, moment: Verdict(ok=moment is Moment.SIGN, reason="not now")
+    world.plan(world.terms())
+    drain()
+    world.guard = lambda _, __: YES
+    Intent.objects.update(due_at=None)
+    other = world.plan(world.terms())
+    drain()
+    assert [attempt.nonce for attempt in world.attempts(other)] == [0]
+    assert Intent.objects.filter(call=FILL).count() == 0
+
+
+def test_rule_5_a_void_nonce_before_others_is_filled_by_a_transfer_to_itself(world: World) -> None:
+    first, second = void_the_first_of_two(world)
+    Intent.objects.filter(pk=first.pk).update(due_at=None)  # nothing else takes the nonce
+    fill = Intent.objects.get(call=FILL)
+    assert (fill.fill_nonce, fill.chain) == (0, "base")
+    drain()
+    (filled,) = fill.attempts.all()
+    assert (filled.nonce, filled.cost_cap) == (0, 100)
+    world.turn(5)
+    fill.refresh_from_db()
+    second.refresh_from_db()
+    assert fill.status == IntentStatus.DONE
+    assert second.status == IntentStatus.DONE
+
+
+def test_rule_5_a_stuck_nonce_that_nobody_wants_any_more_is_freed(world: World) -> None:
+    terms = world.terms()
+    reference = world.plan(terms)
+    drain()
+    world.base.held.add(world.attempts(reference)[0].hash)
+    world.base.mine(seconds=601)
+    age_attempts(STUCK_AFTER)
+    make_all_due()
+    drain()
+    world.turn(5)
+    assert world.intent(reference).status == IntentStatus.IMPOSSIBLE
+    assert world.statuses(reference) == [AttemptStatus.DEAD, AttemptStatus.FINAL]
+    assert world.base.next_nonce(("lock", "key-0")) == 1
+    assert world.base.state.balance("lock", None) == 10**9 - 113

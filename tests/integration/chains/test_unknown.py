@@ -1,0 +1,191 @@
+"""Unknown is not failed (rule 6): lost answers, dropped and stuck transactions, and new nonces."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+
+from chains_app.adapters.memory_chain import Transaction
+from chains_app.locks import Call
+from chains_app.models import Attempt, AttemptStatus, IntentStatus, Signer
+from chains_app.outbox.decision import RESEND_AFTER, STALE_AFTER, STUCK_AFTER
+from chains_app.outbox.worker import drain
+from orchestrator.kernel.hashlock import Secret
+from tests.integration.chains.world import World, age_attempts, make_all_due, sign_only
+
+CHAINS = ("base", "near")
+
+
+def look_again(world: World) -> None:
+    make_all_due()
+    drain()
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_rule_6_a_lost_answer_is_looked_up_and_never_signed_anew(world: World, chain: str) -> None:
+    reference = world.plan(world.terms(chain))
+    world.chains[chain].loses_answers = True
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.LEFT]
+    world.chains[chain].loses_answers = False
+    world.turn(5)
+    assert world.statuses(reference) == [AttemptStatus.FINAL]
+    assert world.intent(reference).status == IntentStatus.DONE
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_rule_5_the_same_bytes_are_sent_again(world: World, chain: str) -> None:
+    reference = world.plan(world.terms(chain))
+    world.chains[chain].drops_sent = True
+    drain()
+    world.chains[chain].drops_sent = False
+    age_attempts(RESEND_AFTER)
+    look_again(world)
+    sent = [pending.hash for pending in world.chains[chain].mempool]
+    assert sent == [attempt.hash for attempt in world.attempts(reference)]
+
+
+def test_rule_5_bytes_are_not_sent_again_when_they_could_only_come_too_late(world: World) -> None:
+    secret = Secret.generate()
+    terms = world.terms("near", secret)
+    reference = world.plan(terms)
+    world.turn(4)
+    world.plan(terms, Call.WITHDRAW, reference=reference, secret_id=world.keep(secret))
+    world.near.drops_sent = True
+    drain()
+    world.near.drops_sent = False
+    world.near.mine(seconds=terms.timelock - world.now("near") - 2)
+    assert world.now("near") == terms.timelock - 1
+    age_attempts(RESEND_AFTER)
+    look_again(world)
+    assert world.near.mempool == []
+
+
+def test_rule_5_a_stuck_transaction_gets_a_higher_fee_on_its_nonce(world: World) -> None:
+    reference = world.plan(world.terms())
+    drain()
+    world.base.held.add(world.attempts(reference)[0].hash)
+    age_attempts(STUCK_AFTER)
+    look_again(world)
+    first, second = world.attempts(reference)
+    assert (second.nonce, second.replaces) == (first.nonce, first)
+    assert second.cost_cap - 10_000 == 113
+    assert [pending.hash for pending in world.base.mempool] == [second.hash]
+    world.turn(4)
+    assert world.statuses(reference) == [AttemptStatus.DEAD, AttemptStatus.FINAL]
+    assert world.intent(reference).status == IntentStatus.DONE
+
+
+def test_rule_5_the_replaced_transaction_may_be_the_one_that_is_mined(world: World) -> None:
+    reference = world.plan(world.terms())
+    drain()
+    first = world.base.mempool[0]
+    age_attempts(STUCK_AFTER)
+    look_again(world)
+    world.base.mempool[:] = [first]
+    world.turn(4)
+    assert world.statuses(reference) == [AttemptStatus.FINAL, AttemptStatus.DEAD]
+    assert world.intent(reference).status == IntentStatus.DONE
+
+
+def test_rule_15_a_raised_fee_stays_under_the_cap(world: World) -> None:
+    reference = world.plan(world.terms())
+    drain()
+    Signer.objects.update(cap_per_transaction=10_112)
+    world.base.mempool.clear()
+    age_attempts(STUCK_AFTER)
+    look_again(world)
+    (attempt,) = world.attempts(reference)
+    assert [pending.hash for pending in world.base.mempool] == [attempt.hash]
+
+
+def test_rule_5_fees_rise_to_the_registrys_cap_and_no_further(world: World) -> None:
+    reference = world.plan(world.terms())
+    drain()
+    for _ in range(9):
+        age_attempts(STUCK_AFTER)
+        look_again(world)
+    fees = [attempt.cost_cap - 10_000 for attempt in world.attempts(reference)]
+    assert fees == [100, 113, 128, 145, 164, 186]
+    assert [pending.fee for pending in world.base.mempool] == [186]
+
+
+def test_rule_5_no_new_nonce_while_the_old_one_may_be_included(world: World) -> None:
+    reference = world.plan(world.terms("near"))
+    drain()
+    world.near.drop(world.attempts(reference)[0].hash)
+    world.near.is_halted = True
+    for _ in range(3):
+        age_attempts(60)
+        look_again(world)
+        world.near.drop(world.attempts(reference)[0].hash)
+    assert len(world.attempts(reference)) == 1
+
+
+def test_rule_5_a_new_nonce_once_the_block_hash_has_expired_at_a_final_block(world: World) -> None:
+    reference = world.plan(world.terms("near"))
+    world.near.drops_sent = True
+    drain()
+    expires = world.attempts(reference)[0].expires_at_height
+    assert expires == 30
+    world.near.mine(expires)
+    world.turn()
+    assert len(world.attempts(reference)) == 1
+    world.near.drops_sent = False
+    world.turn(5)
+    assert world.statuses(reference) == [AttemptStatus.DEAD, AttemptStatus.FINAL]
+    assert world.intent(reference).status == IntentStatus.DONE
+
+
+def test_rule_5_a_new_nonce_once_another_final_transaction_used_it(world: World) -> None:
+    reference = world.plan(world.terms())
+    world.base.drops_sent = True
+    drain()
+    world.base.drops_sent = False
+    world.base.submit(Transaction("lock", "key-0", 0, 500))
+    world.base.mine()
+    look_again(world)
+    assert len(world.attempts(reference)) == 1  # used, but not finally
+    world.turn(8)
+    assert world.statuses(reference) == [AttemptStatus.DEAD, AttemptStatus.FINAL]
+    assert [attempt.nonce for attempt in world.attempts(reference)] == [0, 1]
+
+
+def test_rule_5_a_final_transaction_without_the_effect_is_tried_again_after_a_rest(
+    world: World,
+) -> None:
+    secret = Secret.generate()
+    terms = world.terms("base", secret)
+    reference = world.plan(terms)
+    world.turn(4)
+    secret_id = world.keep(Secret.generate())  # the contract refuses it
+    world.plan(terms, Call.WITHDRAW, reference=reference, secret_id=secret_id)
+    drain()
+    world.base.mine(4)
+    look_again(world)
+    assert world.statuses(reference)[1:] == [AttemptStatus.FINAL]
+    assert world.attempts(reference)[1].succeeded is False
+    look_again(world)
+    assert len(world.attempts(reference)) == 2
+    world.secrets[secret_id] = secret
+    Attempt.objects.update(ended_at=F("ended_at") - timedelta(seconds=2))
+    world.turn(5)
+    assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.DONE
+
+
+def test_what_was_signed_long_ago_is_signed_again_before_it_leaves(world: World) -> None:
+    reference = world.plan(world.terms())
+    sign_only(world)
+    age_attempts(STALE_AFTER)
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.VOID, AttemptStatus.SENT]
+    assert [attempt.nonce for attempt in world.attempts(reference)] == [0, 0]
+
+
+def test_an_unreachable_chain_holds_no_other_back(world: World) -> None:
+    stuck = [world.plan(world.terms("near"), urgency=1) for _ in range(3)]
+    other = world.plan(world.terms("base"))
+    world.near.is_unreachable = True
+    drain()
+    assert world.statuses(other) == [AttemptStatus.SENT]
+    assert [world.attempts(reference) for reference in stuck] == [[], [], []]

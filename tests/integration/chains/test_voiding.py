@@ -1,0 +1,278 @@
+"""Guards, voiding and sending: nothing leaves us that somebody counts on staying (rule 5)."""
+
+import threading
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from django.db import connection, transaction
+
+from chains_app import ports
+from chains_app.intents import NotWatchedError, plan_intent, void_intents
+from chains_app.locks import Call
+from chains_app.models import Attempt, AttemptStatus, Intent, IntentStatus
+from chains_app.outbox import following, sending
+from chains_app.outbox.worker import drain
+from chains_app.ports import Moment, Verdict
+from chains_app.selectors import writes_left
+from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.hashlock import Secret
+from tests.integration.chains.world import YES, World, sign_only, until
+
+NO = Verdict(ok=False, reason="the ladder does not hold", inputs={"margin": 3})
+
+
+def says_no_at(moment: Moment) -> Callable[[UUID, Moment], Verdict]:
+    return lambda _, asked: NO if asked is moment else YES
+
+
+def void(reference: UUID, *calls: Call) -> bool:
+    with transaction.atomic():
+        return void_intents(reference, calls or (Call.LOCK,))
+
+
+def test_rule_5_a_no_before_signing_signs_nothing_and_is_kept(world: World) -> None:
+    world.guard = says_no_at(Moment.SIGN)
+    reference = world.plan(world.terms())
+    drain()
+    assert world.attempts(reference) == []
+    assert world.intent(reference).refusal == NO.to_json()
+
+
+def test_rule_5_a_no_before_the_first_send_voids_the_attempt(world: World) -> None:
+    world.guard = says_no_at(Moment.SEND)
+    reference = world.plan(world.terms())
+    drain()
+    (attempt,) = world.attempts(reference)
+    assert (attempt.status, attempt.left_at) == (AttemptStatus.VOID, None)
+    assert (attempt.sign_verdict, attempt.send_verdict) == (YES.to_json(), NO.to_json())
+    assert world.base.mempool == []
+    assert writes_left([reference]) == {}
+
+
+def test_rule_5_the_verdict_is_committed_before_the_bytes_leave(world: World) -> None:
+    reference = world.plan(world.terms())
+    seen: list[tuple[object, object]] = []
+
+    def look() -> None:
+        (attempt,) = world.attempts(reference)
+        seen.append((attempt.left_at is not None, attempt.send_verdict))
+        assert not connection.in_atomic_block
+
+    world.adapters["base"].before["broadcast"] = look
+    drain()
+    assert seen == [(True, YES.to_json())]
+
+
+def test_rule_5_without_a_guard_what_could_lose_money_is_not_signed(world: World) -> None:
+    reference = world.plan(world.terms())
+    with ports.use_ports():
+        drain()
+    assert world.attempts(reference) == []
+    refusal = world.intent(reference).refusal
+    assert refusal is not None
+    assert refusal["reason"] == "no guard is registered for lock"
+
+
+def test_rule_5_what_is_voided_never_leaves(world: World) -> None:
+    reference = world.plan(world.terms())
+    assert void(reference) is True
+    world.turn(3)
+    assert world.attempts(reference) == []
+    assert world.intent(reference).status == IntentStatus.VOID
+
+
+def test_rule_5_what_left_is_not_voided(world: World) -> None:
+    reference = world.plan(world.terms())
+    drain()
+    assert void(reference) is False
+    assert world.intent(reference).status == IntentStatus.ACTIVE
+    assert world.statuses(reference) == [AttemptStatus.SENT]
+
+
+def test_rule_5_voiding_is_all_or_nothing(world: World) -> None:
+    terms = world.terms()
+    reference = world.plan(terms)
+    drain()
+    world.plan(terms, Call.REFUND, reference=reference)
+    assert void(reference, Call.LOCK, Call.REFUND) is False
+    assert world.intent(reference, Call.REFUND).status == IntentStatus.PLANNED
+
+
+@pytest.mark.parametrize("moment", list(Moment))
+def test_rule_5_a_sender_that_finds_its_intent_void_sends_nothing(
+    world: World, moment: Moment
+) -> None:
+    reference = world.plan(world.terms())
+
+    def void_meanwhile(_: UUID, asked: Moment) -> Verdict:
+        if asked is moment:
+            assert void(reference) is True
+        return YES
+
+    world.guard = void_meanwhile
+    drain()
+    assert world.base.mempool == []
+    assert set(world.statuses(reference)) <= {AttemptStatus.VOID}
+    assert world.intent(reference).status == IntentStatus.VOID
+    assert writes_left([reference]) == {}
+
+
+def test_rule_5_left_at_and_voiding_wait_for_each_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sender holds the intent's row: the voider waits, and then hears that it has left."""
+    reference = world.plan(world.terms())
+    answers: list[bool] = []
+
+    def void_in_another_connection() -> None:
+        try:
+            answers.append(void(reference))
+        finally:
+            connection.close()
+
+    voider = threading.Thread(target=void_in_another_connection)
+    require_enabled = sending._require_enabled
+
+    def in_the_transaction(attempt: Attempt) -> None:
+        voider.start()
+        until(somebody_waits_for_a_row)
+        require_enabled(attempt)
+
+    monkeypatch.setattr(sending, "_require_enabled", in_the_transaction)
+    drain()
+    voider.join()
+    assert answers == [False]
+    assert world.statuses(reference) == [AttemptStatus.SENT]
+
+
+def somebody_waits_for_a_row() -> bool:
+    """Asked of the database, which alone knows."""
+    query = "SELECT EXISTS(SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(query)
+        return bool(cursor.fetchone() == (True,))
+
+
+def test_a_void_lock_is_never_wanted_again(world: World) -> None:
+    terms = world.terms()
+    reference = world.plan(terms)
+    void(reference)
+    world.plan(terms, reference=reference)
+    world.turn(2)
+    assert world.intent(reference).status == IntentStatus.VOID
+    assert world.attempts(reference) == []
+
+
+def test_a_void_withdrawal_can_be_wanted_again(world: World) -> None:
+    secret = Secret.generate()
+    terms = world.terms("base", secret)
+    reference = world.plan(terms)
+    world.turn(4)
+    fields = {"reference": reference, "secret_id": world.keep(secret)}
+    world.plan(terms, Call.WITHDRAW, **fields)
+    assert void(reference, Call.WITHDRAW) is True
+    world.plan(terms, Call.WITHDRAW, **fields)
+    world.turn(4)
+    assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.DONE
+
+
+@pytest.mark.parametrize("deadline", ["send_by", "lock_by"])
+def test_rule_5_nothing_leaves_after_its_last_moment(world: World, deadline: str) -> None:
+    world.base.mine(seconds=10)
+    now = world.now()
+    terms = world.terms(lock_by=now) if deadline == "lock_by" else world.terms()
+    send_by = Seconds(now - 1) if deadline == "send_by" else terms.timelock
+    reference = world.plan(terms, send_by=send_by)
+    drain()
+    assert world.attempts(reference) == []
+    assert world.intent(reference).status == IntentStatus.VOID
+
+
+def test_rule_11_a_deadline_to_beat_counts_from_the_wall_when_the_head_lags(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send_by = Seconds(world.now() + 300)
+    reference = world.plan(world.terms(), send_by=send_by)
+    monkeypatch.setattr(following, "wall_clock", lambda: Seconds(send_by + 1))
+    drain()
+    assert world.now() < send_by
+    assert world.attempts(reference) == []
+
+
+def test_rule_5_what_is_signed_is_voided_when_its_time_has_passed(world: World) -> None:
+    reference = world.plan(world.terms(), send_by=world.now() + 300)
+    sign_only(world)
+    world.base.mine(seconds=301)
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.VOID]
+    assert world.intent(reference).status == IntentStatus.VOID
+    assert world.base.mempool == []
+
+
+def test_a_lock_that_nobody_watches_is_not_planned(world: World) -> None:
+    terms = world.terms()
+    with pytest.raises(NotWatchedError), transaction.atomic():
+        plan_intent(reference=UUID(int=1), call=Call.LOCK, terms=terms, send_by=terms.timelock)
+    assert Intent.objects.count() == 0
+
+
+def test_rule_13_bytes_with_a_secret_stand_sealed(world: World) -> None:
+    secret = Secret.generate()
+    terms = world.terms("base", secret)
+    reference = world.plan(terms)
+    world.turn(4)
+    world.plan(terms, Call.WITHDRAW, reference=reference, secret_id=world.keep(secret))
+    world.base.is_halted = True
+    drain()
+    attempt = Attempt.objects.get(intent__call=Call.WITHDRAW.value)
+    assert attempt.status == AttemptStatus.SENT
+    assert attempt.raw is None
+    shown = secret.reveal().hex()
+    assert tables_that_hold(shown) == tables_that_hold(shown.encode().hex()) == []
+    assert tables_that_hold(attempt.hash) == ["chains_app_attempt"]
+
+
+def tables_that_hold(text: str) -> list[str]:
+    """Of all of ours, in any column; bytes as hex."""
+    tables = [name for name in connection.introspection.table_names() if "chains_app" in name]
+    found = []
+    with connection.cursor() as cursor:
+        for table in tables:
+            query = f'SELECT EXISTS(SELECT FROM "{table}" t WHERE t::text LIKE %s)'  # noqa: S608
+            cursor.execute(query, [f"%{text}%"])
+            if cursor.fetchone() == (True,):
+                found.append(table)
+    return found
+
+
+def test_rule_10_a_guard_is_asked_outside_of_any_transaction(world: World) -> None:
+    asked: list[tuple[Moment, bool]] = []
+
+    def guard(_: UUID, moment: Moment) -> Verdict:
+        asked.append((moment, connection.in_atomic_block))
+        return YES
+
+    world.guard = guard
+    world.plan(world.terms())
+    drain()
+    assert asked == [(Moment.SIGN, False), (Moment.SEND, False)]
+
+
+def test_rule_10_no_exchange_happens_inside_a_transaction(world: World) -> None:
+    exchanges = {
+        "head", "final", "facts", "read_lock", "prepare", "broadcast", "transaction_status",
+        "key_state", "block",
+    }  # fmt: skip
+    inside: list[str] = []
+    for adapter in world.adapters.values():
+        adapter.at_each = lambda name: (
+            inside.append(name) if name in exchanges and connection.in_atomic_block else None
+        )
+    world.plan(world.terms())
+    world.plan(world.terms("near"))
+    world.turn(3)
+    world.base.reorganise(2)
+    world.turn(4)
+    assert inside == []

@@ -1,0 +1,249 @@
+"""Two in-memory chains under the real outbox and poller: nonces in sequence, and growing ones."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from time import monotonic
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from chains_app import ports
+from chains_app.adapters.interface import BlockUnknownError
+from chains_app.adapters.memory import MemoryAdapter, memory_key, memory_spec
+from chains_app.adapters.memory_chain import MemoryChain, Transaction
+from chains_app.intents import plan_intent
+from chains_app.locks import Call, LockTerms
+from chains_app.models import Attempt, ChainCursor, Intent
+from chains_app.outbox.worker import drain
+from chains_app.poller import poll_all
+from chains_app.ports import Moment, Verdict
+from chains_app.registry import use_adapters
+from chains_app.signers import SignerRole
+from chains_app.watching import watch_lock
+from orchestrator.kernel.clock import Seconds, wall_clock
+from orchestrator.kernel.hashlock import HashFunction, Secret
+
+YES = Verdict(ok=True, reason="agreed", inputs={"of": "the test"})
+FUNDS = 10**9
+AMOUNT = 10_000
+TIER = "final"
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another thread does; fails when it never does."""
+    given_up = monotonic() + 30
+    while not condition():
+        assert monotonic() < given_up, "it never happened"
+
+
+class DeathError(BaseException):
+    """The process dies here; no `except Exception` of the service sees it."""
+
+
+class MortalAdapter(MemoryAdapter):
+    """Dies when a method of that name is called, or when it has done its work."""
+
+    def __init__(self, chain: MemoryChain) -> None:
+        super().__init__(chain)
+        self.dies_before: str | None = None
+        self.dies_after: str | None = None
+        self.before: dict[str, Callable[[], None]] = {}  # once each
+        self.pruned: set[str] = set()  # hashes of blocks whose state the node has dropped
+        self.at_each: Callable[[str], None] = lambda _: None
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name.startswith("_") or name == "at_each" or not callable(found):
+            return found
+
+        def mortal(*arguments: Any, **named: Any) -> Any:
+            self.at_each(name)
+            if hook := self.before.pop(name, None):
+                hook()
+            if name == "read_lock" and arguments[1].hash in self.pruned:
+                raise BlockUnknownError("its state is pruned")
+            if self.dies_before == name:
+                raise DeathError(f"before {name}")
+            answer = found(*arguments, **named)
+            if self.dies_after == name:
+                raise DeathError(f"after {name}")
+            return answer
+
+        return mortal
+
+
+class World:
+    """What a test needs: both chains, what the ports answer, and shorthands."""
+
+    def __init__(self) -> None:
+        start = wall_clock()
+        self.base = MemoryChain("base", start=start, sequential_nonces=True)
+        self.near = MemoryChain("near", start=start, sequential_nonces=False, valid_for=30)
+        self.chains = {chain.name: chain for chain in (self.base, self.near)}
+        self.adapters = {name: MortalAdapter(chain) for name, chain in self.chains.items()}
+        self.guard: Callable[[UUID, Moment], Verdict] = lambda _, __: YES
+        self.secrets: dict[UUID, Secret] = {}
+        self.opened: list[UUID] = []
+        self.changed: list[set[UUID]] = []
+        for chain in self.chains.values():
+            for account in ("lock", "duty", "maker"):
+                chain.fund(account, FUNDS)
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """The service on these chains, two NEAR keys for each role, all ports answering."""
+        specs = {
+            name: replace(memory_spec(chain), max_gas_price=2)  # fees may double
+            for name, chain in self.chains.items()
+        }
+        keys = {
+            name: {
+                role: tuple(memory_key(role.value, number) for number in range(count))
+                for role in SignerRole
+            }
+            for name, count in (("base", 1), ("near", 2))
+        }
+        with use_adapters(self.adapters, specs, keys), ports.use_ports():
+            for call in Call:
+                ports.register_guard(call, lambda reference, moment: self.guard(reference, moment))
+            ports.register_secret_opener(self._open)
+            ports.register_listener(self.changed.append)
+            yield
+
+    def _open(self, secret_id: UUID, _: UUID) -> Secret:
+        self.opened.append(secret_id)
+        return self.secrets[secret_id]
+
+    def now(self, chain: str = "base") -> Seconds:
+        """Chain time of the head."""
+        return self.chains[chain].head.time
+
+    def terms(
+        self,
+        chain: str = "base",
+        secret: Secret | None = None,
+        *,
+        ours: bool = True,
+        **changed: Any,
+    ) -> LockTerms:
+        """A lock of ours for the maker, or (`ours` False) of the maker for us."""
+        depositor, beneficiary = ("lock", "maker") if ours else ("maker", "lock")
+        hashlock = HashFunction.SHA256.digest((secret or Secret.generate()).reveal())
+        return LockTerms(**{
+            "chain": chain, "contract": "escrows", "depositor": depositor,
+            "beneficiary": beneficiary, "token": None, "amount": AMOUNT, "hashlock": hashlock,
+            "lock_by": self.now(chain) + 600, "timelock": self.now(chain) + 1200, **changed,
+        })  # fmt: skip
+
+    def plan(
+        self,
+        terms: LockTerms,
+        call: Call = Call.LOCK,
+        *,
+        reference: UUID | None = None,
+        **fields: Any,
+    ) -> UUID:
+        """Watch a lock and want a call on it; returns the reference."""
+        reference = reference or uuid4()
+        send_by = fields.pop("send_by", Seconds(terms.timelock))
+        with transaction.atomic():
+            watch_lock(reference=reference, terms=terms, tier=TIER)
+            plan_intent(reference=reference, call=call, terms=terms, send_by=send_by, **fields)
+        return reference
+
+    def keep(self, secret: Secret) -> UUID:
+        """The id of a secret in the vault."""
+        secret_id = uuid4()
+        self.secrets[secret_id] = secret
+        return secret_id
+
+    def lock_by_maker(self, terms: LockTerms) -> None:
+        """The maker's own wallet locks, and a block takes it in."""
+        self.send_as("maker", Call.LOCK, terms)
+        self.chains[terms.chain].mine()
+
+    def send_as(
+        self, account: str, call: Call, terms: LockTerms, secret: Secret | None = None
+    ) -> None:
+        """Anybody's own transaction, into the mempool."""
+        chain = self.chains[terms.chain]
+        nonce = chain.next_nonce((account, "wallet"))
+        shown = None if secret is None else secret.reveal()
+        chain.submit(Transaction(account, "wallet", nonce, chain.fee, call, terms, shown))
+
+    def turn(self, blocks: int = 1) -> None:
+        """Work, a block on both chains, read."""
+        for _ in range(blocks):
+            make_all_due()
+            drain()
+            for chain in self.chains.values():
+                chain.mine()
+            poll_all()
+
+    def intent(self, reference: UUID, call: Call = Call.LOCK) -> Intent:
+        """An intent as it stands."""
+        return Intent.objects.get(reference=reference, call=call.value)
+
+    def attempts(self, reference: UUID) -> list[Attempt]:
+        """All attempts for a reference, oldest first."""
+        return list(Attempt.objects.filter(intent__reference=reference).order_by("signed_at"))
+
+    def statuses(self, reference: UUID) -> list[str]:
+        """Of all attempts for a reference, oldest first."""
+        return [str(attempt.status) for attempt in self.attempts(reference)]
+
+
+def in_other_connections(*jobs: Callable[[], object]) -> list[object]:
+    """Run jobs at once, each in a thread with a connection of its own; what they answered."""
+
+    def run(job: Callable[[], object]) -> object:
+        try:
+            return job()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return [future.result() for future in [pool.submit(run, job) for job in jobs]]
+
+
+def sign_only(world: World) -> None:
+    """A worker that dies between the signature and the first send, and whose lease is over."""
+
+    def guard(_: UUID, moment: Moment) -> Verdict:
+        if moment is Moment.SEND:
+            raise DeathError
+        return YES
+
+    world.guard = guard
+    with suppress(DeathError):
+        drain()
+    world.guard = lambda _, __: YES
+    let_leases_expire()
+
+
+def let_leases_expire() -> None:
+    """What three seconds without a heartbeat do."""
+    for model in (Intent, ChainCursor):
+        model.objects.filter(lease_expires_at__isnull=False).update(
+            lease_expires_at=Now() - timedelta(seconds=1)
+        )
+
+
+def make_all_due() -> None:
+    """What a pause does when it is over."""
+    Intent.objects.filter(due_at__isnull=False).update(due_at=Now())
+
+
+def age_attempts(seconds: int) -> None:
+    """As if everything had been signed and sent so much earlier."""
+    for attempt in Attempt.objects.all():
+        for field in ("signed_at", "left_at", "last_sent_at", "ended_at"):
+            instant = getattr(attempt, field)
+            if instant is not None:
+                aged = {field: instant - timedelta(seconds=seconds)}
+                Attempt.objects.filter(pk=attempt.pk).update(**aged)

@@ -1,0 +1,146 @@
+"""The environment, right and wrong in every variable."""
+
+import os
+import re
+
+import pytest
+
+from chains_app.config import (
+    ChainSpec,
+    ConfigurationError,
+    Nonces,
+    chain_specs,
+    read_environment,
+)
+from chains_app.locks import Call
+from orchestrator.kernel.hashlock import HashFunction
+from tests.unit.chains.environment import ENVIRONMENT, NEAR_SECRET
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the process's own chains, and every right value."""
+    for name in list(os.environ):
+        if name.startswith(("BASE_", "NEAR_")):
+            monkeypatch.delenv(name)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+def specs() -> dict[str, ChainSpec]:
+    return chain_specs(read_environment())
+
+
+def refusal() -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        read_environment()
+    return str(refused.value)
+
+
+def test_the_chains_of_a_devnet() -> None:
+    base, near = specs()["base"], specs()["near"]
+    assert (base.caip2, near.caip2) == ("eip155:31337", "near:devnet")
+    assert (base.native_decimals, near.native_decimals) == (18, 24)
+    assert (base.nonces, near.nonces) == (Nonces.SEQUENTIAL, Nonces.GROWING)
+    assert {spec.hash_function for spec in (base, near)} == {HashFunction.SHA256}
+    assert (base.finality, near.finality) == ({"head+1": 3, "finalized": 6}, {"final": 4})
+    assert (base.stale_after, near.stale_after) == (5, 5)
+    assert base.genesis_hash is None
+
+
+def test_mainnet_is_the_policy_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POLICY")
+    monkeypatch.setenv("BASE_CHAIN_ID", "8453")
+    base, near = specs()["base"], specs()["near"]
+    assert base.finality == {"head+3": 15, "safe": 300, "finalized": 1500}
+    assert (near.finality, near.stale_after) == ({"final": 10}, 30)
+    assert base.genesis_hash == "0xf712aa9241cc24369b143cf6dce85f0902a9731e70d66818a3a5845b296c73dd"
+
+
+def test_stale_heads_can_be_allowed_for_blocks_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHECK_STALE_HEADS", "false")
+    assert {spec.stale_after for spec in specs().values()} == {None}
+
+
+def test_lists_have_commas() -> None:
+    read = read_environment()
+    assert [str(url) for url in read.base_rpc_url] == ["http://127.0.0.1:1/", "http://127.0.0.1:2/"]
+    assert len(read.near_lock_keys) == 2
+
+
+def test_a_token_is_there_only_if_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert specs()["base"].tokens == {}
+    token = "0x" + "ab" * 20
+    monkeypatch.setenv("BASE_USDC", token)
+    base = specs()["base"]
+    assert base.asset(token).decimals == 6
+    with pytest.raises(ConfigurationError, match="'0xother' is not a configured token of base"):
+        base.asset("0xother")
+
+
+def test_the_fee_cap_is_gas_at_the_highest_price_and_data() -> None:
+    base = specs()["base"]
+    assert base.fee_cap(Call.WITHDRAW, None) == 350_000 * 20 * 10**9 + 50_000 * 10**9
+
+
+WRONG = {
+    "POLICY": "testnet",
+    "BASE_RPC_URL": "not a url",
+    "BASE_CHAIN_ID": "base",
+    "BASE_GENESIS_HASH": "0x12",
+    "BASE_ESCROW_FACTORY": "0x1234",
+    "BASE_USDC": "usdc",
+    "BASE_LOCK_KEY": "11" * 32,
+    "BASE_DUTY_KEY": "0x11",
+    "NEAR_RPC_URL": " , ",
+    "NEAR_GENESIS_HASH": "0OIl",
+    "NEAR_HTLC": "Htlc.near",
+    "NEAR_HTLC_CODE_HASH": "short",
+    "NEAR_USDC": "usdc..near",
+    "NEAR_LOCK_ACCOUNT": "a",
+    "NEAR_LOCK_KEYS": f"{NEAR_SECRET},ed25519:short",
+    "NEAR_DUTY_ACCOUNT": "-duty",
+    "NEAR_DUTY_KEYS": "secp256k1:" + "1" * 87,
+    "CHECK_STALE_HEADS": "perhaps",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_variable_is_named_in_one_line(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, WRONG[name])
+    said = refusal()
+    assert re.fullmatch(rf"wrong configuration: {name} [^\n]+", said)
+    if name.endswith(("KEY", "KEYS")):
+        assert WRONG[name].split(",")[-1] not in said
+
+
+REQUIRED = [name for name in ENVIRONMENT if name != "POLICY"]
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_missing_variable_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(name)
+    assert refusal() == f"wrong configuration: {name} is missing"
+
+
+def test_all_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BASE_LOCK_KEY")
+    monkeypatch.delenv("NEAR_HTLC")
+    assert refusal() == ("wrong configuration: BASE_LOCK_KEY is missing; NEAR_HTLC is missing")
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("BASE_DUTY_KEY", "BASE_LOCK_KEY"), ("NEAR_DUTY_ACCOUNT", "NEAR_LOCK_ACCOUNT")],
+)
+def test_rule_15_the_roles_have_accounts_of_their_own(
+    name: str, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, ENVIRONMENT[other])
+    assert f"{other} and {name} are the same" in refusal()
+
+
+def test_rule_13_keys_are_in_no_repr() -> None:
+    shown = repr(read_environment())
+    assert "11" * 16 not in shown
+    assert NEAR_SECRET[10:40] not in shown
