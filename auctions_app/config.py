@@ -1,0 +1,147 @@
+"""What auctions read from the environment: POLICY, PRICES, ROUTES, FINALITY_BOUNDS and a few more.
+
+Amounts are base units as decimal strings, durations seconds, fees basis points.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from auctions_app.prices import FixedPrices
+from chains_app.config import ConfigurationError, PolicyName
+from orchestrator.kernel.amounts import parse_amount
+from orchestrator.kernel.errors import InvalidAmountError
+
+# The design's "Times", without the finality budgets: those belong to the chains.
+DURATIONS: Final = {
+    PolicyName.MAINNET: {
+        "time_to_lock": 90,
+        "inclusion": 300,
+        "guard_distance": 600,
+        "claim_window": 1800,
+        # The table says 60 min. Its own rule for a start wants F_dst 10 + inclusion 300 + F_src
+        # 1500 + halt 1800 = 3610 s, 10 s more; 65 min leaves some air above that.
+        "margin": 3900,
+        "clock_slack": 60,
+        "halt": 1800,
+    },
+    PolicyName.DEVNET: {
+        "time_to_lock": 20,
+        "inclusion": 5,
+        "guard_distance": 8,
+        "claim_window": 30,
+        "margin": 30,
+        "clock_slack": 10,
+        "halt": 15,
+    },
+}
+# A tier protects stakes up to so many dollars; the slowest tier of a chain has no bound.
+_FINALITY_BOUNDS: Final = {
+    PolicyName.MAINNET: {"base": {"head+3": 1_000, "safe": 100_000}},
+    PolicyName.DEVNET: {"base": {"head+1": 1_000_000}},
+}
+# Coins of the devnet have no market; on mainnet prices have to be said.
+_PRICES: Final[Mapping[PolicyName, dict[str, str]]] = {
+    PolicyName.DEVNET: {"base:ETH": "2500", "near:NEAR": "2.5"},
+    PolicyName.MAINNET: {},
+}
+
+
+def _amount(text: str) -> str:
+    try:
+        parse_amount(text)
+    except InvalidAmountError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def _prices(table: dict[str, str] | None) -> dict[str, str] | None:
+    FixedPrices(table or {})
+    return table
+
+
+Amount = Annotated[str, AfterValidator(_amount)]
+BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
+
+
+class RouteConfiguration(BaseModel):
+    """One ordered pair of coins, and how much of the source coin one session may carry."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str
+    destination: str
+    minimum: Amount
+    maximum: Amount
+    service_maximum: Amount
+
+
+_ROUTES: Final = (
+    RouteConfiguration(
+        source="base:ETH",
+        destination="near:NEAR",
+        minimum=str(10**16),
+        maximum=str(100 * 10**18),
+        service_maximum=str(5 * 10**18),
+    ),
+    RouteConfiguration(
+        source="near:NEAR",
+        destination="base:ETH",
+        minimum=str(10 * 10**24),
+        maximum=str(100_000 * 10**24),
+        service_maximum=str(5_000 * 10**24),
+    ),
+)
+
+
+class AuctionConfiguration(BaseSettings):
+    """The whole of it; a forgotten POLICY means mainnet, whose durations are the careful ones.
+
+    A session's price falls from no fee of ours down to `maximum_fee_bps`; our resolver fills at the
+    first price that leaves it `resolver_profit_bps` (0: at the start price).
+    """
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    policy: PolicyName = PolicyName.MAINNET
+    prices: Annotated[dict[str, str] | None, AfterValidator(_prices)] = None
+    routes: tuple[RouteConfiguration, ...] = _ROUTES
+    finality_bounds: dict[str, dict[str, Annotated[int, Field(ge=0)]]] | None = None
+    auction_seconds: Annotated[int, Field(ge=1, le=3600)] = 20
+    maximum_fee_bps: BasisPoints = 60
+    resolver_profit_bps: BasisPoints = 30
+    # A call's limits and caps are for the worst day; 2 % of them is a day with a threefold fee.
+    expected_cost_bps: Annotated[int, Field(ge=1, le=10_000)] = 200
+    minimum_over_costs: Annotated[int, Field(ge=1)] = 20
+
+    @property
+    def price_table(self) -> dict[str, str]:
+        """PRICES, or the devnet's."""
+        return _PRICES[self.policy] if self.prices is None else self.prices
+
+    @property
+    def tier_bounds(self) -> dict[str, dict[str, int]]:
+        """Chain to tier to dollars: FINALITY_BOUNDS, or the policy's."""
+        bounds = self.finality_bounds
+        return _FINALITY_BOUNDS[self.policy] if bounds is None else bounds
+
+
+def read_configuration() -> AuctionConfiguration:
+    """The environment's; raises ConfigurationError, which names every wrong variable."""
+    try:
+        return AuctionConfiguration()
+    except (ValidationError, SettingsError) as error:
+        raise ConfigurationError(f"wrong configuration: {_said(error)}") from None
+
+
+def _said(error: ValidationError | SettingsError) -> str:
+    if isinstance(error, SettingsError):
+        return str(error)
+    return "; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in error.errors())
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    variable, *inside = map(str, location)
+    return ".".join((variable.upper(), *inside))

@@ -1,0 +1,96 @@
+"""What a swap is worth: the two ends of its auction, our fees, and what our resolver accepts.
+
+Pure, in exact rationals until one named rounding: fees up, payouts down.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from auctions_app.curve import Curve, initial_rate_bump
+from auctions_app.prices import PriceSource
+from auctions_app.routes import DESTINATION_CALLS, SOURCE_CALLS, AmountOutOfLimitsError, Route
+from chains_app.locks import Call
+from orchestrator.kernel.amounts import Rounding, multiply_divide
+
+_BASIS_POINTS: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Base units of the destination coin. The auction starts where we earn nothing."""
+
+    fair_amount: int
+    gas_fee: int
+    end_amount: int
+    curve: Curve
+
+    @property
+    def start_amount(self) -> int:
+        """The first and best payout."""
+        return self.curve.amount_at(self.end_amount, 0, rounding=Rounding.DOWN)
+
+
+def make_offer(route: Route, amount: int, prices: PriceSource) -> Offer:
+    """Price `amount` of the source coin; raises AmountOutOfLimitsError, PriceUnavailableError."""
+    fair, gas = _fair_amount(route, amount, prices), _gas_fee(route, prices)
+    start = fair - gas
+    end = start - _share(fair, route.fees.maximum_bps)
+    if end <= 0:
+        raise AmountOutOfLimitsError(
+            f"nothing is left of {amount} base units of {route.source.coin.symbol} after fees: "
+            "give more",
+            field="amount",
+        )
+    return Offer(fair, gas, end, Curve(route.auction_seconds, initial_rate_bump(start, end)))
+
+
+def acceptable_amount(route: Route, amount: int, prices: PriceSource) -> int:
+    """The most that our resolver pays out for `amount` at these prices; may be below zero."""
+    fair = _fair_amount(route, amount, prices)
+    return fair - _gas_fee(route, prices) - _share(fair, route.fees.resolver_profit_bps)
+
+
+def minimum_problem(route: Route, prices: PriceSource, times: int) -> str | None:
+    """Why the route's minimum is too small, or None.
+
+    It is worth at least `times` what all claims and refunds of a swap are expected to cost, and
+    something of it is left for the maker at the auction's end.
+    """
+    least = times * _expected(route, _cost_of_all_calls(route, prices))
+    if route.source.value(route.minimum, prices) < least:
+        needed = route.source.amount(least, prices, Rounding.UP)
+        return (
+            f"route {route.id}: minimum {route.minimum} is worth less than {times} times what it "
+            f"costs to claim and refund: raise it to at least {needed}"
+        )
+    try:
+        make_offer(route, route.minimum, prices)
+    except AmountOutOfLimitsError as error:
+        return f"route {route.id}: at the minimum, {error}"
+    return None
+
+
+def _fair_amount(route: Route, amount: int, prices: PriceSource) -> int:
+    value = route.source.value(amount, prices)
+    return route.destination.amount(value, prices, Rounding.DOWN)
+
+
+def _share(amount: int, basis_points: int) -> int:
+    return multiply_divide(amount, basis_points, _BASIS_POINTS, Rounding.UP)
+
+
+def _gas_fee(route: Route, prices: PriceSource) -> int:
+    """Our calls of a swap that goes well, as we expect them to cost."""
+    cost = route.source.cost_value(prices, Call.WITHDRAW)
+    cost += route.destination.cost_value(prices, Call.LOCK, Call.WITHDRAW)
+    return route.destination.amount(_expected(route, cost), prices, Rounding.UP)
+
+
+def _cost_of_all_calls(route: Route, prices: PriceSource) -> Fraction:
+    source = route.source.cost_value(prices, *SOURCE_CALLS)
+    return source + route.destination.cost_value(prices, *DESTINATION_CALLS)
+
+
+def _expected(route: Route, cost_cap: Fraction) -> Fraction:
+    return cost_cap * route.fees.expected_cost_bps / _BASIS_POINTS

@@ -1,0 +1,154 @@
+"""Routes: ordered pairs of coins with limits, fees and durations, and why one may not run."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from math import ceil, floor
+from typing import Final
+
+from auctions_app.prices import PriceSource
+from auctions_app.timelocks import TimelockPolicy
+from chains_app.config import ChainSpec, TokenSpec
+from chains_app.locks import Call
+from orchestrator.kernel.amounts import Rounding
+from orchestrator.kernel.errors import InvalidInputError
+
+TRUST_OF_SERVICE_MODE: Final = (
+    "In mode `service` the secret is ours, and until the destination is final we could take the "
+    "source without paying you: you trust us for that time."
+)
+# What a leg can cost us in fees: the native coin that a fill reserves for it.
+SOURCE_CALLS: Final = (Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY)
+DESTINATION_CALLS: Final = (Call.LOCK, Call.WITHDRAW, Call.REFUND)
+
+
+class AmountOutOfLimitsError(InvalidInputError):
+    """An amount below or above what the route takes in one session."""
+
+    code = "amount_out_of_limits"
+
+
+class SecretModeError(InvalidInputError):
+    """A secret mode that the route does not offer."""
+
+    code = "secret_mode_not_offered"
+
+
+class SecretMode(Enum):
+    """Who draws the secret."""
+
+    SERVICE = "service"
+    MAKER = "maker"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One end of a route: a coin on its chain.
+
+    `bounds`: finality tier to the dollars at stake that it protects.
+    """
+
+    chain: ChainSpec
+    coin: TokenSpec
+    bounds: Mapping[str, int]
+
+    @property
+    def id(self) -> str:
+        """The coin's name in configuration and prices: "base:ETH"."""
+        return f"{self.chain.name}:{self.coin.symbol}"
+
+    def value(self, amount: int, prices: PriceSource) -> Fraction:
+        """What `amount` base units are worth, in dollars."""
+        return Fraction(amount, 10**self.coin.decimals) * prices.price(self.id)
+
+    def amount(self, value: Fraction, prices: PriceSource, rounding: Rounding) -> int:
+        """The base units that are worth `value` dollars."""
+        exact: Fraction = value / prices.price(self.id) * 10**self.coin.decimals
+        return floor(exact) if rounding is Rounding.DOWN else ceil(exact)
+
+    def cost_cap(self, *calls: Call) -> int:
+        """The most that these calls cost us together, base units of the native coin."""
+        return sum(self.chain.fee_cap(call, self.coin.token) for call in calls)
+
+    def cost_value(self, prices: PriceSource, *calls: Call) -> Fraction:
+        """The same in dollars."""
+        native = Side(self.chain, self.chain.native, self.bounds)
+        return native.value(self.cost_cap(*calls), prices)
+
+    def tier_for(self, stake: Fraction, budgets: Mapping[str, int]) -> str:
+        """The fastest tier of `budgets` (tier to seconds) that protects `stake`, or the slowest."""
+        by_speed = sorted(budgets, key=lambda tier: budgets[tier])
+        protecting = (tier for tier in by_speed[:-1] if stake <= self.bounds.get(tier, 0))
+        return next(protecting, by_speed[-1])
+
+
+@dataclass(frozen=True)
+class Fees:
+    """Ours, in basis points of the fair destination amount, and what we expect our calls to cost.
+
+    An auction ends at `maximum_bps`; our resolver wants `resolver_profit_bps`. `expected_cost_bps`
+    is of the calls' capped cost.
+    """
+
+    maximum_bps: int
+    resolver_profit_bps: int
+    expected_cost_bps: int
+
+
+@dataclass(frozen=True)
+class Route:
+    """An ordered pair of coins; limits are base units of the source coin, for one session."""
+
+    source: Side
+    destination: Side
+    minimum: int
+    maximum: Mapping[SecretMode, int]
+    fees: Fees
+    auction_seconds: int
+    policy: TimelockPolicy
+    secret_modes: tuple[SecretMode, ...] = (SecretMode.SERVICE,)  # that we offer
+
+    @property
+    def id(self) -> str:
+        """Its name on the wire: "base:ETH->near:NEAR"."""
+        return f"{self.source.id}->{self.destination.id}"
+
+    def require_within_limits(self, amount: int, modes: Collection[SecretMode]) -> None:
+        """Within those of one of the modes; raises AmountOutOfLimitsError, SecretModeError."""
+        for mode in modes:
+            if mode not in self.secret_modes:
+                raise SecretModeError(
+                    f"{self.id} does not offer secret mode {mode.value!r}", field="secretMode"
+                )
+        limit = max(self.maximum[mode] for mode in modes)
+        if not self.minimum <= amount <= limit:
+            raise AmountOutOfLimitsError(
+                f"{amount} is outside what {self.id} takes: give {self.minimum} to {limit} base "
+                f"units of {self.source.coin.symbol}",
+                field="amount",
+            )
+
+    def problems(self) -> list[str]:
+        """Why nobody may swap here by what the configuration alone tells; empty when safe."""
+        return [f"route {self.id}: {text}" for text in self._problems()]
+
+    def _problems(self) -> list[str]:
+        source, destination = self.source.chain, self.destination.chain
+        found = self.policy.problems()
+        if source.name == destination.name:
+            found.append("both legs are on the same chain: take the route out")
+        if source.hash_function is not destination.hash_function:
+            found.append(
+                f"{source.name} hashes by {source.hash_function.value}, {destination.name} by "
+                f"{destination.hash_function.value}: no secret opens both; take the route out"
+            )
+        service, maker = self.maximum[SecretMode.SERVICE], self.maximum[SecretMode.MAKER]
+        if not 0 < self.minimum <= service < maker:
+            found.append(
+                f"the limits {self.minimum} (minimum), {service} (service_maximum) and {maker} "
+                "(maximum) must rise, and be above 0: what we hold the secret of is kept smaller"
+            )
+        if self.fees.resolver_profit_bps > self.fees.maximum_bps:
+            found.append("RESOLVER_PROFIT_BPS is above MAXIMUM_FEE_BPS: no auction would be filled")
+        return found

@@ -1,0 +1,89 @@
+"""What is reserved and what is at stake, counted from the open and the just ended reservations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from django.db.models import Q, Sum
+
+from auctions_app.models import Hold, Quote, Reservation
+from chains_app.signers import SignerRole
+from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.errors import NotFoundError
+
+STAKE_UNITS: Final = 10**6  # in a dollar
+
+
+class QuoteNotFoundError(NotFoundError):
+    """No such quote of this client."""
+
+    code = "quote_not_found"
+
+
+class Balance(NamedTuple):
+    """Which balance of ours: the accounts' role, the chain, and the token (None: native coin)."""
+
+    role: SignerRole
+    chain: str
+    token: str | None
+
+
+@dataclass(frozen=True)
+class Reserved:
+    """Our lock's amounts (base units) and the number of reservations, of one chain and token."""
+
+    chain: str
+    token: str | None
+    amount: int
+
+
+def get_quote(client_id: UUID, quote_id: UUID) -> Quote:
+    """A client's own quote; raises QuoteNotFoundError, also for another client's."""
+    quote = Quote.objects.filter(client_id=client_id, id=quote_id).first()
+    if quote is None:
+        raise QuoteNotFoundError(f"no quote {quote_id}: ask for one by POST /api/v1/quote")
+    return quote
+
+
+def reserved_amounts() -> list[Reserved]:
+    """Open reservations' lock amounts by chain and token."""
+    rows = Reservation.objects.filter(ended_at=None).values_list("chain", "token")
+    return [Reserved(*row) for row in rows.annotate(total=Sum("amount")).order_by("chain", "token")]
+
+
+def held(balances_at: Mapping[str, Seconds]) -> dict[Balance, int]:
+    """Base units of each balance that reservations hold, on the chains in `balances_at`.
+
+    A hold that ended after its chain's instant there still counts: a balance read at that instant
+    may not show yet what our lock took out of it.
+    """
+    rows = Hold.objects.filter(_alive("chain", "ended_at", balances_at))
+    sums = rows.values_list("role", "chain", "token").annotate(total=Sum("amount"))
+    return {Balance(SignerRole(role), chain, token): total for role, chain, token, total in sums}
+
+
+def exposure(finals: Mapping[str, Seconds]) -> dict[str, Fraction]:
+    """Dollars at stake in not yet finalized blocks, by chain.
+
+    `finals`: the time of each chain's newest block that is final by its slowest tier.
+    """
+    totals = dict.fromkeys(finals, 0)
+    for chain, ended_at, stake in (
+        ("chain", "ended_at", "stake"),
+        ("source_chain", "source_ended_at", "source_stake"),
+    ):
+        rows = Reservation.objects.filter(_alive(chain, ended_at, finals))
+        for name, total in rows.values_list(chain).annotate(total=Sum(stake)):
+            totals[name] += total
+    return {name: Fraction(total, STAKE_UNITS) for name, total in totals.items()}
+
+
+def _alive(chain: str, ended_at: str, instants: Mapping[str, Seconds]) -> Q:
+    """Open, or ended after that chain's instant."""
+    alive = Q(pk__in=())
+    for name, instant in instants.items():
+        not_over = Q(**{f"{ended_at}__isnull": True}) | Q(**{f"{ended_at}__gt": instant})
+        alive |= Q(**{chain: name}) & not_over
+    return alive

@@ -1,0 +1,303 @@
+"""Quotes, their binding to a session, and the fill by our resolver with the liquidity it ties up.
+
+Instants are whole seconds; amounts base units.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from math import ceil
+from typing import Final
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from auctions_app.market import Market, current_market
+from auctions_app.models import Hold, Quote, Reservation
+from auctions_app.pricing import acceptable_amount, make_offer
+from auctions_app.routes import DESTINATION_CALLS, SOURCE_CALLS, Route, SecretMode
+from auctions_app.selectors import STAKE_UNITS, Balance, exposure, get_quote, held
+from auctions_app.timelocks import FinalityTiers
+from chains_app.signers import SignerRole, role_of
+from orchestrator.kernel.amounts import Rounding
+from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.errors import ConflictError, UnavailableError
+
+QUOTE_LIFETIME: Final = 30  # seconds
+_RESERVATIONS_LOCK: Final = 0x5245_5345_5256_4544  # PostgreSQL's name of the lock below
+
+
+class QuoteExpiredError(ConflictError):
+    """A quote that was not taken in time."""
+
+    code = "quote_expired"
+
+
+class QuoteTakenError(ConflictError):
+    """A quote that another session is bound to."""
+
+    code = "quote_taken"
+
+
+class InsufficientLiquidityError(UnavailableError):
+    """Not enough of ours is free on a chain to fill this; nothing was reserved."""
+
+    code = "insufficient_liquidity"
+
+
+class AlreadyFilledError(ConflictError):
+    """The session has its reservation already."""
+
+    code = "already_filled"
+
+
+@dataclass(frozen=True)
+class ChainReading:
+    """What the caller last read of a chain.
+
+    `final`: time of the newest block that is final by the slowest tier. `balances`: of our
+    accounts, by role and token (None: native coin), read at a block of the time `balances_at`.
+    """
+
+    head: Seconds
+    final: Seconds
+    balances: Mapping[tuple[SignerRole, str | None], int]
+    balances_at: Seconds
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What our resolver accepted; deadlines count from `filled_at`."""
+
+    destination_amount: int
+    filled_at: Seconds
+    tiers: FinalityTiers
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """No fill yet. `until`: when our price comes; None when this auction has no such instant."""
+
+    until: Seconds | None
+
+
+def create_quote(*, client_id: UUID, route_id: str, amount: int, now: Seconds) -> Quote:
+    """Offer a swap of `amount` source units; the quote is good until 30 s after `now`, wall clock.
+
+    Raises UnknownRouteError, AmountOutOfLimitsError, PriceUnavailableError, ConfigurationError.
+    """
+    market = current_market()
+    route = market.route(route_id)
+    route.require_within_limits(amount, route.secret_modes)
+    offer = make_offer(route, amount, market.prices)
+    return Quote.objects.create(
+        client_id=client_id,
+        route_id=route.id,
+        source_amount=amount,
+        fair_amount=offer.fair_amount,
+        gas_fee=offer.gas_fee,
+        start_amount=offer.start_amount,
+        end_amount=offer.end_amount,
+        curve_json=offer.curve.to_json(),
+        policy_json=route.policy.to_json(),
+        expires_at=_instant(Seconds(now + QUOTE_LIFETIME)),
+    )
+
+
+def take_quote(
+    *,
+    client_id: UUID,
+    quote_id: UUID,
+    session_id: UUID,
+    now: Seconds,
+    secret_mode: SecretMode = SecretMode.SERVICE,
+) -> Quote:
+    """Bind a quote to a session, once; asking again for the same session changes nothing.
+
+    Raises QuoteNotFoundError, QuoteExpiredError, QuoteTakenError, SecretModeError,
+    AmountOutOfLimitsError (the mode's limit).
+    """
+    quote = get_quote(client_id, quote_id)
+    route = current_market().route(quote.route_id)
+    route.require_within_limits(quote.source_amount, (secret_mode,))
+    free = Quote.objects.filter(id=quote_id, bound_to=None, expires_at__gt=_instant(now))
+    is_bound = free.update(bound_to=session_id) == 1
+    quote.refresh_from_db()
+    if is_bound or quote.bound_to == session_id:
+        return quote
+    if quote.bound_to is not None:
+        raise QuoteTakenError(f"quote {quote_id} belongs to another session: ask for a new one")
+    raise QuoteExpiredError(
+        f"quote {quote_id} expired at {quote.expires_at:%Y-%m-%dT%H:%M:%SZ}: ask for a new one"
+    )
+
+
+def auction_ends_at(quote: Quote, started_at: Seconds) -> Seconds:
+    """The last instant at which an auction that began at `started_at` may be filled."""
+    return Seconds(started_at + quote.curve.duration)
+
+
+def fill(
+    *,
+    session_id: UUID,
+    quote: Quote,
+    started_at: Seconds,
+    wall: Seconds,
+    readings: Mapping[str, ChainReading],
+) -> Fill | Waiting:
+    """Ask our resolver: it accepts the first price that leaves it its profit at today's prices.
+
+    That price holds also when we are asked later. The fill's time is the latest of `wall` and both
+    heads; `started_at` is by the same clock. A fill reserves our liquidity and the native coin for
+    all calls at the capped fee, and chooses each leg's finality tier by all that is at stake on its
+    chain, under one lock that it keeps until the caller's transaction ends (READ COMMITTED). Take
+    session and intent rows' locks before. Raises InsufficientLiquidityError, AlreadyFilledError.
+    """
+    market = current_market()
+    route = market.route(quote.route_id)
+    chains = route.source.chain.name, route.destination.chain.name
+    filled_at = Seconds(max(wall, *(readings[chain].head for chain in chains)))
+    accepted = _accepted_after(quote, route, market)
+    if accepted is None or filled_at > auction_ends_at(quote, started_at):
+        return Waiting(None)
+    if filled_at < started_at + accepted:
+        return Waiting(Seconds(started_at + accepted))
+    amount = quote.curve.amount_at(quote.end_amount, accepted, rounding=Rounding.DOWN)
+    tiers = _reserve(session_id, quote, amount, market, readings)
+    return Fill(amount, filled_at, tiers)
+
+
+@transaction.atomic
+def release_reservation(*, session_id: UUID, heads: Mapping[str, Seconds] | None) -> bool:
+    """End a session's reservation; False when there is none open.
+
+    `heads`: both chains' head times when our lock was final; None when it was never made and never
+    can be. Until later balances and final blocks are known, what left us still counts.
+    """
+    open_ones = Reservation.objects.filter(session_id=session_id, status=Reservation.Status.OPEN)
+    reservation = open_ones.select_for_update().first()
+    if reservation is None:
+        return False
+    reservation.status = Reservation.Status.ENDED
+    reservation.ended_at = _head(heads, reservation.chain)
+    reservation.source_ended_at = _head(heads, reservation.source_chain)
+    reservation.save(update_fields=["status", "ended_at", "source_ended_at"])
+    for chain in (reservation.chain, reservation.source_chain):
+        reservation.holds.filter(chain=chain).update(ended_at=_head(heads, chain))
+    return True
+
+
+def _accepted_after(quote: Quote, route: Route, market: Market) -> int | None:
+    """Seconds into the auction at which our resolver accepts, or None."""
+    limit = acceptable_amount(route, quote.source_amount, market.prices)
+    return quote.curve.first_at_most(quote.end_amount, limit)
+
+
+def _reserve(
+    session_id: UUID,
+    quote: Quote,
+    amount: int,
+    market: Market,
+    readings: Mapping[str, ChainReading],
+) -> FinalityTiers:
+    if quote.bound_to != session_id:
+        raise QuoteTakenError(f"quote {quote.id} is not bound to session {session_id}")
+    _lock_reservations()
+    if Reservation.objects.filter(session_id=session_id).exists():
+        raise AlreadyFilledError(f"session {session_id} is filled already")
+    route = market.route(quote.route_id)
+    needs = _needs(route, amount)
+    _require_free(needs, readings)
+    stakes = (
+        route.source.value(quote.source_amount, market.prices),
+        route.destination.value(amount, market.prices),
+    )
+    tiers = _choose_tiers(route, quote, stakes, readings)
+    _store(session_id, route, amount, needs, stakes)
+    return tiers
+
+
+def _lock_reservations() -> None:
+    """One lock for all chains: a batch of fills over several pairs of them could cross others'."""
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("a fill needs its caller's transaction")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_RESERVATIONS_LOCK])
+
+
+def _needs(route: Route, amount: int) -> Counter[Balance]:
+    """What one fill takes from each balance at most."""
+    destination = route.destination
+    needs: Counter[Balance] = Counter()
+    needs[Balance(SignerRole.LOCK, destination.chain.name, destination.coin.token)] += amount
+    for side, calls in ((route.source, SOURCE_CALLS), (destination, DESTINATION_CALLS)):
+        for call in calls:
+            needs[Balance(role_of(call), side.chain.name, None)] += side.cost_cap(call)
+    return needs
+
+
+def _require_free(needs: Mapping[Balance, int], readings: Mapping[str, ChainReading]) -> None:
+    held_now = held({chain: reading.balances_at for chain, reading in readings.items()})
+    for balance, needed in needs.items():
+        ours = readings[balance.chain].balances.get((balance.role, balance.token), 0)
+        if ours - held_now.get(balance, 0) < needed:
+            raise InsufficientLiquidityError(
+                f"our {balance.role.value} accounts on {balance.chain} lack {needed} free base "
+                f"units of {balance.token or 'the native coin'}: try less, or later"
+            )
+
+
+def _choose_tiers(
+    route: Route,
+    quote: Quote,
+    stakes: tuple[Fraction, Fraction],
+    readings: Mapping[str, ChainReading],
+) -> FinalityTiers:
+    at_stake = exposure({chain: reading.final for chain, reading in readings.items()})
+    source, destination = (
+        at_stake[side.chain.name] + stake
+        for side, stake in zip((route.source, route.destination), stakes, strict=True)
+    )
+    return FinalityTiers(
+        source=route.source.tier_for(source, quote.policy.source_finality),
+        destination=route.destination.tier_for(destination, quote.policy.destination_finality),
+    )
+
+
+def _store(
+    session_id: UUID,
+    route: Route,
+    amount: int,
+    needs: Mapping[Balance, int],
+    stakes: tuple[Fraction, Fraction],
+) -> None:
+    source_stake, stake = (ceil(value * STAKE_UNITS) for value in stakes)
+    reservation = Reservation.objects.create(
+        session_id=session_id,
+        chain=route.destination.chain.name,
+        token=route.destination.coin.token,
+        amount=amount,
+        stake=stake,
+        source_chain=route.source.chain.name,
+        source_stake=source_stake,
+    )
+    Hold.objects.bulk_create(
+        Hold(
+            reservation=reservation,
+            chain=balance.chain,
+            role=balance.role.value,
+            token=balance.token,
+            amount=held_amount,
+        )
+        for balance, held_amount in needs.items()
+    )
+
+
+def _head(heads: Mapping[str, Seconds] | None, chain: str) -> Seconds:
+    return Seconds(0) if heads is None else heads[chain]
+
+
+def _instant(seconds: Seconds) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
