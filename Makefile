@@ -10,10 +10,10 @@ CHECK_ENVIRONMENT := SECRET_KEY=lint DATABASE_URL=postgresql://lint@127.0.0.1/li
 	VAULT_KEYS='{"1": "$(shell printf '%064d' 1)"}'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format contracts contracts-check bench lock
+.PHONY: help setup demo up test lint format contracts contracts-check bench lock
 
 help:
-	@echo "make test | lint | contracts | bench   (README.md says what each does)"
+	@echo "make demo | up | test | lint | contracts | bench   (README.md says what each does)"
 
 setup: $(PYTHON_READY) $(NODE_READY)
 
@@ -25,6 +25,12 @@ $(PYTHON_READY): requirements-dev.txt
 $(NODE_READY): package.json package-lock.json .npmrc
 	npm ci --silent
 	@touch $@
+
+demo: setup
+	@$(VENV)/python -m devnet.demo
+
+up: setup
+	@$(VENV)/python -m devnet.up
 
 test: setup
 	$(VENV)/pytest

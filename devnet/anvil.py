@@ -1,6 +1,7 @@
 """anvil, the EVM chain of the devnet (npm package @foundry-rs/anvil)."""
 
 import signal
+import time
 from pathlib import Path
 
 from devnet.jsonrpc import JsonRpc
@@ -38,12 +39,20 @@ class Anvil:
         self.rpc.call("anvil_setBalance", address, hex(wei))
 
     def mine(self, blocks: int = 1, seconds: int = 0) -> None:
-        """Add `blocks` blocks, the clock moved by `seconds` before the last of them, for ever."""
+        """Add `blocks` blocks, the last `seconds` or more after the head; the clock stays so."""
         if blocks > 1:
             self.rpc.call("anvil_mine", hex(blocks - 1))
         if seconds:
-            self.rpc.call("evm_increaseTime", seconds)
+            self._move_clock(seconds)
         self.rpc.call("evm_mine")
+
+    def _move_clock(self, seconds: int) -> None:
+        """By `seconds`, and by what many quick blocks have put the head ahead of anvil's clock."""
+        head = int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+        ahead_of_wall = int(self.rpc.call("evm_increaseTime", seconds))
+        behind = head + seconds - (int(time.time()) + ahead_of_wall)
+        if behind > 0:
+            self.rpc.call("evm_increaseTime", behind)
 
     def snapshot(self) -> str:
         """Remember the whole state; the answer goes to `revert`, once."""

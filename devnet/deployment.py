@@ -35,7 +35,7 @@ def deploy(anvil: Anvil, near: NearNode) -> dict[str, str]:
     """
     service = {
         "SECRET_KEY": secrets.token_urlsafe(48),
-        "VAULT_KEYS": json.dumps({"1": secrets.token_hex(32)}),
+        "VAULT_KEYS": json.dumps({"1": secrets.token_hex(32)}, separators=(",", ":")),
         "POLICY": "devnet",
     }
     return {**service, **_deploy_base(anvil), **_NearDeployment(near).run()}

@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,19 @@ class Devnet:
         """Add `blocks` to each chain and move both clocks on by `seconds`, for ever."""
         self.anvil.mine(blocks, seconds)
         self.near.client.mine(blocks, seconds)
+
+    def wait_blocks(self, blocks: int) -> None:
+        """Wait until each chain has made `blocks` more by itself (timed blocks only)."""
+        goal = [height + blocks for height in self.heights()]
+        while any(height < least for height, least in zip(self.heights(), goal, strict=True)):
+            self.require_running()
+            time.sleep(0.05)
+
+    def heights(self) -> tuple[int, int]:
+        """The height of each chain's head: BASE, NEAR."""
+        status = self.near.client.rpc.call("status")
+        base = int(self.anvil.rpc.call("eth_blockNumber"), 16)
+        return base, int(status["sync_info"]["latest_block_height"])
 
     def snapshot(self) -> tuple[str, str]:
         """Remember the state of both chains; the answer goes to `revert`, once."""

@@ -75,6 +75,7 @@ def start(
     stop_signal: signal.Signals = signal.SIGTERM,
     user: int | None = None,
     env: Mapping[str, str] | None = None,
+    working_folder: Path | None = None,
 ) -> Child:
     """Start `command` with its output in `folder`/`name`.log, bound to the life of this process.
 
@@ -89,7 +90,7 @@ def start(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=folder,
+            cwd=working_folder or folder,
             env=None if env is None else dict(env),
             user=user,
             group=user,

@@ -120,8 +120,8 @@ class Runtime:
         cause = {"type": "receipt_processing", "receipt_hash": receipt.id}
         block.changes += working.commit(self.state, cause)
         tokens_burnt = self._settle(receipt, done, block, failed=failure is not None)
+        self.outgoing += done.receipts  # refunds before data, as nearcore does
         self._send_data(receipt, done, block, failed=failure is not None)
-        self.outgoing += done.receipts
         block.add(_outcome(receipt, done, block, failure, tokens_burnt))
 
     def _settle(self, receipt: ActionReceipt, done: Applied, block: Block, *, failed: bool) -> int:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from orchestrator.kernel.clock import Seconds
-from sessions_app.domain.snapshot import Leg, LockState, Snapshot
+from chains_app.locks import LockState
+from sessions_app.domain.snapshot import Leg, Snapshot
 from sessions_app.domain.states import BACK, Status
 from sessions_app.domain.timelocks import Deadlines, ladder_holds
 
@@ -78,40 +78,52 @@ class Filled:
         )
 
     @property
-    def may_reveal(self) -> bool:
-        """What the reveal guard asks of both legs and the source's clock (3), in an open window."""
-        return (
-            self.facts.chains_are_fresh
-            and self.source.is_open
-            and self.destination.is_open
-            and self.facts.source_now + self.facts.guard_distance
-            <= self.deadlines.last_safe_source_withdrawal
+    def reveal_objection(self) -> str | None:
+        """Why the secret must not leave us now (3); None when the guard agrees."""
+        if not self.facts.chains_are_fresh:
+            return "a chain's head is stale"
+        if not self.source.is_open:
+            return "the source lock is not open and final"
+        if not self.destination.is_open:
+            return "our lock is not open and final"
+        if self.reveal_window_is_over:
+            return "too late to reveal the secret"
+        last_instant = self.deadlines.last_safe_source_withdrawal - self.facts.guard_distance
+        if self.facts.source_now > last_instant:
+            return "too close to the last safe withdrawal of the source"
+        return None
+
+    @property
+    def lock_is_safe(self) -> bool:
+        """The ladder on the timelocks that the chain showed, and time left to be included (2)."""
+        return self.facts.destination_now <= self.deadlines.destination_lock_by and ladder_holds(
+            self.source.timelock, self.destination.timelock, self.facts.margin, self.facts.clocks
         )
+
+    @property
+    def needs_no_reservation(self) -> bool:
+        """Our lock is final, or no move leads to one any more."""
+        return self.destination.final is not LockState.ABSENT or (
+            self.destination_is_gone and self.facts.status not in _BEFORE_OUR_LOCK
+        )
+
+
+_BEFORE_OUR_LOCK = {S.EXECUTING, S.SOURCE_LOCKING, S.SOURCE_LOCKED, S.DESTINATION_LOCKING}
+
+
+def filled(facts: Snapshot) -> Filled | None:
+    """The facts as they stand after the fill; None before it."""
+    if facts.deadlines is None or facts.source is None or facts.destination is None:
+        return None
+    return Filled(facts, facts.deadlines, facts.source, facts.destination)
 
 
 def next_step(facts: Snapshot) -> Step:
     """The session's next move, or the actions that are due when it stays where it is."""
-    if facts.deadlines is None or facts.source is None or facts.destination is None:
+    after_the_fill = filled(facts)
+    if after_the_fill is None:
         return _before_the_fill(facts)
-    filled = Filled(facts, facts.deadlines, facts.source, facts.destination)
-    return _AFTER_THE_FILL[facts.status](filled)
-
-
-def wake_at(facts: Snapshot) -> Seconds | None:
-    """The next instant at which the passing of time alone can change the answer."""
-    instants = [facts.expires_at]
-    if facts.deadlines is not None:
-        d = facts.deadlines
-        instants = [
-            Seconds(d.accept_by + facts.clock_slack + 1),
-            Seconds(d.source_lock_by + 1),
-            Seconds(d.destination_lock_by + 1),
-            Seconds(d.destination_timelock - facts.guard_distance + 1),
-            d.destination_timelock,
-            d.last_safe_source_withdrawal,
-            d.source_timelock,
-        ]
-    return min((i for i in instants if i > facts.clocks.wall), default=None)
+    return _AFTER_THE_FILL[facts.status](after_the_fill)
 
 
 def _before_the_fill(facts: Snapshot) -> Step:
@@ -163,18 +175,11 @@ def _source_locked(s: Filled) -> Step:
         return Step(S.FAILED, "the source lock was refunded")
     if s.facts.cancel_requested:
         return Step(S.TIMEOUT, "cancelled: the source is given back")
-    if not _lock_is_safe(s):
+    if not s.lock_is_safe:
         return Step(S.TIMEOUT, "too late for our lock")
     if not s.facts.chains_are_fresh or s.source.head is LockState.ABSENT:
         return Step()
     return Step(S.DESTINATION_LOCKING, "the ladder holds")
-
-
-def _lock_is_safe(s: Filled) -> bool:
-    """The ladder on the timelocks that the chain showed, and time left to be included (2)."""
-    return s.facts.destination_now <= s.deadlines.destination_lock_by and ladder_holds(
-        s.source.timelock, s.destination.timelock, s.facts.margin, s.facts.clocks
-    )
 
 
 def _destination_locking(s: Filled) -> Step:
@@ -184,7 +189,7 @@ def _destination_locking(s: Filled) -> Step:
         return _without_our_lock(S.FAILED, "the secret was shown before our lock was made")
     if s.source.head is not LockState.OPEN or s.source.final is not LockState.OPEN:
         return _without_our_lock(S.FAILED, "the source lock is no longer there")
-    if not _lock_is_safe(s):
+    if not s.lock_is_safe:
         return _without_our_lock(S.TIMEOUT, "too late for our lock")
     return Step(actions=frozenset({Action.LOCK_DESTINATION}))
 
@@ -219,7 +224,7 @@ def _both_locked(s: Filled) -> Step:
         return Step(S.TIMEOUT, "too late to reveal the secret")
     if s.destination.final is LockState.ABSENT:
         return _back(S.BOTH_LOCKED, "our lock left the final chain")
-    if s.facts.secret_is_held and s.may_reveal:
+    if s.facts.secret_is_held and s.reveal_objection is None:
         return Step(S.REVEALING_SECRET, "the reveal guard agrees")
     return Step(attention=_vanished_source(s))
 

@@ -1,20 +1,11 @@
 """All that a decision about a session depends on, as stored facts; times are chain seconds."""
 
 from dataclasses import dataclass
-from enum import Enum
 
+from chains_app.locks import LockState
 from orchestrator.kernel.clock import Seconds
 from sessions_app.domain.states import Status
 from sessions_app.domain.timelocks import Clocks, Deadlines, latest
-
-
-class LockState(Enum):
-    """How a proved lock stands; decided counts as done (an unpaid payout is its own intent)."""
-
-    ABSENT = "absent"
-    OPEN = "open"
-    WITHDRAWN = "withdrawn"
-    REFUNDED = "refunded"
 
 
 @dataclass(frozen=True)
@@ -60,6 +51,7 @@ class Snapshot:
     margin: int = 0
     clock_slack: int = 0
     source_seen_in_time: bool = False  # first in a block not later than `accept_by`
+    liquidity_is_reserved: bool = False  # for our lock; from the fill until it is final or not made
     destination_lock_left: bool = False  # the commit of `left_at` of our lock
     secret_is_held: bool = False  # drawn by us, or posted by the maker
     secret_left: bool = False  # the commit of `left_at` of bytes that carry it

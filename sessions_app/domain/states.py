@@ -50,6 +50,9 @@ BACK: Mapping[Status, Status] = {
 }
 
 
+ENDS = frozenset({S.COMPLETED, S.CANCELLED, S.REFUNDED})  # and `failed` with nothing left to do
+
+
 def is_allowed(before: Status, after: Status, *, by_reorganisation: bool = False) -> bool:
     """Whether a session may go from `before` to `after`."""
     if by_reorganisation and BACK.get(before) is after:

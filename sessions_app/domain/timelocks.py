@@ -1,48 +1,9 @@
 """Deadlines of a swap, all fixed at the fill and never computed again (durations in seconds)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from auctions_app.timelocks import FinalityTiers, TimelockPolicy
 from orchestrator.kernel.clock import Seconds
-
-
-@dataclass(frozen=True)
-class TimelockPolicy:
-    """A route's durations. Finality budgets: the tier's name to the time that it may take."""
-
-    time_to_lock: int
-    inclusion: int
-    guard_distance: int
-    claim_window: int
-    margin: int
-    clock_slack: int
-    halt: int
-    source_finality: Mapping[str, int]
-    destination_finality: Mapping[str, int]
-
-    def problems(self) -> list[str]:
-        """Why no route may run under this policy; empty when it is safe."""
-        settle = self.inclusion + self.halt
-        settle += max(self.destination_finality.values()) + max(self.source_finality.values())
-        needs = [
-            ("claim window", self.claim_window, "guard distance + inclusion",
-             self.guard_distance + self.inclusion),
-            ("guard distance", self.guard_distance, "inclusion", self.inclusion),
-            ("margin", self.margin, "both slowest finality budgets + inclusion + halt", settle),
-        ]  # fmt: skip
-        return [
-            f"{name} is {value} s, less than {what} = {least} s: raise it to at least {least}"
-            for name, value, what, least in needs
-            if value < least
-        ]
-
-
-@dataclass(frozen=True)
-class FinalityTiers:
-    """The tier of each leg, chosen at the fill by what is at stake on its chain."""
-
-    source: str
-    destination: str
 
 
 @dataclass(frozen=True)
@@ -86,6 +47,22 @@ class Clocks:
     wall: Seconds
     source_head: Seconds
     destination_head: Seconds
+
+
+@dataclass(frozen=True)
+class Head:
+    """A chain's newest block: its time, and the wall time at which it was seen to advance."""
+
+    time: Seconds
+    advanced_at: Seconds
+
+
+def is_stale(head: Head, other: Head, wall: Seconds, stale_after: int, slack: int) -> bool:
+    """Whether a head is too old to act on (rule 11): it does not advance, or it lags behind.
+
+    `other`: the other chain's head. A head that is ahead of our clock is not stale.
+    """
+    return wall - head.advanced_at > stale_after or latest(wall, other.time) - head.time > slack
 
 
 def ladder_holds(

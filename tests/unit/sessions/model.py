@@ -1,17 +1,17 @@
 """A model of two chains, the parties and a service that crashes, to drive the pure machine."""
 
 from dataclasses import dataclass, field
-from enum import Enum
 
+from auctions_app.timelocks import FinalityTiers, TimelockPolicy
+from chains_app.locks import Call, LockState
 from orchestrator.kernel.clock import Seconds
+from sessions_app.domain.guards import objection
 from sessions_app.domain.plan import Action, next_step
-from sessions_app.domain.snapshot import Leg, LockState, Snapshot
+from sessions_app.domain.snapshot import Leg, Snapshot
 from sessions_app.domain.states import Status, is_allowed
 from sessions_app.domain.timelocks import (
     Clocks,
     Deadlines,
-    FinalityTiers,
-    TimelockPolicy,
     fix_deadlines,
     ladder_holds,
 )
@@ -32,15 +32,6 @@ POLICY = TimelockPolicy(
 
 
 FORWARD_ONLY = {Status.DESTINATION_LOCKING, Status.BOTH_LOCKED}
-
-
-class Call(Enum):
-    """The contract's methods."""
-
-    LOCK = "lock"
-    WITHDRAW = "withdraw"
-    REFUND = "refund"
-    REFUND_EARLY = "refund_early"
 
 
 def apply_call(call: Call, state: LockState, time: int, lock_by: int, timelock: int) -> LockState:
@@ -206,6 +197,7 @@ class World:
             margin=POLICY.margin,
             clock_slack=POLICY.clock_slack,
             source_seen_in_time=self.in_time,
+            liquidity_is_reserved=True,
             destination_lock_left=self.lock_left,
             secret_is_held=self.service_secret or self.posted,
             secret_left=self.secret_left,
@@ -257,25 +249,29 @@ class World:
 
     def _leaves(self, action: Action) -> bool:
         """The first send: the guard decides, then `left_at` is committed."""
-        if action is Action.LOCK_DESTINATION and not self.lock_left:
-            now = self.snapshot().clocks
-            d = self.deadlines
-            self.lock_left = self.wall <= d.destination_lock_by and ladder_holds(
-                d.source_timelock, d.destination_timelock, POLICY.margin, now
-            )
-            return self.lock_left
-        if action is Action.WITHDRAW_DESTINATION:
-            source, destination = self.source.leg(), self.destination.leg()
-            late = max(self.wall, self.heads[1]) + POLICY.guard_distance
-            safe = source.is_open and destination.is_open
-            safe &= late <= self.deadlines.destination_timelock
-            self.secret_left |= safe or self.shown
-            return self.secret_left
+        if objection(self.snapshot(), action) is not None:
+            return False
+        self._assert_may_leave(action)
+        self.lock_left |= action is Action.LOCK_DESTINATION
+        self.secret_left |= action is Action.WITHDRAW_DESTINATION
+        return True
+
+    def _assert_may_leave(self, action: Action) -> None:
+        """Rules 2, 3 and 4, worked out anew from the chains themselves."""
+        d, now = self.deadlines, self.snapshot().clocks
+        source, destination = self.source.leg(), self.destination.leg()
+        if action is Action.LOCK_DESTINATION:
+            assert source.is_open
+            assert self.wall <= d.destination_lock_by
+            assert ladder_holds(d.source_timelock, d.destination_timelock, POLICY.margin, now)
+        if action is Action.WITHDRAW_DESTINATION and not (self.shown or self.secret_left):
+            assert source.is_open
+            assert destination.is_open
+            assert max(self.wall, self.heads[1]) + POLICY.guard_distance <= d.destination_timelock
         if action is Action.WITHDRAW_SOURCE:
             assert self.destination.head.state is LockState.WITHDRAWN
         if action in (Action.REFUND_SOURCE, Action.REFUND_SOURCE_EARLY):
             self._assert_the_destination_is_gone()
-        return True
 
     def _assert_the_destination_is_gone(self) -> None:
         final = self.destination.final

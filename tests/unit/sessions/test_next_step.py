@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from auctions_app.timelocks import FinalityTiers
+from chains_app.locks import LockState
 from orchestrator.kernel.clock import Seconds
-from sessions_app.domain.plan import Action, Step, next_step, wake_at
-from sessions_app.domain.snapshot import Leg, LockState, Snapshot
+from sessions_app.domain.plan import Action, Step, next_step
+from sessions_app.domain.snapshot import Leg, Snapshot
 from sessions_app.domain.states import Status
-from sessions_app.domain.timelocks import Clocks, FinalityTiers, fix_deadlines
+from sessions_app.domain.timelocks import Clocks, fix_deadlines
 from tests.unit.sessions.model import POLICY
 
 FILL = 1_000_000
@@ -261,9 +263,3 @@ def test_the_fill_and_only_the_fill_starts_source_locking() -> None:
     )
     assert step(waiting).move_to is None
     assert step(SOURCE_LOCKED, status=Status.EXECUTING).move_to is Status.SOURCE_LOCKING
-
-
-def test_the_timer_wakes_at_the_next_deadline_and_not_after_the_last() -> None:
-    assert wake_at(SOURCE_LOCKED) == DEADLINES.source_lock_by + 1
-    assert wake_at(replace(REFUNDING, clocks=clocks(LAST_REVEAL))) == LAST_REVEAL + 1
-    assert wake_at(replace(REFUNDING, clocks=clocks(DEADLINES.source_timelock))) is None

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from sessions_app.domain.snapshot import LockState
+from chains_app.locks import Call, LockState
 from sessions_app.domain.states import Status
-from tests.unit.sessions.model import POLICY, Call, World
+from tests.unit.sessions.model import POLICY, World
 
 OUTAGE = 10  # seconds without a working service and two working chains; the margin insures 15
 

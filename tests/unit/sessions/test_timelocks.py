@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auctions_app.timelocks import FinalityTiers, TimelockPolicy
 from orchestrator.kernel.clock import Seconds
 from sessions_app.domain.timelocks import (
     Clocks,
-    FinalityTiers,
-    TimelockPolicy,
+    Head,
     fix_deadlines,
+    is_stale,
     ladder_holds,
 )
 
@@ -109,3 +110,23 @@ def test_rule_2_a_source_clock_ahead_breaks_the_ladder(slack: int, beyond: int) 
     assert ladder_holds(source, destination, margin, Clocks(now, now, now))
     assert not ladder_holds(source, destination, margin, Clocks(late, now, now))
     assert not ladder_holds(source, destination, margin, Clocks(now, late, now))
+
+
+@pytest.mark.parametrize(
+    ("time", "advanced_at", "other", "stale"),
+    [
+        (1000, 1000, 1000, False),
+        (990, 995, 1000, False),
+        (990, 994, 1000, True),  # no block for more than 5 s
+        (989, 1000, 1000, True),  # more than 10 s behind our clock
+        (1000, 1000, 1010, False),
+        (1000, 1000, 1011, True),  # more than 10 s behind the other chain
+        (1060, 1000, 1000, False),  # ahead of our clock
+    ],
+)
+def test_rule_11_a_head_is_stale_when_it_stops_or_lags(
+    time: int, advanced_at: int, other: int, stale: bool
+) -> None:
+    head = Head(Seconds(time), Seconds(advanced_at))
+    another = Head(Seconds(other), Seconds(1000))
+    assert is_stale(head, another, Seconds(1000), stale_after=5, slack=10) is stale

@@ -1,0 +1,56 @@
+"""A client of the service's public API, as a frontend would write it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import urllib3
+from websockets.sync.client import connect
+
+ENDS = {"completed", "refunded", "cancelled", "failed"}
+
+
+class ApiError(RuntimeError):
+    """The service refused; the message is its problem's."""
+
+
+class Api:
+    """Calls with an API key; every write carries an Idempotency-Key."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url, self._key, self._pool = f"{url}/api/v1", key, urllib3.PoolManager(retries=False)
+
+    def get(self, path: str) -> Any:
+        """The answer to a read."""
+        return self._call("GET", path, None)
+
+    def post(self, path: str, **body: Any) -> Any:
+        """The answer to a write."""
+        return self._call("POST", path, body)
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        headers = {"X-API-Key": self._key, "Idempotency-Key": str(uuid4())}
+        answer = self._pool.request(method, self._url + path, json=body, headers=headers)
+        if answer.status >= 400:
+            raise ApiError(f"{method} {path}: {answer.status} {answer.data.decode()}")
+        return answer.json()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.clear()
+
+    def follow(self, session: dict[str, Any], seconds: float = 120) -> Iterator[dict[str, Any]]:
+        """A session's updates from the first on, until one ends it; TimeoutError if none comes."""
+        with connect(session["feedUrl"]) as feed:
+            feed.send(json.dumps({"type": "auth", "apiKey": self._key}))
+            subscribe = {"channel": "session", "sessionId": session["sessionId"], "after": 0}
+            feed.send(json.dumps({"type": "subscribe", **subscribe}))
+            while True:
+                message = json.loads(feed.recv(timeout=seconds))
+                if message["type"] == "error":
+                    raise ApiError(f"/ws: {message['detail']}")
+                if message["type"] == "session_update":
+                    yield message
+                    if message["status"] in ENDS:
+                        return

@@ -1,0 +1,63 @@
+"""`make up`: the whole service on a devnet at http://127.0.0.1:8080, until Ctrl-C."""
+
+import secrets
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+
+from devnet.network import BlockTimes, Devnet
+from devnet.processes import StartError
+from devnet.service import Service
+
+WEB_PORT, WS_PORT = 8080, 8081
+
+
+def main() -> int:
+    """Start everything, print where it is and how to get in; 0 after Ctrl-C or SIGTERM."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with Devnet(BlockTimes()) as devnet, tempfile.TemporaryDirectory() as folder:
+            _serve(Service(Path(folder), devnet.environment, web_port=WEB_PORT, ws_port=WS_PORT))
+    except StartError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _serve(service: Service) -> None:
+    try:
+        password = secrets.token_urlsafe(12)
+        service.environment["DJANGO_SUPERUSER_PASSWORD"] = password
+        user = ["--username", "admin", "--email", "admin@example.invalid"]
+        service.manage("createsuperuser", "--no-input", *user)
+        del service.environment["DJANGO_SUPERUSER_PASSWORD"]
+        key = service.manage("create_api_client", "local", "--scopes", "read", "write").strip()
+        _print(service.url, password, key)
+        while True:
+            service.require_running()
+            time.sleep(1)
+    finally:
+        service.stop()
+
+
+def _print(url: str, password: str, key: str) -> None:
+    lines = [
+        f"{url}/          a session's page",
+        f"{url}/admin     user admin, password {password}",
+        f"{url}/api/docs  the API; key for X-API-Key: {key}",
+        "Ctrl-C ends everything",
+    ]
+    print("\n".join(lines), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

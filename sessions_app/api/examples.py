@@ -1,0 +1,137 @@
+"""One full example of each request and of the session, for the OpenAPI schema."""
+
+from typing import Any, Final
+
+from drf_spectacular.utils import OpenApiExample
+
+_HASHLOCK: Final = "0x5f78c33274e43fa9de5659265c1d917e25c03722dcb0b8d27db8d5feaa813953"
+_QUOTE_ID: Final = "0d9a8f8e-5b7c-4a51-9c3e-0a5d4b1f6c11"
+_SESSION_ID: Final = "7a1f5a0e-2d0b-4bd3-8a35-9f4f6b1f5c27"
+_EVM_MAKER: Final = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+_EVM_TAKER: Final = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+_FACTORY: Final = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+_ROUTE: Final = "base:ETH->near:NEAR"
+
+_QUOTE: Final[dict[str, Any]] = {
+    "quoteId": _QUOTE_ID,
+    "routeId": _ROUTE,
+    "sourceAmount": "100000000000000000",
+    "startAmount": "99990000000000000000000000",
+    "endAmount": "99390000000000000000000000",
+    "fairAmount": "100000000000000000000000000",
+    "fees": {"gas": "10000000000000000000000", "maximum": "600000000000000000000000"},
+    "curve": {"duration": 20, "initialRateBump": 60368, "points": []},
+    "timelocks": {
+        "acceptBy": 20,
+        "sourceLockBy": 26,
+        "destinationLockBy": 48,
+        "destinationTimelock": 60,
+        "sourceTimelock": 100,
+    },
+    "limits": {"minimum": "10000000000000000", "maximum": "5000000000000000000"},
+    "createdAt": "2026-11-22T22:00:00Z",
+    "expiresAt": "2026-11-22T22:00:30Z",
+    "sessionId": None,
+}
+_SUMMARY: Final[dict[str, Any]] = {
+    "sessionId": _SESSION_ID,
+    "status": "source_locking",
+    "seq": 3,
+    "phase": "locking",
+    "progress": 20,
+    "routeId": _ROUTE,
+    "quoteId": _QUOTE_ID,
+    "secretMode": "service",
+    "hashlock": _HASHLOCK,
+    "makerSourceAccount": _EVM_MAKER,
+    "makerDestinationAccount": "alice.near",
+    "sourceAmount": "100000000000000000",
+    "minimumDestinationAmount": "99390000000000000000000000",
+    "cancelRequested": False,
+    "attention": None,
+    "createdAt": "2026-11-22T22:00:05Z",
+    "expiresAt": "2026-11-22T22:00:27Z",
+    "acceptBy": "2026-11-22T22:00:26Z",
+    "feedUrl": "wss://swap.example/ws",
+}
+_BOTH_LEGS: Final[dict[str, Any]] = {
+    "token": None,
+    "hashlock": _HASHLOCK,
+    "state": {"head": "absent", "final": "absent"},
+    "transactions": [],
+}
+_SOURCE: Final[dict[str, Any]] = {
+    "role": "source",
+    "chain": "base",
+    "caip2": "eip155:8453",
+    "symbol": "ETH",
+    "decimals": 18,
+    "amount": "100000000000000000",
+    "depositor": _EVM_MAKER,
+    "beneficiary": _EVM_TAKER,
+    "contract": _FACTORY,
+    "lockId": "0x8Ba1f109551bD432803012645Ac136ddd64DBA72",
+    "lockBy": "2026-11-22T22:00:32Z",
+    "timelock": "2026-11-22T22:01:43Z",
+    "finalityTier": "head+3",
+    **_BOTH_LEGS,
+}
+_DESTINATION: Final[dict[str, Any]] = {
+    "role": "destination",
+    "chain": "near",
+    "caip2": "near:mainnet",
+    "symbol": "NEAR",
+    "decimals": 24,
+    "amount": "99990000000000000000000000",
+    "depositor": "resolver.near",
+    "beneficiary": "alice.near",
+    "contract": "htlc.near",
+    "lockId": "6b1d0e7c9f4a2b3c5d8e1f0a7b6c5d4e3f2a1b0c9d8e7f6a5b4c3d2e1f0a9b8c",
+    "lockBy": "2026-11-22T22:00:51Z",
+    "timelock": "2026-11-22T22:01:03Z",
+    "finalityTier": "final",
+    **_BOTH_LEGS,
+}
+_WALLET: Final[dict[str, Any]] = {
+    "chainId": "0x2105",
+    "from": _EVM_MAKER,
+    "to": _FACTORY,
+    "value": "0x16345785d8a0000",
+    "data": "0x...",
+}
+_SESSION: Final = {**_SUMMARY, "legs": [_SOURCE, _DESTINATION], "walletTransactions": [_WALLET]}
+_INITIALIZED: Final = {
+    **_SUMMARY,
+    "status": "initialized",
+    "seq": 1,
+    "phase": "preparing",
+    "progress": 0,
+    "acceptBy": None,
+    "legs": [],
+    "walletTransactions": [],
+}
+
+CREATE_QUOTE: Final = (
+    OpenApiExample(
+        "0.1 ETH for NEAR",
+        {"routeId": _ROUTE, "amount": "100000000000000000"},
+        request_only=True,
+    ),
+    OpenApiExample("a quote", _QUOTE, response_only=True, status_codes=["201"]),
+)
+CREATE_SESSION: Final = (
+    OpenApiExample(
+        "take the quote",
+        {
+            "quoteId": _QUOTE_ID,
+            "makerSourceAccount": _EVM_MAKER,
+            "makerDestinationAccount": "alice.near",
+            "secretMode": "service",
+        },
+        request_only=True,
+    ),
+    OpenApiExample("a new session", _INITIALIZED, response_only=True, status_codes=["201"]),
+)
+SESSION: Final = (
+    OpenApiExample("waiting for the maker", _SESSION, response_only=True, status_codes=["200"]),
+)

@@ -1,0 +1,280 @@
+"""The answers of `answers`, for the OpenAPI schema; a test compares the two."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+
+from auctions_app.routes import SecretMode
+from chains_app.locks import Call, LockState
+from orchestrator.http.idempotency import HEADER
+from sessions_app.api.requests import IdField, TextField
+from sessions_app.domain.states import Status
+from sessions_app.models import Role
+
+Field = serializers.Field[Any, Any, Any, Any]
+Shape = type[serializers.Serializer[Any]]
+Time: Final = serializers.DateTimeField
+Count: Final = serializers.IntegerField
+
+
+def _shape(name: str, fields: dict[str, Field]) -> Shape:
+    """A serializer whose fields carry their names on the wire."""
+    return type(name, (serializers.Serializer,), dict(fields))  # which takes the fields out
+
+
+def _amount(text: str = "Base units.", **options: Any) -> Field:
+    return serializers.RegexField(r"^(0|[1-9][0-9]{0,77})$", help_text=text, **options)
+
+
+def _hash(text: str) -> Field:
+    return serializers.RegexField(r"^0x[0-9a-f]{64}$", help_text=text)
+
+
+def _one_of(*values: str, **options: Any) -> Field:
+    return serializers.ChoiceField(choices=values, **options)
+
+
+_COIN: Final[dict[str, Field]] = {
+    "chain": TextField(help_text="Our name of the chain."),
+    "caip2": TextField(help_text="The chain's CAIP-2 id."),
+    "symbol": TextField(),
+    "token": TextField(allow_null=True, help_text="Its contract; null: the native coin."),
+    "decimals": Count(),
+    "contract": TextField(help_text="Of the chain's locks."),
+}
+_STATUSES: Final = [status.value for status in Status]
+_MODES: Final = [mode.value for mode in SecretMode]
+
+Coin: Final = _shape("Coin", _COIN)
+Timelocks: Final = _shape(
+    "Timelocks",
+    {
+        name: Count(help_text="Seconds after the fill, at the latest.")
+        for name in (
+            "acceptBy", "sourceLockBy", "destinationLockBy", "destinationTimelock", "sourceTimelock"
+        )
+    },
+)  # fmt: skip
+SecretModeOffer: Final = _shape(
+    "SecretModeOffer",
+    {
+        "mode": _one_of(*_MODES),
+        "maximum": _amount("Of one session in this mode."),
+        "trust": TextField(max_length=400, help_text="What you trust us with, in one sentence."),
+    },
+)
+RouteAnswer: Final = _shape(
+    "Route",
+    {
+        "routeId": TextField(),
+        "source": Coin(),
+        "destination": Coin(),
+        "minimum": _amount("Of one session, of the source coin."),
+        "auctionSeconds": Count(),
+        "maximumFeeBps": Count(help_text="Our fee if the auction runs to its end."),
+        "secretModes": SecretModeOffer(many=True),
+        "timelocks": Timelocks(),
+    },
+)
+RoutesAnswer: Final = _shape("Routes", {"items": RouteAnswer(many=True)})
+
+Fees: Final = _shape(
+    "Fees",
+    {
+        "gas": _amount("Of the destination coin."),
+        "maximum": _amount("Ours, if the auction runs to its end."),
+    },
+)
+Point: Final = _shape("Point", {"delay": Count(), "coefficient": Count()})
+Curve: Final = _shape(
+    "Curve",
+    {
+        "duration": Count(help_text="Seconds."),
+        "initialRateBump": Count(help_text="Ten-millionths above `endAmount`."),
+        "points": Point(many=True),
+    },
+)
+Limits: Final = _shape("Limits", {"minimum": _amount(), "maximum": _amount()})
+QuoteAnswer: Final = _shape(
+    "Quote",
+    {
+        "quoteId": IdField(),
+        "routeId": TextField(),
+        "sourceAmount": _amount(),
+        "startAmount": _amount("What the maker gets at the auction's start."),
+        "endAmount": _amount("The least that the maker gets."),
+        "fairAmount": _amount("Before all fees."),
+        "fees": Fees(),
+        "curve": Curve(),
+        "timelocks": Timelocks(),
+        "limits": Limits(allow_null=True),
+        "createdAt": Time(),
+        "expiresAt": Time(),
+        "sessionId": IdField(allow_null=True, help_text="The session that took it."),
+    },
+)
+
+LegTransaction: Final = _shape(
+    "LegTransaction",
+    {
+        "call": _one_of(
+            *(call.value for call in Call),
+            allow_null=True,
+            help_text="null: not ours; the leg's state tells what was done.",
+        ),
+        "hash": TextField(),
+        "status": _one_of("sent", "included", "final", "dead", "seen"),
+        "isOurs": serializers.BooleanField(),
+    },
+)
+LegState: Final = _shape(
+    "LegState",
+    {
+        "head": _one_of(*(state.value for state in LockState)),
+        "final": _one_of(*(state.value for state in LockState)),
+    },
+)
+Leg: Final = _shape(
+    "Leg",
+    {
+        "role": _one_of(*Role.values),
+        **_COIN,
+        "amount": _amount(),
+        "depositor": TextField(),
+        "beneficiary": TextField(),
+        "lockId": TextField(help_text="The escrow's address, or the lock's id."),
+        "hashlock": _hash("SHA-256 of the secret."),
+        "lockBy": Time(help_text="Afterwards the contract refuses to make the lock."),
+        "timelock": Time(help_text="From here on it can be refunded and not withdrawn."),
+        "finalityTier": TextField(),
+        "state": LegState(),
+        "transactions": LegTransaction(many=True),
+    },
+)
+Attention: Final = _shape("Attention", {"reason": TextField(), "since": Time()})
+_SUMMARY: Final[dict[str, Field]] = {
+    "sessionId": IdField(),
+    "status": _one_of(*_STATUSES),
+    "seq": Count(help_text="Of the newest event."),
+    "phase": TextField(),
+    "progress": Count(min_value=0, max_value=100),
+    "routeId": TextField(),
+    "quoteId": IdField(),
+    "secretMode": _one_of(*_MODES),
+    "hashlock": _hash("SHA-256 of the secret."),
+    "makerSourceAccount": TextField(),
+    "makerDestinationAccount": TextField(),
+    "sourceAmount": _amount(),
+    "minimumDestinationAmount": _amount("The fill fixes the amount, see `legs`."),
+    "cancelRequested": serializers.BooleanField(),
+    "attention": Attention(allow_null=True),
+    "createdAt": Time(),
+    "expiresAt": Time(help_text="Of the quote, then of the auction."),
+    "acceptBy": Time(allow_null=True, help_text="A source lock in a later block is refunded."),
+    "feedUrl": TextField(help_text="The WebSocket that tells of each event."),
+}
+Summary: Final = _shape("SessionSummary", _SUMMARY)
+SummariesAnswer: Final = _shape(
+    "Sessions", {"items": Summary(many=True), "nextCursor": TextField(allow_null=True)}
+)
+SessionAnswer: Final = _shape(
+    "Session",
+    {
+        **_SUMMARY,
+        "legs": Leg(many=True),
+        "walletTransactions": serializers.ListField(
+            child=serializers.DictField(),
+            help_text="What the maker's wallet has to send now, in its own form: parameters of "
+            "`eth_sendTransaction`, or of wallet-selector's `signAndSendTransactions`.",
+        ),
+    },
+)
+
+UpdateData: Final = _shape(
+    "SessionUpdateData",
+    {
+        "phase": TextField(),
+        "progress": Count(min_value=0, max_value=100),
+        "reason": TextField(max_length=200),
+        "at": Time(),
+        "byReorganisation": serializers.BooleanField(),
+    },
+)
+Update: Final = _shape(
+    "SessionUpdate",
+    {
+        "type": _one_of("session_update"),
+        "sessionId": IdField(),
+        "status": _one_of(*_STATUSES),
+        "seq": Count(min_value=1),
+        "data": UpdateData(),
+    },
+)
+EventsAnswer: Final = _shape(
+    "Events",
+    {
+        "items": Update(many=True),
+        "nextAfter": Count(allow_null=True, help_text="Give it as `after`; null: no more now."),
+    },
+)
+
+FieldProblem: Final = _shape(
+    "FieldProblem",
+    {"field": TextField(), "code": TextField(), "detail": TextField(max_length=1000)},
+)
+Problem: Final = _shape(
+    "Problem",
+    {
+        "type": TextField(),
+        "title": TextField(),
+        "status": Count(),
+        "code": TextField(help_text="Stable."),
+        "detail": TextField(max_length=1000),
+        "errors": FieldProblem(many=True),
+    },
+)
+
+KEY: Final = OpenApiParameter(
+    HEADER,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="1 to 128 visible ASCII characters: the same request again answers as at first.",
+    pattern=r"^[!-~]{1,128}$",
+)
+PROBLEMS: Final = {
+    400: "A field is wrong.",
+    401: "No key or token, or not a good one.",
+    403: "The client lacks the scope.",
+    404: "Nothing here that the client may see.",
+    409: "Not as things stand.",
+    422: "The Idempotency-Key stands for another request.",
+    429: "Too many requests.",
+    503: "A dependency does not answer.",
+}
+
+
+def describe(
+    operation: str,
+    answer: Any,
+    *,
+    request: Any = None,
+    status: int = 200,
+    problems: tuple[int, ...] = (),
+    parameters: tuple[OpenApiParameter, ...] = (),
+    examples: tuple[Any, ...] = (),
+) -> Callable[[Any], Any]:
+    """`extend_schema` with what all operations share."""
+    refused = {
+        (code, "application/problem+json"): OpenApiResponse(Problem, PROBLEMS[code])
+        for code in (401, 403, 429, 503, *problems)
+    }
+    return extend_schema(
+        operation_id=operation,
+        request=request,
+        responses={status: answer, **refused},
+        parameters=list(parameters),
+        examples=list(examples),
+    )

@@ -1,0 +1,1 @@
+"""The WebSocket feed: whoever owns a session hears of each of its moves."""

@@ -1,0 +1,162 @@
+"""Drives sessions: reads the stored facts of a batch, asks `next_step`, commits what it answers.
+
+No I/O but the database (rule 8); what a fill must know of our balances is asked before.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import QuerySet
+
+from auctions_app.services import release_reservation
+from orchestrator.kernel.clock import wall_clock
+from orchestrator.kernel.errors import OrchestratorError
+from sessions_app.binding import Evidence
+from sessions_app.domain.plan import Step, filled, next_step
+from sessions_app.domain.snapshot import Snapshot
+from sessions_app.domain.states import Status
+from sessions_app.domain.timers import wake_at
+from sessions_app.filling import Readings, chains_of, read_chains, try_to_fill
+from sessions_app.lifecycle import Commit, claim_due, lock_sessions
+from sessions_app.models import Session
+from sessions_app.wall import instant
+
+log = structlog.get_logger(__name__)
+
+BATCH: Final = 100
+_SET_ASIDE: Final = timedelta(seconds=30)  # until a session that failed alone is tried again
+_STEPS: Final = 20  # more moves at once than any life has
+
+FAILED_TO_ADVANCE: Final = "advance_failed"
+
+
+class NoRestError(OrchestratorError):
+    """The machine moves in circles on the same facts; a fault of ours, nothing was written."""
+
+    code = "no_rest"
+
+
+def advance(session_ids: Iterable[UUID]) -> int:
+    """Drive these sessions as far as their facts allow; returns how many it could.
+
+    A batch that fails is tried one by one, so that one bad row does not stop the others.
+    """
+    ids = sorted(set(session_ids))
+    done = 0
+    for start in range(0, len(ids), BATCH):
+        done += _advance_or_set_aside(ids[start : start + BATCH])
+    return done
+
+
+def advance_due() -> int:
+    """Drive a batch of sessions whose time has come, but for those that others hold."""
+    now = instant(wall_clock())
+    claimed: list[UUID] = []
+
+    def claim() -> list[Session]:
+        sessions = claim_due(now, BATCH)
+        claimed.extend(session.id for session in sessions)
+        return sessions
+
+    try:
+        readings = _readings_for(Session.objects.filter(wake_at__lte=now))
+        return _advance_batch(claim, readings)
+    except Exception:
+        log.exception("batch_failed", sessions=len(claimed))
+        return sum(_advance_or_set_aside([each]) for each in claimed)
+
+
+def _advance_or_set_aside(ids: list[UUID]) -> int:
+    try:
+        readings = _readings_for(Session.objects.filter(id__in=ids))
+        return _advance_batch(partial(lock_sessions, ids), readings)
+    except Exception:
+        if len(ids) > 1:
+            log.exception("batch_failed", sessions=len(ids))
+            return sum(_advance_or_set_aside([each]) for each in ids)
+        log.exception("session_set_aside", session_id=str(ids[0]))
+        _set_aside(ids[0])
+        return 0
+
+
+def _readings_for(sessions: QuerySet[Session]) -> Readings:
+    """What the fills of those that wait for one must know; asked before any transaction."""
+    waiting = sessions.filter(status=Status.EXECUTING.value).select_related("quote")
+    return read_chains(chains_of(waiting))
+
+
+@transaction.atomic
+def _advance_batch(claim: Callable[[], list[Session]], readings: Readings) -> int:
+    sessions = claim()
+    advance_locked(sessions, readings)
+    return len(sessions)
+
+
+def advance_locked(sessions: list[Session], readings: Readings) -> None:
+    """Drive sessions whose rows the caller's transaction has locked, and write them."""
+    now = wall_clock()
+    evidence = Evidence.gather(sessions, now)
+    commit = Commit(instant(now))
+    for session in sessions:
+        _drive(session, evidence, readings, commit)
+    commit.write(sessions)
+
+
+def _drive(session: Session, evidence: Evidence, readings: Readings, commit: Commit) -> None:
+    """Move a session until it rests; then plan what is due, and when to look again."""
+    for _ in range(_STEPS):
+        evidence.bind(session)
+        facts = evidence.snapshot(session)
+        step, legs = next_step(facts), evidence.legs.get(session.id, {})
+        if step.move_to is not None:
+            if not commit.move(session, step, legs):
+                evidence = Evidence.gather([session], evidence.now)
+            continue
+        if facts.status is Status.EXECUTING:
+            ask_again = try_to_fill(session, readings, evidence.now)
+            if ask_again is None:
+                evidence = Evidence.gather([session], evidence.now)
+                continue
+            session.wake_at = instant(ask_again)
+            return
+        commit.plan(session, step.actions, legs)
+        _rest(session, step, facts, evidence)
+        return
+    raise NoRestError(f"{session.id} does not come to rest from {session.status}")
+
+
+def _rest(session: Session, step: Step, facts: Snapshot, evidence: Evidence) -> None:
+    attention = step.attention or ""
+    if attention != session.attention:
+        session.attention = attention
+        session.attention_since = instant(evidence.now) if attention else None
+    _end_reservation(session, facts, evidence)
+    wakes = wake_at(facts)
+    session.wake_at = None if wakes is None else instant(wakes)
+
+
+def _end_reservation(session: Session, facts: Snapshot, evidence: Evidence) -> None:
+    after_the_fill = filled(facts)
+    if not session.is_reserved or after_the_fill is None:
+        return
+    if not after_the_fill.needs_no_reservation:
+        return
+    was_made = after_the_fill.destination.is_seen
+    heads = {chain: clock.head_time for chain, clock in evidence.clocks.items()}
+    release_reservation(session_id=session.id, heads=heads if was_made else None)
+    session.is_reserved = False
+
+
+def _set_aside(session_id: UUID) -> None:
+    """Try it again later, alone, and show it to a person meanwhile."""
+    now = instant(wall_clock())
+    row = Session.objects.filter(id=session_id)
+    row.update(wake_at=now + _SET_ASIDE)
+    row.exclude(attention=FAILED_TO_ADVANCE).update(
+        attention=FAILED_TO_ADVANCE, attention_since=now
+    )

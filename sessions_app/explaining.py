@@ -1,0 +1,76 @@
+"""Why a session is where it is, in words: its moves, and what its guards saw and said (rule 3)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from chains_app.selectors import StoredVerdict, stored_verdicts
+from orchestrator.kernel.clock import Seconds
+from sessions_app.models import Role, Session
+from sessions_app.wall import iso
+
+_MOMENTS: Final = {
+    "sign": "before it was signed",
+    "send": "before it first left us",
+    "refused": "at the newest refusal",
+}
+_YES_OR_NO: Final = {
+    "chains_are_fresh": "both chains' heads were fresh",
+    "source_seen_in_time": "the source lock was first seen by accept_by",
+    "cancel_requested": "the client had asked to cancel",
+    "liquidity_is_reserved": "our liquidity was reserved",
+    "destination_lock_left": "our lock had left us",
+    "secret_is_held": "we held the secret",
+    "secret_left": "the secret had left us",
+    "secret_is_shown": "a chain had shown the secret",
+}  # of the snapshot; none says what the secret is
+
+
+def explain(session: Session) -> Iterator[str]:
+    """Line by line."""
+    yield f"session {session.pk} is {session.status}"
+    if session.attention_since is not None:
+        yield f"it needs a person since {iso(session.attention_since)}: {session.attention}"
+    yield from (
+        f"  {move.seq}. {iso(move.at)} {move.after}: {move.reason}"
+        f"{' (a reorganisation)' if move.by_reorganisation else ''}"
+        for move in session.transitions.order_by("seq")
+    )
+    roles = dict(session.legs.values_list("pk", "role"))
+    verdicts = stored_verdicts(roles)
+    if not verdicts:
+        yield "no guard was asked yet"
+    for verdict in verdicts:
+        yield from _explain_verdict(verdict, roles[verdict.reference])
+    for deed in session.interventions.order_by("at"):
+        yield f"{iso(deed.at)} {deed.action} by {deed.by}: {deed.reason}"
+
+
+def _explain_verdict(stored: StoredVerdict, role: str) -> Iterator[str]:
+    verdict = stored.verdict
+    at = "" if stored.at is None else f" ({iso(stored.at)})"
+    said = "yes" if verdict["ok"] else "no"
+    yield (
+        f"{stored.call} of the {role} leg{f' {stored.hash}' if stored.hash else ''}, "
+        f"{_MOMENTS[stored.moment]}{at}: {said}, {verdict['reason']}"
+    )
+    facts = verdict["inputs"].get("facts")
+    if facts:
+        yield from (f"    {line}" for line in _explain_facts(facts))
+
+
+def _explain_facts(facts: Mapping[str, Any]) -> Iterator[str]:
+    clocks = facts["clocks"]
+    yield f"the session was {facts['status']}; wall clock {iso(Seconds(clocks['wall']))}"
+    for role in Role:
+        leg, head = facts[role.value], Seconds(clocks[f"{role.value}_head"])
+        yield (
+            f"{role.value} lock: {leg['head']} at the head of {iso(head)}, {leg['final']} when "
+            f"final; lock_by {iso(leg['lock_by'])}, timelock {iso(leg['timelock'])}, "
+            f"{leg['timelock'] - max(head, clocks['wall'])} s away"
+        )
+    yield (
+        f"it wants {facts['guard_distance']} s to the destination's timelock and a margin of "
+        f"{facts['margin']} s between both"
+    )
+    for name, words in _YES_OR_NO.items():
+        yield f"{words}: {'yes' if facts[name] else 'no'}"

@@ -1,0 +1,149 @@
+"""The fill: our resolver accepts, and a swap's amounts, deadlines and locks are fixed for good."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Final
+
+import structlog
+
+from auctions_app.market import current_market
+from auctions_app.routes import Route, Side
+from auctions_app.services import (
+    ChainReading,
+    Fill,
+    InsufficientLiquidityError,
+    Waiting,
+    fill,
+)
+from chains_app.adapters.interface import ChainError
+from chains_app.locks import LockTerms
+from chains_app.registry import get_adapter, get_chain, signing_keys
+from chains_app.selectors import ChainClock, chain_clocks
+from chains_app.signers import SignerRole
+from chains_app.watching import watch_lock
+from orchestrator.kernel.clock import Seconds
+from sessions_app.domain.timelocks import Deadlines, fix_deadlines
+from sessions_app.models import Leg, Role, Session
+
+log = structlog.get_logger(__name__)
+
+ASK_AGAIN: Final = 1  # seconds; after no answer of a chain, or too little liquidity
+
+Readings = Mapping[str, ChainReading]
+
+
+def route_of(session: Session) -> Route:
+    """The route of its quote."""
+    return current_market().route(session.quote.route_id)
+
+
+def chains_of(sessions: Iterable[Session]) -> set[str]:
+    """The chains of these sessions' routes; a route that was taken out has none."""
+    routes = current_market().routes
+    found = [routes[each.quote.route_id] for each in sessions if each.quote.route_id in routes]
+    return {side.chain.name for route in found for side in (route.source, route.destination)}
+
+
+def read_chains(names: set[str]) -> dict[str, ChainReading]:
+    """Our balances on these chains, asked of their nodes: never inside a transaction.
+
+    A chain that does not answer, or that was not followed yet, is left out: no fill without it.
+    """
+    clocks, readings = chain_clocks(), {}
+    for name in names & clocks.keys():
+        try:
+            readings[name] = _read_chain(name, clocks[name])
+        except ChainError as error:
+            log.warning("balances_unknown", chain=name, code=error.code)
+    return readings
+
+
+def _read_chain(name: str, clock: ChainClock) -> ChainReading:
+    adapter = get_adapter(name)
+    tokens = {side.coin.token for route in current_market().routes.values()
+              for side in (route.source, route.destination) if side.chain.name == name}  # fmt: skip
+    balances = {
+        (role, token): adapter.balance(our_account(name, role), token)
+        for role in SignerRole
+        for token in {None, *tokens}
+    }
+    tiers = get_chain(name).finality
+    final = min(clock.final_time.get(tier, Seconds(0)) for tier in tiers)
+    return ChainReading(clock.head_time, final, balances, balances_at=clock.head_time)
+
+
+def our_account(chain: str, role: SignerRole) -> str:
+    """The account that all keys of a role sign for."""
+    return signing_keys(chain, role)[0].account
+
+
+def try_to_fill(session: Session, readings: Readings, now: Seconds) -> Seconds | None:
+    """Ask our resolver; None when it accepted and all is fixed, else when to ask again.
+
+    In the transaction that holds the session's lock.
+    """
+    route, started_at = route_of(session), session.auction_started_at
+    chains = {route.source.chain.name, route.destination.chain.name}
+    if started_at is None or not readings.keys() >= chains:
+        return Seconds(now + ASK_AGAIN)
+    try:
+        answer = fill(
+            session_id=session.id,
+            quote=session.quote,
+            started_at=Seconds(started_at),
+            wall=now,
+            readings=readings,
+        )
+    except InsufficientLiquidityError as error:
+        log.warning("not_filled", session_id=str(session.id), reason=str(error))
+        return Seconds(now + ASK_AGAIN)
+    if isinstance(answer, Waiting):
+        return answer.until or Seconds(int(session.expires_at.timestamp()))
+    _fix(session, route, answer)
+    return None
+
+
+def _fix(session: Session, route: Route, filled: Fill) -> None:
+    deadlines = fix_deadlines(filled.filled_at, session.timelock_policy, filled.tiers)
+    session.deadlines, session.is_reserved = asdict(deadlines), True
+    Session.objects.filter(pk=session.pk).update(deadlines=session.deadlines)
+    legs = [
+        Leg(session=session, role=Role.SOURCE, tier=filled.tiers.source,
+            terms=_source_terms(session, route.source, deadlines).to_json()),
+        Leg(session=session, role=Role.DESTINATION, tier=filled.tiers.destination,
+            terms=_destination_terms(session, route.destination, deadlines,
+                                     filled.destination_amount).to_json()),
+    ]  # fmt: skip
+    Leg.objects.bulk_create(legs)
+    for leg in legs:
+        watch_lock(reference=leg.id, terms=leg.lock_terms, tier=leg.tier)
+
+
+def _source_terms(session: Session, side: Side, deadlines: Deadlines) -> LockTerms:
+    return LockTerms(
+        chain=side.chain.name,
+        contract=side.chain.contract,
+        depositor=session.maker_source_account,
+        beneficiary=our_account(side.chain.name, SignerRole.LOCK),
+        token=side.coin.token,
+        amount=session.quote.source_amount,
+        hashlock=bytes(session.hashlock),
+        lock_by=deadlines.source_lock_by,
+        timelock=deadlines.source_timelock,
+    )
+
+
+def _destination_terms(
+    session: Session, side: Side, deadlines: Deadlines, amount: int
+) -> LockTerms:
+    return LockTerms(
+        chain=side.chain.name,
+        contract=side.chain.contract,
+        depositor=our_account(side.chain.name, SignerRole.LOCK),
+        beneficiary=session.maker_destination_account,
+        token=side.coin.token,
+        amount=amount,
+        hashlock=bytes(session.hashlock),
+        lock_by=deadlines.destination_lock_by,
+        timelock=deadlines.destination_timelock,
+    )

@@ -1,0 +1,118 @@
+"""The ports of the outbox: may this write be signed or sent now, and the secret that it needs.
+
+Every answer is derived anew from the stored facts by the machine's own rules (`domain.guards`).
+What only a node can tell is asked here, without the secret (rule 3), outside of any transaction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from enum import Enum
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from chains_app import ports
+from chains_app.adapters.interface import ChainError
+from chains_app.locks import Call, LockTerms
+from chains_app.models import Signer
+from chains_app.ports import Moment, Verdict
+from chains_app.registry import get_adapter, get_chain
+from chains_app.selectors import leg_facts
+from chains_app.signers import SignerRole
+from orchestrator.kernel.clock import wall_clock
+from orchestrator.kernel.hashlock import Secret, fits
+from secrets_app.services import open_secret
+from sessions_app.binding import FACTS_AGE, Evidence, Legs
+from sessions_app.domain.guards import objection
+from sessions_app.domain.plan import Action
+from sessions_app.domain.snapshot import Snapshot
+from sessions_app.filling import our_account
+from sessions_app.lifecycle import WRITES
+from sessions_app.models import Leg, Role, Session
+
+_ACTIONS: Final[Mapping[tuple[Role, Call], Action]] = {
+    write: action for action, write in WRITES.items()
+}
+_RISKING_OURS: Final = {Action.LOCK_DESTINATION, Action.WITHDRAW_DESTINATION}
+GUARDED: Final = (Call.LOCK, Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY)
+
+
+def register_ports() -> None:
+    """Tell the outbox whom to ask; once, at boot."""
+    for call in GUARDED:
+        ports.register_guard(call, partial(judge, call))
+    ports.register_secret_opener(open_for_withdrawal)
+
+
+def judge(call: Call, reference: UUID, moment: Moment) -> Verdict:
+    """Whether a leg's write may be signed or sent for the first time; reads the chains."""
+    leg = Leg.objects.select_related("session").get(id=reference)
+    session, action = leg.session, _ACTIONS.get((Role(leg.role), call))
+    if action is None:
+        return Verdict(ok=False, reason=f"{call.value} is never ours on the {leg.role} leg")
+    evidence = Evidence.gather([session], wall_clock())
+    evidence.bind(session)
+    facts = evidence.snapshot(session, age=FACTS_AGE)
+    inputs = {"action": action.value, "moment": moment.value, "facts": _to_json(asdict(facts))}
+    reason = objection(facts, action)
+    if reason is None and _is_a_risk(action, facts):
+        reason = _problem_on_chain(evidence.legs[session.id])
+    return Verdict(ok=reason is None, reason=reason or "agreed", inputs=inputs)
+
+
+def _is_a_risk(action: Action, facts: Snapshot) -> bool:
+    """Whether something that we can still keep would leave us: our money, or the secret."""
+    return action in _RISKING_OURS and not (facts.secret_left or facts.secret_is_shown)
+
+
+def _problem_on_chain(legs: Legs) -> str | None:
+    """Why the two withdrawals might not go through, or None; the secret is not needed to ask."""
+    source, destination = legs[Role.SOURCE].lock_terms, legs[Role.DESTINATION].lock_terms
+    try:
+        return (
+            get_adapter(destination.chain).payout_problem(destination, destination.beneficiary)
+            or get_adapter(source.chain).payout_problem(source, source.beneficiary)
+            or _gas_problem(source)
+        )
+    except ChainError as error:
+        return f"a chain could not be asked: {error}"
+
+
+def _gas_problem(source: LockTerms) -> str | None:
+    """Our own withdrawal of the source needs a signer with gas (rule 3)."""
+    duty = Signer.objects.filter(chain=source.chain, role=SignerRole.DUTY.value)
+    if duty.filter(is_enabled=False).exists() and not duty.filter(is_enabled=True).exists():
+        return f"our duty signers on {source.chain} are paused"
+    account = our_account(source.chain, SignerRole.DUTY)
+    needed = get_chain(source.chain).fee_cap(Call.WITHDRAW, source.token)
+    if get_adapter(source.chain).balance(account, None) < needed:
+        return f"{account} on {source.chain} lacks the gas of a withdrawal: {needed} base units"
+    return None
+
+
+def open_for_withdrawal(secret_id: UUID, reference: UUID) -> Secret:
+    """The secret that a withdrawal shows: as the chain showed it already, else from the vault."""
+    leg = Leg.objects.select_related("session").get(id=reference)
+    shown = _shown_preimage(leg.session)
+    if shown is not None:
+        return shown
+    return open_secret(
+        secret_id, reference=leg.session_id, purpose=f"withdrawal of the {leg.role} leg"
+    )
+
+
+def _shown_preimage(session: Session) -> Secret | None:
+    legs = {leg.id: leg.lock_terms for leg in session.legs.all()}
+    for reference, facts in leg_facts(legs).items():
+        terms = legs[reference]
+        if facts.preimage is not None:
+            secret = Secret(facts.preimage)
+            if fits(secret, terms.hashlock, get_chain(terms.chain).hash_function):
+                return secret
+    return None
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _to_json(each) for name, each in value.items()}
+    return value.value if isinstance(value, Enum) else value

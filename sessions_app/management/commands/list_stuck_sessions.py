@@ -1,0 +1,27 @@
+"""`manage.py list_stuck_sessions`: what calls for a person, and what nobody drives."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from sessions_app.models import Session
+from sessions_app.staff import stuck_sessions
+from sessions_app.wall import iso
+
+
+class Command(BaseCommand):
+    help = "Lists sessions that need a person, and due ones that no worker drives."
+
+    def handle(self, *_: Any, **__: Any) -> None:
+        """One line for each on standard output, their number on standard error."""
+        found = stuck_sessions()
+        for session in found:
+            self.stdout.write(f"{session.pk} {session.status} {_why(session)}")
+        self.stderr.write(f"{len(found)} stuck")
+
+
+def _why(session: Session) -> str:
+    if session.attention_since is not None:
+        return f"{session.attention} since {iso(session.attention_since)}"
+    due_at = "" if session.wake_at is None else f" since {iso(session.wake_at)}"
+    return f"due{due_at}, and no worker takes it: are they running?"

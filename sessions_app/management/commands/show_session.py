@@ -1,0 +1,65 @@
+"""`manage.py show_session ID [--json]`: a session with its legs and its timeline."""
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+
+from sessions_app.api.answers import session_answer
+from sessions_app.feed import update_of
+from sessions_app.models import Session
+from sessions_app.selectors import SessionNotFoundError, list_events
+from sessions_app.staff import find_session
+
+
+class Command(BaseCommand):
+    help = "Shows a session, its legs, their transactions and its timeline."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("session_id", type=UUID)
+        parser.add_argument("--json", action="store_true", help="as one JSON object")
+
+    def handle(self, *, session_id: UUID, json: bool, **_options: Any) -> None:
+        """Print it; raises CommandError when there is none."""
+        try:
+            shown = _describe(find_session(session_id))
+        except SessionNotFoundError as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(_to_json(shown) if json else "\n".join(_lines(shown)))
+
+
+def _describe(session: Session) -> dict[str, Any]:
+    events = [update_of(event) for event in list_events(session)]
+    return {**session_answer(session), "client": session.client.name, "events": events}
+
+
+def _to_json(shown: dict[str, Any]) -> str:
+    return json.dumps(shown, indent=2)
+
+
+def _lines(shown: dict[str, Any]) -> Iterator[str]:
+    yield f"session {shown['sessionId']}: {shown['status']}"
+    yield f"client {shown['client']}, {shown['routeId']}, secret mode {shown['secretMode']}"
+    yield f"hashlock {shown['hashlock']}"
+    if attention := shown["attention"]:
+        yield f"needs a person since {attention['since']}: {attention['reason']}"
+    for leg in shown["legs"]:
+        yield from _leg_lines(leg)
+    yield "timeline"
+    for event in shown["events"]:
+        data = event["data"]
+        yield f"  {event['seq']:>2} {data['at']} {event['status']:<20} {data['reason']}"
+
+
+def _leg_lines(leg: dict[str, Any]) -> Iterator[str]:
+    yield f"{leg['role']} on {leg['chain']}: {leg['amount']} base units of {leg['symbol']}"
+    yield f"  from {leg['depositor']} to {leg['beneficiary']}, lock {leg['lockId']}"
+    state = leg["state"]
+    yield f"  {state['head']} at the head, {state['final']} when final ({leg['finalityTier']})"
+    yield f"  lock by {leg['lockBy']}, refundable from {leg['timelock']}"
+    for transaction in leg["transactions"]:
+        call = transaction["call"] or "seen on chain"
+        yield f"  {call} {transaction['hash']} {transaction['status']}"

@@ -1,0 +1,168 @@
+"""A swap as it is stored: the session, its two legs, and every move between its states."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from auctions_app.routes import SecretMode
+from auctions_app.timelocks import TimelockPolicy
+from chains_app.locks import LockTerms
+from orchestrator.kernel.clock import Seconds
+from sessions_app.domain.states import ENDS, Status
+from sessions_app.domain.timelocks import Deadlines
+
+STATUSES = [(status.value, status.value) for status in Status]
+ENDED = sorted(status.value for status in ENDS)  # one order: migrations compare it
+
+
+class Role(models.TextChoices):
+    """A leg's side: where the maker pays, or where the maker is paid."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+
+class Session(models.Model):
+    """One swap. `status` and `version` are written by `lifecycle` alone, under the row's lock.
+
+    `policy` is fixed with the row and `deadlines` with the fill; neither is written again.
+    `version` is the `seq` of the newest transition. `wake_at` is when work is due, by wall clock;
+    `auction_started_at` counts as the fill does, by the latest of wall clock and both heads.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    client = models.ForeignKey("clients.ApiClient", on_delete=models.PROTECT, related_name="+")
+    quote = models.OneToOneField("auctions_app.Quote", on_delete=models.PROTECT, related_name="+")
+    status = models.CharField(max_length=24, choices=STATUSES, default=Status.INITIALIZED.value)
+    version = models.PositiveIntegerField(default=0)
+    maker_source_account = models.CharField(max_length=128)
+    maker_destination_account = models.CharField(max_length=128)
+    secret_mode = models.CharField(
+        max_length=8, choices=[(mode.value, mode.value) for mode in SecretMode]
+    )
+    secret_id = models.UUIDField(null=True)
+    hashlock = models.BinaryField(max_length=32, unique=True)
+    policy = models.JSONField()
+    deadlines = models.JSONField(null=True)
+    is_executed = models.BooleanField(default=False)
+    auction_started_at = models.BigIntegerField(null=True)
+    cancel_requested = models.BooleanField(default=False)
+    is_reserved = models.BooleanField(default=False)
+    source_seen_in_time = models.BooleanField(default=False)
+    secret_is_shown = models.BooleanField(default=False)
+    attention = models.CharField(max_length=32, blank=True, default="")
+    attention_since = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    wake_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=["wake_at"], name="session_due", condition=Q(wake_at__isnull=False)
+            ),
+            models.Index(fields=["client", "-created_at", "-id"], name="session_of_client"),
+            models.Index(
+                fields=["client"], name="session_open_of_client", condition=~Q(status__in=ENDED)
+            ),
+            models.Index(
+                fields=["id"],
+                name="session_secret_to_forget",
+                condition=Q(secret_id__isnull=False, status__in=ENDED),
+            ),
+            models.Index(
+                fields=["attention_since"],
+                name="session_attention",
+                condition=Q(attention_since__isnull=False),
+            ),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="session_status_is_known",
+                condition=Q(status__in=[status.value for status in Status]),
+            ),
+            models.CheckConstraint(
+                name="session_attention_has_its_instant",
+                condition=Q(attention="", attention_since=None)
+                | (~Q(attention="") & Q(attention_since__isnull=False)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.status}"
+
+    @property
+    def state(self) -> Status:
+        """The status as the machine knows it."""
+        return Status(self.status)
+
+    @property
+    def timelock_policy(self) -> TimelockPolicy:
+        """The durations that this session was made under."""
+        return TimelockPolicy.from_json(self.policy)
+
+    @property
+    def fixed_deadlines(self) -> Deadlines | None:
+        """The instants that the fill fixed; None before it."""
+        if self.deadlines is None:
+            return None
+        return Deadlines(**{name: Seconds(at) for name, at in self.deadlines.items()})
+
+
+class Leg(models.Model):
+    """One side of a session, made by the fill. Its id is the reference that chains_app knows."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="legs")
+    role = models.CharField(max_length=11, choices=Role.choices)
+    terms = models.JSONField()
+    tier = models.CharField(max_length=16)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["session", "role"], name="leg_once_per_session")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} leg of {self.session_id}"
+
+    @property
+    def lock_terms(self) -> LockTerms:
+        """The terms of its lock."""
+        stored: dict[str, Any] = self.terms
+        return LockTerms.from_json(stored)
+
+
+class Transition(models.Model):
+    """A move of a session; the feed and the timeline are read from here. Never changed."""
+
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="transitions")
+    seq = models.PositiveIntegerField()
+    before = models.CharField(max_length=24, choices=STATUSES, blank=True)
+    after = models.CharField(max_length=24, choices=STATUSES)
+    reason = models.CharField(max_length=200)
+    by_reorganisation = models.BooleanField(default=False)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["session", "seq"], name="transition_seq_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.session_id} {self.seq}: {self.before} -> {self.after}"
+
+
+class Intervention(models.Model):
+    """What a person did to a session, who it was and why. Never changed."""
+
+    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="interventions")
+    action = models.CharField(max_length=32)
+    by = models.CharField(max_length=150)
+    reason = models.CharField(max_length=500)
+    at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.action} of {self.session_id} by {self.by}"

@@ -1,0 +1,64 @@
+"""Work that no hint announced, or that a lost one left behind (rule 8)."""
+
+import time
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+
+from orchestrator.hints import send_hint
+from orchestrator.kernel.clock import wall_clock
+from secrets_app.services import forget_secret
+from sessions_app.coordinator import BATCH, advance_due
+from sessions_app.models import ENDED, Session
+from sessions_app.wall import instant
+
+ADVANCE_TASK: Final = "sessions_app.tasks.advance_sessions"
+DRAIN_SECONDS: Final = 20.0
+
+
+def on_changed(references: set[UUID]) -> None:
+    """Facts of these legs have changed: their sessions are due, and a worker is told."""
+    with transaction.atomic():
+        rows = Session.objects.filter(legs__in=references).distinct()
+        ids = [pk for (pk,) in rows.values_list("pk")]
+        locked = Session.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+        found = list(locked.values_list("pk", flat=True))
+        Session.objects.filter(pk__in=found).update(wake_at=instant(wall_clock()))
+        send_hint(ADVANCE_TASK)
+
+
+def advance_all_due() -> int:
+    """Drive the sessions whose time has come, batch by batch; returns how many.
+
+    After `DRAIN_SECONDS` it leaves the rest to another task, which a hint asks for.
+    """
+    until, total = time.monotonic() + DRAIN_SECONDS, 0
+    while done := advance_due():
+        total += done
+        if done < BATCH:
+            break
+        if time.monotonic() > until:
+            send_hint(ADVANCE_TASK)
+            break
+    return total
+
+
+def forget_secrets() -> int:
+    """Destroy the secrets of sessions that have ended; their hashlocks stay."""
+    ended = Session.objects.filter(secret_id__isnull=False, status__in=ENDED)
+    total = 0
+    while done := _forget_batch(list(ended.values_list("pk", flat=True)[:BATCH])):
+        total += done
+    return total
+
+
+@transaction.atomic
+def _forget_batch(session_ids: list[UUID]) -> int:
+    rows = Session.objects.select_for_update(no_key=True, skip_locked=True)
+    sessions = list(rows.filter(pk__in=session_ids, status__in=ENDED, secret_id__isnull=False))
+    for session in sessions:
+        if session.secret_id is not None:
+            forget_secret(session.secret_id)
+    Session.objects.filter(pk__in=[session.pk for session in sessions]).update(secret_id=None)
+    return len(sessions)

@@ -1,0 +1,17 @@
+"""Doors for Celery: each calls one service and returns a count."""
+
+from celery import shared_task
+
+from sessions_app import sweeps
+
+
+@shared_task(name=sweeps.ADVANCE_TASK)
+def advance_sessions() -> int:
+    """Drive the sessions whose time has come; sent as a hint and by beat."""
+    return sweeps.advance_all_due()
+
+
+@shared_task(name="sessions_app.tasks.forget_secrets")
+def forget_secrets() -> int:
+    """Destroy the secrets of ended sessions; sent by beat."""
+    return sweeps.forget_secrets()

@@ -1,0 +1,195 @@
+"""Rules 2, 3, 5 and 13 at the ports of the outbox: what is asked, answered, stored and opened."""
+
+import json
+from typing import Any
+
+import pytest
+
+from chains_app.locks import Call, LockState
+from chains_app.models import Attempt, Intent, Signer, Watch
+from chains_app.ports import Moment, Verdict
+from orchestrator.kernel.hashlock import HashFunction, Secret, fits
+from secrets_app.models import SecretAccess
+from sessions_app import sweeps
+from sessions_app.domain.states import Status
+from sessions_app.guard import judge, open_for_withdrawal
+from sessions_app.models import Role, Session
+from tests.integration.sessions.world import MAKER, World, reload
+
+DESTINATION, SOURCE = Role.DESTINATION, Role.SOURCE
+
+
+def ask(session: Session, role: Role, call: Call) -> Verdict:
+    return judge(call, session.legs.get(role=role).id, Moment.SEND)
+
+
+def waiting_for(world: World, role: Role, call: Call) -> Session:
+    """A session whose write is planned and not signed yet."""
+    session = world.start()
+    world.lock_source(session)
+    leg = session.legs.get(role=role).id
+    while not Intent.objects.filter(reference=leg, call=call.value).exists():
+        world.send()
+        world.block()
+        world.poll()
+        sweeps.advance_all_due()
+    return reload(session)
+
+
+@pytest.fixture
+def locking(world: World) -> Session:
+    return waiting_for(world, DESTINATION, Call.LOCK)
+
+
+@pytest.fixture
+def revealing(world: World) -> Session:
+    return waiting_for(world, DESTINATION, Call.WITHDRAW)
+
+
+def test_rule_2_our_lock_may_leave_when_all_is_well(locking: Session) -> None:
+    assert ask(locking, DESTINATION, Call.LOCK).ok
+
+
+def test_rule_3_the_secret_may_leave_when_all_is_well(revealing: Session) -> None:
+    assert ask(revealing, DESTINATION, Call.WITHDRAW).ok
+
+
+def refuse_the_maker(world: World) -> None:
+    world.chains["near"].refusing.add(MAKER)
+
+
+def refuse_us(world: World) -> None:
+    world.chains["base"].refusing.add("lock")
+
+
+def take_our_gas(world: World) -> None:
+    base = world.chains["base"]
+    base.fund("duty", 99 - base.state.balance("duty", None))
+
+
+def pause_our_signer(world: World) -> None:
+    Signer.objects.filter(chain="base", role="duty").delete()
+    Signer.objects.create(
+        chain="base", role="duty", account="duty", public_key="key-0", is_enabled=False
+    )
+
+
+def silence(world: World) -> None:
+    world.chains["base"].is_unreachable = True
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (refuse_the_maker, "maker refuses payments on near"),
+        (refuse_us, "lock refuses payments on base"),
+        (take_our_gas, "duty on base lacks the gas of a withdrawal: 100 base units"),
+        (pause_our_signer, "our duty signers on base are paused"),
+        (silence, "a chain could not be asked: base: no node answers"),
+    ],
+)
+@pytest.mark.parametrize("call", [Call.LOCK, Call.WITHDRAW])
+def test_rule_3_what_only_a_node_can_tell_stops_our_lock_and_the_secret(
+    world: World, call: Call, change: Any, reason: str
+) -> None:
+    session = waiting_for(world, DESTINATION, call)
+    change(world)
+    refused = ask(session, DESTINATION, call)
+    assert (refused.ok, refused.reason) == (False, reason)
+
+
+def test_rule_2_the_guard_asks_the_machine_anew(world: World, locking: Session) -> None:
+    world.clock.now += 60
+    assert ask(locking, DESTINATION, Call.LOCK).reason == "too late for our lock"
+
+
+def test_rule_3_the_guard_of_the_secret_asks_the_machine_anew(
+    world: World, revealing: Session
+) -> None:
+    world.clock.now += 60
+    refused = ask(revealing, DESTINATION, Call.WITHDRAW)
+    assert (refused.ok, refused.reason) == (False, "too late to reveal the secret")
+
+
+def test_rule_4_the_guard_of_the_source_waits_for_the_destination(revealing: Session) -> None:
+    for call in (Call.WITHDRAW, Call.REFUND_EARLY, Call.REFUND):
+        assert ask(revealing, SOURCE, call).reason == (
+            "not due while the session is revealing_secret"
+        )
+
+
+@pytest.mark.parametrize(("role", "call"), [(SOURCE, Call.LOCK), (DESTINATION, Call.REFUND_EARLY)])
+def test_rule_15_what_is_never_ours_is_never_agreed_to(
+    revealing: Session, role: Role, call: Call
+) -> None:
+    assert ask(revealing, role, call).reason == f"{call.value} is never ours on the {role} leg"
+
+
+def test_rule_11_facts_older_than_ten_seconds_stop_our_lock(
+    world: World, locking: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.trust_heads_for(30)
+    for age, reason in ((10, "agreed"), (11, "a chain's head is stale")):
+        world.read_heads(seconds_ago=age)
+        assert ask(locking, DESTINATION, Call.LOCK).reason == reason
+
+
+def test_rule_3_verdict_and_inputs_are_stored_with_each_attempt(world: World) -> None:
+    session = world.start()
+    world.lock_source(session)
+    world.live_until(Status.COMPLETED, session)
+    assert session.fixed_deadlines is not None
+    for attempt in Attempt.objects.all():
+        for verdict, moment in ((attempt.sign_verdict, "sign"), (attempt.send_verdict, "send")):
+            assert verdict is not None
+            assert (verdict["ok"], verdict["reason"]) == (True, "agreed")
+            assert verdict["inputs"]["moment"] == moment
+            facts = verdict["inputs"]["facts"]
+            assert facts["source"]["head"] in {"open", "withdrawn"}
+            assert facts["deadlines"]["accept_by"] == session.fixed_deadlines.accept_by
+
+
+def test_rule_5_a_refusal_is_stored_with_the_intent(world: World, locking: Session) -> None:
+    refuse_the_maker(world)
+    world.send()
+    intent = Intent.objects.get(call=Call.LOCK.value)
+    assert intent.refusal is not None
+    assert intent.refusal["reason"] == "maker refuses payments on near"
+    assert not intent.attempts.exists()
+
+
+def test_rule_13_a_secret_is_opened_for_its_own_session_alone(
+    world: World, revealing: Session
+) -> None:
+    other = waiting_for(world, DESTINATION, Call.WITHDRAW)
+    assert revealing.secret_id is not None
+    leg = other.legs.get(role=DESTINATION).id
+    with pytest.raises(Exception, match="does not belong to"):
+        open_for_withdrawal(revealing.secret_id, leg)
+
+
+def test_rule_13_each_opening_is_audited_until_the_chain_shows_the_secret(
+    world: World, revealing: Session
+) -> None:
+    assert revealing.secret_id is not None
+    leg = revealing.legs.get(role=DESTINATION).id
+    secret = open_for_withdrawal(revealing.secret_id, leg)
+    assert fits(secret, bytes(revealing.hashlock), HashFunction.SHA256)
+    assert SecretAccess.objects.count() == 1
+    world.live_until(Status.COMPLETED, revealing)
+    opened = SecretAccess.objects.count()
+    assert open_for_withdrawal(revealing.secret_id, leg) == secret
+    assert SecretAccess.objects.count() == opened
+
+
+def test_rule_13_no_verdict_holds_the_secret(world: World) -> None:
+    session = world.start()
+    world.lock_source(session)
+    world.live_until(Status.COMPLETED, session)
+    shown = bytes(
+        Watch.objects.get(reference=session.legs.get(role=DESTINATION).id).preimage or b""
+    )
+    assert fits(Secret(shown), bytes(session.hashlock), HashFunction.SHA256)
+    stored = [json.dumps([a.sign_verdict, a.send_verdict]) for a in Attempt.objects.all()]
+    assert not [text for text in stored if shown.hex() in text]
+    assert world.on_chain(session, DESTINATION) is LockState.WITHDRAWN

@@ -1,0 +1,156 @@
+"""Rule 1 through the services: whatever happens to one swap, both are paid or both get theirs back.
+
+Real database, outbox, poller and vault over two in-memory chains; random events, then working ones.
+"""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from chains_app.adapters.memory_chain import MemoryChain
+from chains_app.locks import Call, LockState
+from chains_app.models import Attempt, Watch
+from orchestrator.kernel.hashlock import Secret
+from sessions_app.models import Role, Session
+from sessions_app.services import NotCancellableError
+from tests.integration.sessions.test_crashes import POINTS, death
+from tests.integration.sessions.world import (
+    BACK,
+    MAKER,
+    STRANGER,
+    THERE,
+    World,
+    memory_world,
+    path,
+    status,
+    terms,
+    wipe_tables,
+)
+
+Event = Callable[[World, Session], None]
+
+
+def cancel(world: World, session: Session) -> None:
+    try:
+        world.cancel(session)
+    except NotCancellableError:
+        assert status(session).value not in {"initialized", "executing", "source_locking"}
+
+
+def send(world: World, account: str, call: Call, role: Role, session: Session) -> None:
+    """By a wallet that is not ours; what the contract refuses costs its sender a fee."""
+    shown = Watch.objects.exclude(preimage=None).values_list("preimage", flat=True).first()
+    secret = None if shown is None else Secret(bytes(shown))
+    if call is not Call.WITHDRAW or secret is not None:
+        world.send_as(account, call, terms(session, role), secret)
+
+
+def chain_of(world: World, role: Role, session: Session) -> MemoryChain:
+    return world.chains[terms(session, role).chain]
+
+
+def dies(point: str, turn: int) -> Event:
+    def event_(world: World, session: Session) -> None:
+        with death(point, turn):
+            world.live_or_die()
+
+    return event_
+
+
+EVENTS: dict[str, Event] = {
+    "all is well": lambda w, s: w.live(1),
+    "slow block": lambda w, s: w.live(6, step=6),
+    "blocks without us": lambda w, s: w.block(2),
+    "no block": lambda w, s: w.pass_time(3),
+    "source block": lambda w, s: w.block(1, chain_of(w, Role.SOURCE, s).name),
+    "destination block": lambda w, s: w.block(1, chain_of(w, Role.DESTINATION, s).name),
+    "poller": lambda w, s: w.poll(),
+    "sweep": lambda w, s: w.sweep(),
+    "outbox": lambda w, s: w.send(),
+    "maker locks": lambda w, s: send(w, MAKER, Call.LOCK, Role.SOURCE, s),
+    "maker cancels": cancel,
+    "maker gives back": lambda w, s: send(w, MAKER, Call.REFUND_EARLY, Role.DESTINATION, s),
+    "stranger withdraws the source": lambda w, s: send(w, STRANGER, Call.WITHDRAW, Role.SOURCE, s),
+    "stranger refunds the source": lambda w, s: send(w, STRANGER, Call.REFUND, Role.SOURCE, s),
+    "stranger refunds ours": lambda w, s: send(w, STRANGER, Call.REFUND, Role.DESTINATION, s),
+    "source reorganises": lambda w, s: reorganise(w, Role.SOURCE, s),
+    "destination reorganises": lambda w, s: reorganise(w, Role.DESTINATION, s),
+    "nobody can pay the maker": lambda w, s: chain_of(w, Role.DESTINATION, s).refusing.add(MAKER),
+    "answers are lost": lambda w, s: fault(w, "loses_answers"),
+    "sent bytes are lost": lambda w, s: fault(w, "drops_sent"),
+    "no node answers": lambda w, s: fault(w, "is_unreachable"),
+    **{f"dies when {point}": dies(point, 1) for point in POINTS},
+}
+OFTEN = ["all is well"] * 4 + ["maker cancels", "slow block", "nobody can pay the maker"]
+
+
+def reorganise(world: World, role: Role, session: Session) -> None:
+    """As deep as the leg's tier allows."""
+    leg = session.legs.get(role=role)
+    chain = world.chains[leg.lock_terms.chain]
+    chain.reorganise(chain.tiers[leg.tier])
+
+
+def fault(world: World, name: str) -> None:
+    """One second in which both chains' nodes fail in this way."""
+    for chain in world.chains.values():
+        setattr(chain, name, True)
+    world.live(1)
+    for chain in world.chains.values():
+        setattr(chain, name, False)
+
+
+def assert_atomic(world: World, session: Session) -> None:
+    source, destination = world.both_on_chain(session)
+    end = path(session)[-1]
+    event(f"ends {end}")
+    if end == "completed":
+        assert (source, destination) == (LockState.WITHDRAWN, LockState.WITHDRAWN)
+    elif end == "refunded":
+        assert {source, destination} <= {LockState.REFUNDED, LockState.ABSENT}
+        assert LockState.REFUNDED in {source, destination}
+    else:
+        assert (end, source, destination) == ("cancelled", LockState.ABSENT, LockState.ABSENT)
+
+
+def assert_no_secret_left_early() -> None:
+    """Rule 3: what carried it first left in `revealing_secret`, agreed to with both legs final."""
+    left = Attempt.objects.filter(intent__call=Call.WITHDRAW.value, left_at__isnull=False)
+    first = left.order_by("left_at").first()
+    if first is not None and first.send_verdict is not None:
+        facts = first.send_verdict["inputs"]["facts"]
+        assert facts["status"] == "revealing_secret"
+        assert (facts["source"]["final"], facts["destination"]["final"]) == ("open", "open")
+
+
+names = st.lists(st.sampled_from(sorted(EVENTS) + OFTEN), max_size=8)
+
+
+@pytest.mark.parametrize("route", [THERE, BACK])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    wait=st.sampled_from([0, 0, 0, 9, 18, 24]),
+    first=names,
+    calm=st.integers(0, 8),
+    then=names,
+)
+def test_rule_1_every_life_through_the_services_ends_atomically(
+    transactional_db: None, route: str, wait: int, first: list[str], calm: int, then: list[str]
+) -> None:
+    wipe_tables()
+    with memory_world() as world:
+        session = world.start(route)
+        for name in first:
+            EVENTS[name](world, session)
+        world.live(wait, step=3)
+        EVENTS["maker locks"](world, session)
+        world.live(calm)
+        for name in then:
+            EVENTS[name](world, session)
+        world.live_to_the_end(session)
+        assert_atomic(world, session)
+        assert_no_secret_left_early()

@@ -1,0 +1,91 @@
+"""Rule 7: what a chain takes back, the session takes back, as a transition like any other."""
+
+from chains_app.locks import Call, LockState
+from chains_app.models import Attempt
+from sessions_app.domain.states import Status
+from sessions_app.models import Role, Session
+from tests.integration.sessions.world import WHOLE_LIFE, World, path, reload, status
+
+OPEN, REFUNDED, WITHDRAWN = LockState.OPEN, LockState.REFUNDED, LockState.WITHDRAWN
+ABSENT = LockState.ABSENT
+
+
+def reorganise_the_source_away(world: World) -> None:
+    """Deeper than the tier that the leg was trusted by, and its transaction is lost."""
+    base = world.chains["base"]
+    sent = base.between(base.head.height - 1, base.head.height)
+    base.reorganise(2, dropped=[each.hash for mined in sent for each in mined.transactions])
+
+
+def back_moves(session: Session) -> list[tuple[str, str]]:
+    rows = reload(session).transitions.filter(by_reorganisation=True).order_by("seq")
+    return list(rows.values_list("before", "after"))
+
+
+def test_a_source_lock_that_is_reorganised_and_comes_back_is_taken(world: World) -> None:
+    session = world.start()
+    world.lock_source(session)
+    world.live(1)
+    world.chains["base"].reorganise(1)
+    world.work()
+    assert (status(session), world.on_chain(session, Role.SOURCE)) == (
+        Status.SOURCE_LOCKING, ABSENT
+    )  # fmt: skip
+    world.live(14)
+    assert (path(session)[-1], back_moves(session)) == ("completed", [])
+
+
+def test_a_lock_that_was_seen_in_time_and_comes_back_late_is_still_taken(world: World) -> None:
+    session = world.start()
+    world.live(18, step=3)
+    world.lock_source(session)
+    world.live(1)
+    base = world.chains["base"]
+    (sent,) = base.between(base.head.height, base.head.height)[0].transactions
+    base.held.add(sent.hash)
+    base.reorganise(1)
+    world.live(2, step=2)
+    base.held.clear()
+    world.live(14)
+    deadlines = reload(session).fixed_deadlines
+    assert deadlines is not None
+    assert world.clock.now > deadlines.accept_by
+    assert path(session)[-1] == "completed"
+
+
+def test_rule_4_a_source_that_vanishes_behind_our_lock_reveals_nothing_and_calls_a_person(
+    world: World,
+) -> None:
+    session = world.start()
+    world.lock_source(session)
+    locks = Attempt.objects.filter(intent__call=Call.LOCK.value, left_at__isnull=False)
+    while not locks.exists():
+        world.live(1)
+    reorganise_the_source_away(world)
+    world.live(6)
+    assert reload(session).attention == "source_lock_vanished"
+    assert reload(session).attention_since is not None
+    world.live(WHOLE_LIFE, step=5)
+    withdrawals = Attempt.objects.filter(intent__call=Call.WITHDRAW.value)
+    assert not withdrawals.exists()
+    assert world.both_on_chain(session) == (ABSENT, REFUNDED)
+    assert path(session)[-2:] == ["refunding", "refunded"]
+    assert reload(session).attention == ""
+
+
+def test_rule_5_a_source_that_vanishes_before_our_lock_left_voids_it(world: World) -> None:
+    session = world.start()
+    world.lock_source(session)
+    world.live(1)
+    world.chains["near"].is_unreachable = True
+    world.block()
+    world.poll()
+    world.sweep()
+    assert status(session) is Status.DESTINATION_LOCKING
+    reorganise_the_source_away(world)
+    world.poll()
+    world.sweep()
+    world.chains["near"].is_unreachable = False
+    world.live(WHOLE_LIFE, step=5)
+    assert path(session)[-1] == "cancelled"
+    assert world.both_on_chain(session) == (ABSENT, ABSENT)

@@ -1,0 +1,191 @@
+"""What a client may ask for, and each way to be refused; a refusal changes nothing."""
+
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from auctions_app.routes import SecretMode, SecretModeError
+from auctions_app.selectors import QuoteNotFoundError
+from auctions_app.services import QuoteExpiredError, QuoteTakenError
+from chains_app.adapters.memory import MemoryAdapter
+from orchestrator.clients.models import ApiClient, Scope
+from orchestrator.clients.services import create_client
+from orchestrator.kernel.errors import UnavailableError
+from secrets_app.models import SealedSecret
+from sessions_app import services
+from sessions_app.domain.states import Status
+from sessions_app.models import Session
+from sessions_app.selectors import (
+    InvalidCursorError,
+    SessionNotFoundError,
+    get_session,
+    list_sessions,
+)
+from sessions_app.services import (
+    InvalidAccountError,
+    NotCancellableError,
+    SessionEndedError,
+    TooManySessionsError,
+)
+from tests.integration.sessions.world import MAKER, World, reload
+
+
+@pytest.fixture
+def stranger(world: World) -> ApiClient:
+    return create_client(name="another frontend", scopes=[Scope.READ, Scope.WRITE])[0]
+
+
+def test_a_new_session_fixes_parties_policy_and_hashlock(world: World) -> None:
+    session = reload(world.create())
+    assert (session.status, session.version) == ("initialized", 1)
+    assert (session.maker_source_account, session.maker_destination_account) == (MAKER, MAKER)
+    assert session.timelock_policy == session.quote.policy
+    assert session.quote.bound_to == session.id
+    sealed = SealedSecret.objects.get()
+    assert sealed.pk == session.secret_id
+    assert (sealed.reference, bytes(sealed.hashlock)) == (session.id, bytes(session.hashlock))
+    assert session.expires_at == session.wake_at == session.quote.expires_at
+    assert session.fixed_deadlines is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        ({"maker_source_account": "nobody"}, "makerSourceAccount", "nobody does not exist on base"),
+        (
+            {"maker_destination_account": "No!"},
+            "makerDestinationAccount",
+            "'No!' is not an account",
+        ),
+    ],
+)
+def test_an_account_that_cannot_be_a_party_is_refused(
+    world: World, changes: dict[str, str], field: str, message: str
+) -> None:
+    with pytest.raises(InvalidAccountError, match=message) as refused:
+        world.create(**changes)
+    assert (refused.value.field, refused.value.code) == (field, "invalid_account")
+    assert not Session.objects.exists()
+
+
+def test_rule_10_accounts_and_balances_are_asked_outside_any_transaction(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    for name in ("account_problem", "balance"):
+        original = getattr(MemoryAdapter, name)
+
+        def watching(
+            adapter: MemoryAdapter, *args: str, name: str = name, original: object = original
+        ) -> object:
+            assert not connection.in_atomic_block
+            asked.append(name)
+            return original(adapter, *args)  # type: ignore[operator]
+
+        monkeypatch.setattr(MemoryAdapter, name, watching)
+    world.execute(world.create())
+    assert set(asked) == {"account_problem", "balance"}
+
+
+def test_a_chain_that_does_not_answer_makes_no_session(world: World) -> None:
+    world.chains["near"].is_unreachable = True
+    with pytest.raises(UnavailableError, match="near does not answer: try again"):
+        world.create()
+    assert not Session.objects.exists()
+
+
+def test_a_quote_is_taken_once_in_time_by_its_own_client(world: World, stranger: ApiClient) -> None:
+    quote_id = world.quote()
+
+    def create(client: ApiClient) -> Session:
+        return services.create_session(
+            client=client,
+            quote_id=quote_id,
+            maker_source_account=MAKER,
+            maker_destination_account=MAKER,
+        )
+
+    with pytest.raises(QuoteNotFoundError):
+        create(stranger)
+    create(world.client)
+    with pytest.raises(QuoteTakenError):
+        create(world.client)
+    quote_id = world.quote()
+    world.block(30)
+    with pytest.raises(QuoteExpiredError):
+        create(world.client)
+    assert Session.objects.count() == SealedSecret.objects.count() == 1
+
+
+def test_a_secret_mode_that_the_route_does_not_offer_is_refused(world: World) -> None:
+    with pytest.raises(SecretModeError):
+        world.create(secret_mode=SecretMode.MAKER)
+
+
+def test_a_client_has_so_many_open_sessions_and_no_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "MOST_OPEN_SESSIONS", 2)
+    first = world.create()
+    world.create()
+    with pytest.raises(TooManySessionsError, match="you have 2 open sessions"):
+        world.create()
+    world.cancel(first)
+    world.create()
+
+
+def test_executing_again_changes_nothing(world: World) -> None:
+    session = world.start()
+    assert world.execute(session).version == reload(session).version == 3
+
+
+def test_what_has_ended_is_not_executed(world: World) -> None:
+    cancelled, expired = world.cancel(world.create()), world.create()
+    world.block(30)
+    for session in (cancelled, expired):
+        with pytest.raises(SessionEndedError):
+            world.execute(session)
+        assert not reload(session).is_executed
+
+
+def test_what_has_ended_is_not_cancelled(world: World) -> None:
+    session = world.create()
+    world.block(30)
+    world.work()
+    with pytest.raises(NotCancellableError, match="it is cancelled"):
+        world.cancel(session)
+    assert not reload(session).cancel_requested
+
+
+def test_another_clients_session_is_not_there(world: World, stranger: ApiClient) -> None:
+    session = world.create()
+    with pytest.raises(SessionNotFoundError):
+        get_session(stranger, session.id)
+    with pytest.raises(SessionNotFoundError):
+        services.execute_session(client=stranger, session_id=session.id)
+    with pytest.raises(SessionNotFoundError):
+        services.cancel_session(client=stranger, session_id=session.id)
+    with pytest.raises(SessionNotFoundError):
+        get_session(world.client, uuid4())
+    assert reload(session).state is Status.INITIALIZED
+    assert list_sessions(stranger).sessions == []
+
+
+def test_sessions_are_listed_newest_first_page_by_page(world: World) -> None:
+    made = []
+    for _ in range(5):
+        made.append(world.create().id)
+        world.block()
+    page = list_sessions(world.client, limit=2)
+    found = [session.id for session in page.sessions]
+    while page.cursor is not None:
+        page = list_sessions(world.client, cursor=page.cursor, limit=2)
+        found += [session.id for session in page.sessions]
+    assert found == made[::-1]
+
+
+@pytest.mark.parametrize("cursor", ["", "!", "YWJj", "w7Y", "MjAyNi0wMS0wMVQwMDowMDowMCBh"])
+def test_a_cursor_of_no_list_is_refused(world: World, cursor: str) -> None:
+    with pytest.raises(InvalidCursorError):
+        list_sessions(world.client, cursor=cursor)
