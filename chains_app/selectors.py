@@ -104,19 +104,23 @@ class LockTransaction:
 
 
 def lock_transactions(references: Iterable[UUID]) -> dict[UUID, list[LockTransaction]]:
-    """Per reference, what has left us in its order, and what others did, where the chain tells."""
+    """Per reference, in the order that the chain showed them, then what is on its way from us."""
     asked = list(references)
-    found: dict[UUID, dict[str, LockTransaction]] = defaultdict(dict)
+    ours: dict[UUID, dict[str, LockTransaction]] = defaultdict(dict)
     left = Attempt.objects.filter(intent__reference__in=asked, left_at__isnull=False)
     fields = "intent__reference", "intent__call", "hash", "status"
     for reference, call, hash_, status in left.order_by("left_at").values_list(*fields):
         shown = AttemptStatus.SENT.value if status == AttemptStatus.LEFT else status
-        found[reference].setdefault(hash_, LockTransaction(call, hash_, shown, is_ours=True))
+        ours[reference][hash_] = LockTransaction(call, hash_, shown, is_ours=True)
+    found: dict[UUID, dict[str, LockTransaction]] = defaultdict(dict)
     seen = InboxFact.objects.filter(watch__reference__in=asked, transaction__isnull=False)
     for reference, hash_ in seen.order_by("pk").values_list("watch__reference", "transaction"):
         theirs = LockTransaction(None, str(hash_), "seen", is_ours=False)
-        found[reference].setdefault(str(hash_), theirs)
-    return {reference: list(by_hash.values()) for reference, by_hash in found.items()}
+        found[reference][str(hash_)] = ours[reference].pop(str(hash_), theirs)
+    return {
+        reference: [*found[reference].values(), *ours[reference].values()]
+        for reference in found.keys() | ours.keys()
+    }
 
 
 @dataclass(frozen=True)

@@ -247,6 +247,12 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_NAME_OVERRIDES": {
+        "SessionStatus": "sessions_app.api.schemas.STATUSES",
+        "SecretMode": "sessions_app.api.schemas.MODES",
+        "LockState": "sessions_app.api.schemas.LOCK_STATES",
+        "TransactionStatus": "sessions_app.api.schemas.TRANSACTION_STATUSES",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "orchestrator.http.schema.add_problems",

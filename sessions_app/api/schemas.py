@@ -45,8 +45,11 @@ _COIN: Final[dict[str, Field]] = {
     "decimals": Count(),
     "contract": TextField(help_text="Of the chain's locks."),
 }
-_STATUSES: Final = [status.value for status in Status]
-_MODES: Final = [mode.value for mode in SecretMode]
+# The settings name them as components (ENUM_NAME_OVERRIDES).
+STATUSES: Final = [status.value for status in Status]
+MODES: Final = [mode.value for mode in SecretMode]
+LOCK_STATES: Final = [state.value for state in LockState]
+TRANSACTION_STATUSES: Final = ["sent", "included", "final", "dead", "seen"]
 
 Coin: Final = _shape("Coin", _COIN)
 Timelocks: Final = _shape(
@@ -61,7 +64,7 @@ Timelocks: Final = _shape(
 SecretModeOffer: Final = _shape(
     "SecretModeOffer",
     {
-        "mode": _one_of(*_MODES),
+        "mode": _one_of(*MODES),
         "maximum": _amount("Of one session in this mode."),
         "trust": TextField(max_length=400, help_text="What you trust us with, in one sentence."),
     },
@@ -126,15 +129,15 @@ LegTransaction: Final = _shape(
             help_text="null: not ours; the leg's state tells what was done.",
         ),
         "hash": TextField(),
-        "status": _one_of("sent", "included", "final", "dead", "seen"),
+        "status": _one_of(*TRANSACTION_STATUSES),
         "isOurs": serializers.BooleanField(),
     },
 )
 LegState: Final = _shape(
     "LegState",
     {
-        "head": _one_of(*(state.value for state in LockState)),
-        "final": _one_of(*(state.value for state in LockState)),
+        "head": _one_of(*LOCK_STATES),
+        "final": _one_of(*LOCK_STATES),
     },
 )
 Leg: Final = _shape(
@@ -157,13 +160,13 @@ Leg: Final = _shape(
 Attention: Final = _shape("Attention", {"reason": TextField(), "since": Time()})
 _SUMMARY: Final[dict[str, Field]] = {
     "sessionId": IdField(),
-    "status": _one_of(*_STATUSES),
+    "status": _one_of(*STATUSES),
     "seq": Count(help_text="Of the newest event."),
     "phase": TextField(),
     "progress": Count(min_value=0, max_value=100),
     "routeId": TextField(),
     "quoteId": IdField(),
-    "secretMode": _one_of(*_MODES),
+    "secretMode": _one_of(*MODES),
     "hashlock": _hash("SHA-256 of the secret."),
     "makerSourceAccount": TextField(),
     "makerDestinationAccount": TextField(),
@@ -208,7 +211,7 @@ Update: Final = _shape(
     {
         "type": _one_of("session_update"),
         "sessionId": IdField(),
-        "status": _one_of(*_STATUSES),
+        "status": _one_of(*STATUSES),
         "seq": Count(min_value=1),
         "data": UpdateData(),
     },
@@ -221,22 +224,6 @@ EventsAnswer: Final = _shape(
     },
 )
 
-FieldProblem: Final = _shape(
-    "FieldProblem",
-    {"field": TextField(), "code": TextField(), "detail": TextField(max_length=1000)},
-)
-Problem: Final = _shape(
-    "Problem",
-    {
-        "type": TextField(),
-        "title": TextField(),
-        "status": Count(),
-        "code": TextField(help_text="Stable."),
-        "detail": TextField(max_length=1000),
-        "errors": FieldProblem(many=True),
-    },
-)
-
 KEY: Final = OpenApiParameter(
     HEADER,
     OpenApiTypes.STR,
@@ -244,6 +231,7 @@ KEY: Final = OpenApiParameter(
     description="1 to 128 visible ASCII characters: the same request again answers as at first.",
     pattern=r"^[!-~]{1,128}$",
 )
+PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}  # of orchestrator.http
 PROBLEMS: Final = {
     400: "A field is wrong.",
     401: "No key or token, or not a good one.",
@@ -268,7 +256,7 @@ def describe(
 ) -> Callable[[Any], Any]:
     """`extend_schema` with what all operations share."""
     refused = {
-        (code, "application/problem+json"): OpenApiResponse(Problem, PROBLEMS[code])
+        (code, "application/problem+json"): OpenApiResponse(PROBLEM, PROBLEMS[code])
         for code in (401, 403, 429, 503, *problems)
     }
     return extend_schema(

@@ -56,7 +56,10 @@ class Sweep:
         heads = await _read_heads(list({id_ for each in connections for id_ in each.followed}))
         live = await _read_live_keys({each.key.pk for each in connections if each.key})
         versions = {session_id: head.seq for session_id, head in heads.items()}
-        await asyncio.gather(*(_tend(each, live, versions) for each in connections))
+        tended = (_tend(each, live, versions) for each in connections)
+        for error in await asyncio.gather(*tended, return_exceptions=True):
+            if error is not None:  # its client has gone meanwhile, in most cases
+                log.warning("connection_not_tended", reason=type(error).__name__)
 
 
 async def _tend(connection: "FeedConsumer", live: set[str], versions: dict[UUID, int]) -> None:

@@ -240,7 +240,14 @@ def _revealing(s: Filled) -> Step:
     if not s.facts.secret_left and not s.facts.secret_is_shown and s.reveal_window_is_over:
         reason = "too late to reveal the secret"
         return Step(S.TIMEOUT, reason, void=frozenset({Action.WITHDRAW_DESTINATION}))
-    return Step(actions=_forward_actions(s), attention=_vanished_source(s))
+    attention = _vanished_source(s) or _expired_source(s)
+    return Step(actions=_forward_actions(s), attention=attention)
+
+
+def _expired_source(s: Filled) -> str | None:
+    """The race is lost in all but name: open, and from its timelock on for refunds only."""
+    expired = s.facts.clocks.source_head >= s.deadlines.source_timelock
+    return "source_expired" if expired and s.source.head is LockState.OPEN else None
 
 
 def _forward_actions(s: Filled) -> frozenset[Action]:

@@ -6,14 +6,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
+KEY = "0123456789abcdef" * 4
+RIGHT = {
+    "SECRET_KEY": "s" * 50,
+    "DATABASE_URL": "postgresql://a@127.0.0.1/b",
+    "VAULT_KEYS": f'{{"1": "{KEY}"}}',
+}
 
 
 def start(**environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "manage.py", "check"],
+        [sys.executable, "-c", "import orchestrator.settings"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
@@ -22,20 +29,54 @@ def start(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_what_is_needed_is_enough() -> None:
+    done = start(**RIGHT)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", sorted(RIGHT))
+def test_a_missing_variable_ends_the_start_in_one_line(name: str) -> None:
+    done = start(**{other: value for other, value in RIGHT.items() if other != name})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"wrong configuration: {name}: Field required (")
+    assert done.stderr.count("\n") == 1
+
+
+VAULT = 'VAULT_KEYS: Value error, give {"1": "64 hex digits"}'
+
+
 @pytest.mark.parametrize(
-    ("environment", "line"),
+    ("name", "value", "line"),
     [
-        ({"DATABASE_URL": "postgresql://a@127.0.0.1/b"}, "SECRET_KEY: Field required"),
-        ({"SECRET_KEY": "s"}, "DATABASE_URL: Field required"),
-        ({"SECRET_KEY": "s", "DATABASE_URL": "mysql://a@127.0.0.1/b"}, "DATABASE_URL: URL scheme"),
+        ("SECRET_KEY", "", "SECRET_KEY: Value should have at least 1 item"),
+        ("DATABASE_URL", "mysql://a@127.0.0.1/b", "DATABASE_URL: URL scheme"),
+        ("DATABASE_URL", "", "DATABASE_URL: Input should be a valid URL"),
+        ("REDIS_URL", "http://127.0.0.1", "REDIS_URL: URL scheme"),
+        ("VAULT_KEYS", KEY, "VAULT_KEYS: not JSON"),
+        ("VAULT_KEYS", "{}", VAULT),
+        ("VAULT_KEYS", f'{{"0": "{KEY}"}}', VAULT),
+        ("VAULT_KEYS", f'{{"1": "{KEY[:-2]}"}}', VAULT),
+        ("VAULT_KEYS", f'{{"1": "{KEY[:-1]}g"}}', VAULT),
+        ("VAULT_KEYS", f'{{"a": "{KEY}"}}', "VAULT_KEYS: Input should be a valid integer"),
+        ("ALLOWED_HOSTS", "example.org", "ALLOWED_HOSTS: not JSON"),
+        ("DEBUG", "maybe", "DEBUG: Input should be a valid boolean"),
+        ("LOG_LEVEL", "LOUD", "LOG_LEVEL: Input should be 'DEBUG', 'INFO'"),
+        ("DATABASE_POOL", "-1", "DATABASE_POOL: Input should be greater than or equal to 0"),
+        ("CLIENT_REQUESTS_PER_MINUTE", "0", "CLIENT_REQUESTS_PER_MINUTE: Input should be greater"),
     ],
 )
-def test_a_wrong_environment_ends_the_start_in_one_line(
-    environment: dict[str, str], line: str
-) -> None:
-    done = start(**environment)
+def test_a_wrong_variable_ends_the_start_in_one_line(name: str, value: str, line: str) -> None:
+    done = start(**{**RIGHT, name: value})
     assert done.returncode == 1
     assert done.stderr.startswith(f"wrong configuration: {line}")
+    assert done.stderr.count("\n") == 1
+    assert KEY[:-2] not in done.stderr
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    done = start(**{**RIGHT, "REDIS_URL": "x", "DEBUG": "maybe"})
+    assert "REDIS_URL: " in done.stderr
+    assert "DEBUG: " in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -46,3 +87,33 @@ def test_the_database_is_a_real_durable_postgresql() -> None:
         assert cursor.fetchone() == (True,)
         cursor.execute("SHOW synchronous_commit")
         assert cursor.fetchone() == ("on",)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("statement_timeout", "15s"),
+        ("lock_timeout", "5s"),
+        ("idle_in_transaction_session_timeout", "10s"),
+    ],
+)
+def test_nothing_waits_for_the_database_for_ever(name: str, value: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting(%s)", [name])
+        assert cursor.fetchone() == (value,)
+
+
+def test_the_web_process_alone_has_a_pool() -> None:
+    code = "from orchestrator.settings import DATABASES; print(DATABASES['default']['OPTIONS'])"
+    environment = {"PATH": os.environ["PATH"], **RIGHT, "DATABASE_POOL": "4"}
+    with_pool = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "'pool': {'min_size': 1, 'max_size': 4, 'timeout': 5}" in with_pool.stdout
+    assert "pool" not in settings.DATABASES["default"]["OPTIONS"]

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Lock, State, lockIdOf} from "./Lock.sol";
 
 /// Holds the money of one lock and pays it once, to the beneficiary or to the depositor.
@@ -36,6 +37,7 @@ contract Escrow {
     }
 
     /// Gas that the payout call gets, never less: several times what the transfer of a token takes.
+    /// A decision gives no more either; `pay`, which decides nothing, gives what the caller brings.
     uint256 public constant PAYOUT_GAS = 200_000;
     /// Bound of what is spent between the check and the payout: account and delegation target cold
     /// (2,600 each), value (9,000), new account (25,000), and the opcodes up to the call.
@@ -67,7 +69,7 @@ contract Escrow {
         if (block.timestamp >= lock.timelock) revert TimelockPassed(block.timestamp, lock.timelock);
         bytes32 hash = sha256(abi.encode(secret));
         if (hash != lock.hashlock) revert WrongSecret(hash, lock.hashlock);
-        bool paid = _payOut(lock, lock.beneficiary, State.Withdrawn, State.OwedToBeneficiary);
+        bool paid = _payOut(lock, lock.beneficiary, State.Withdrawn, State.OwedToBeneficiary, PAYOUT_GAS);
         emit Withdrawn(secret, paid);
     }
 
@@ -85,19 +87,20 @@ contract Escrow {
         _refund(lock, true);
     }
 
-    /// Make a payout that failed before, at any time. If it fails again nothing changes.
+    /// Make a payout that failed before, at any time. If it fails again nothing changes, so that it
+    /// may use all the gas that the caller brings: a receiver that needs more than others is paid too.
     function pay(Lock calldata lock) external {
         State owed = _provenState(lock);
         bool toBeneficiary = owed == State.OwedToBeneficiary;
         if (!toBeneficiary && owed != State.OwedToDepositor) revert NothingOwed(owed);
         address to = toBeneficiary ? lock.beneficiary : lock.depositor;
         State paid = toBeneficiary ? State.Withdrawn : State.Refunded;
-        if (!_payOut(lock, to, paid, owed)) revert PayoutFailed(to);
+        if (!_payOut(lock, to, paid, owed, type(uint256).max)) revert PayoutFailed(to);
         emit Paid(to, lock.amount);
     }
 
     function _refund(Lock calldata lock, bool byBeneficiary) private {
-        bool paid = _payOut(lock, lock.depositor, State.Refunded, State.OwedToDepositor);
+        bool paid = _payOut(lock, lock.depositor, State.Refunded, State.OwedToDepositor, PAYOUT_GAS);
         emit Cancelled(byBeneficiary, paid);
     }
 
@@ -115,30 +118,37 @@ contract Escrow {
 
     /// Pay `to` and record the outcome. The mark `Paying` refuses whatever the receiver or the token
     /// call back meanwhile; the gas check keeps the outcome out of the caller's hands.
-    function _payOut(Lock calldata lock, address to, State paid, State owed) private returns (bool ok) {
+    function _payOut(Lock calldata lock, address to, State paid, State owed, uint256 mostGas)
+        private
+        returns (bool ok)
+    {
         record.state = State.Paying;
         uint256 left = gasleft();
         if (left < REQUIRED_GAS) revert InsufficientGas(REQUIRED_GAS, left);
+        uint256 granted = Math.min(left - CALL_GAS - RECORD_GAS, mostGas);
         ok = lock.token == address(0)
-            ? _transferNative(to, lock.amount)
-            : _transferToken(lock.token, to, lock.amount);
+            ? _transferNative(to, lock.amount, granted)
+            : _transferToken(lock.token, to, lock.amount, granted);
         record.state = ok ? paid : owed;
     }
 
-    function _transferNative(address to, uint256 amount) private returns (bool ok) {
+    function _transferNative(address to, uint256 amount, uint256 granted) private returns (bool ok) {
         assembly ("memory-safe") {
-            ok := call(PAYOUT_GAS, to, amount, 0, 0, 0, 0) // no return data is copied
+            ok := call(granted, to, amount, 0, 0, 0, 0) // no return data is copied
         }
     }
 
     /// True when the call succeeded and the token said yes: by the word 1, or by nothing (tokens
     /// older than the standard), which an address without code would say too.
-    function _transferToken(address token, address to, uint256 amount) private returns (bool ok) {
+    function _transferToken(address token, address to, uint256 amount, uint256 granted)
+        private
+        returns (bool ok)
+    {
         bytes memory data = abi.encodeCall(IERC20.transfer, (to, amount));
         uint256 size;
         uint256 answer;
         assembly ("memory-safe") {
-            ok := call(PAYOUT_GAS, token, 0, add(data, 0x20), mload(data), 0, 0x20)
+            ok := call(granted, token, 0, add(data, 0x20), mload(data), 0, 0x20)
             size := returndatasize()
             answer := mload(0)
         }

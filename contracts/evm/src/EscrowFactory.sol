@@ -41,6 +41,7 @@ contract EscrowFactory is EIP712 {
     error NotDepositor(address caller, address depositor);
     error ZeroAmount();
     error ZeroBeneficiary();
+    error BeneficiaryIsEscrow(address escrow);
     error LockByPassed(uint256 time, uint256 lockBy);
     error LockByAfterTimelock(uint256 lockBy, uint256 timelock);
     error WrongValue(uint256 given, uint256 needed);
@@ -135,6 +136,7 @@ contract EscrowFactory is EIP712 {
         _requireValid(lock);
         escrow = escrowAddress(lock.depositor, lock.token, lock.hashlock);
         if (escrow.code.length > 0) revert LockExists(escrow);
+        if (lock.beneficiary == escrow) revert BeneficiaryIsEscrow(escrow); // could pay nobody but itself
         bytes32 salt = _salt(lock.depositor, lock.token, lock.hashlock);
         Clones.cloneDeterministic(IMPLEMENTATION, salt, msg.value);
         if (lock.token != address(0)) _fund(escrow, lock);

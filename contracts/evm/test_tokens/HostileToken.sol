@@ -13,7 +13,8 @@ contract HostileToken is OrdinaryToken("Hostile", "HOS", 18) {
         Nothing,
         BurnGas,
         LongTrue, // the first word is 1, the rest is as long as a payout's gas can make it
-        RevertLong
+        RevertLong,
+        Store // moves the units, but a decision's gas does not suffice for it
     }
 
     Answer public onTransfer;
@@ -25,13 +26,20 @@ contract HostileToken is OrdinaryToken("Hostile", "HOS", 18) {
     }
 
     function transfer(address to, uint256 amount) public override returns (bool) {
-        if (onTransfer != Answer.Ordinary) _answer(onTransfer);
+        if (onTransfer == Answer.Store) _store();
+        else if (onTransfer != Answer.Ordinary) _answer(onTransfer);
         return super.transfer(to, amount);
     }
 
     function transferFrom(address from, address to, uint256 amount) public override returns (bool) {
         if (onTransferFrom != Answer.Ordinary) _answer(onTransferFrom);
         return super.transferFrom(from, to, amount);
+    }
+
+    function _store() private {
+        assembly {
+            for { let slot := 100 } lt(slot, 111) { slot := add(slot, 1) } { sstore(slot, 1) }
+        }
     }
 
     function _answer(Answer answer) private pure {

@@ -10,7 +10,8 @@ contract Receiver {
         RevertLong, // with as much data as the gas of a payout buys
         ReturnLong,
         CallBack, // makes a prepared call and keeps what came of it
-        MeasureGas // keeps the gas it was given
+        MeasureGas, // keeps the gas it was given
+        Store // writes so many new slots that a decision's gas does not suffice
     }
 
     Conduct public conduct;
@@ -51,6 +52,7 @@ contract Receiver {
             case 2 { invalid() }
             case 3 { revert(0, 270000) }
             case 4 { return(0, 270000) }
+            case 7 { for { let slot := 100 } lt(slot, 111) { slot := add(slot, 1) } { sstore(slot, 1) } }
         }
     }
 }

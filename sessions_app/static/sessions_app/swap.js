@@ -101,10 +101,10 @@ function legCard(leg) {
   add("state", leg.state.head === leg.state.final ? `${leg.state.final}, final` : `${leg.state.head}, not final yet`);
   add("from", leg.depositor);
   add("to", leg.beneficiary);
-  add("lock", leg.lockId);
+  add("lock id", leg.lockId);
   add("hashlock", leg.hashlock);
   add("refundable", `from ${leg.timelock}`);
-  for (const tx of leg.transactions) add(tx.call ?? "seen on chain", `${tx.hash} ${tx.status}`);
+  for (const tx of leg.transactions) add(tx.call ?? "by others", `${tx.hash} ${tx.status}`);
   const card = make("article", make("h3", `${leg.role} on ${leg.chain}`), sum, facts);
   card.className = "leg";
   return card;

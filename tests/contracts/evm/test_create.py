@@ -101,6 +101,19 @@ def test_impossible_terms_are_refused(
     assert world.state(lock) == State.NONE
 
 
+@pytest.mark.parametrize("token", [NATIVE, "ordinary"])
+@LEGS
+def test_beneficiary_that_is_the_locks_own_escrow_is_refused(
+    world: World, leg: str, token: str
+) -> None:
+    lock = world.lock(token=NATIVE if token == NATIVE else world.token.address)
+    escrow = world.escrow(lock).address
+    with pytest.raises(Refused) as refused:
+        world.create(lock._replace(beneficiary=escrow), leg)
+    assert (refused.value.name, refused.value.values) == ("BeneficiaryIsEscrow", (escrow,))
+    assert world.state(lock) == State.NONE
+
+
 @LEGS
 def test_creation_at_lock_by_is_accepted(world: World, leg: str) -> None:
     world.chain.at(LOCK_BY)

@@ -13,7 +13,7 @@ from tests.contracts.evm.chain import NAMELESS, NATIVE, PLENTY, Contract, Event,
 from tests.contracts.evm.locks import Lock, State, address
 from tests.contracts.evm.world import AMOUNT, ANYBODY, SECRET, TIMELOCK, World
 
-BURN_GAS, MEASURE_GAS = 2, 6  # Receiver.Conduct
+ACCEPT, BURN_GAS, MEASURE_GAS = 0, 2, 6  # Receiver.Conduct
 HOSTILE_BURN = 5  # HostileToken.Answer
 ADVISED = 350_000  # what contracts/evm/README.md tells to send
 LOWEST = 30_000  # enough for the transaction to be mined, for nothing else
@@ -155,12 +155,32 @@ def test_gas_cannot_choose_for_a_token_that_burns_gas(world: World, function: st
     assert payout.sweep(function)[1:] == (owed, 0)
 
 
-def test_gas_cannot_choose_when_an_owed_payout_is_made(world: World) -> None:
+def _owed_to_receiver(world: World, conduct: int) -> Payout:
+    """A payout that failed, and whose receiver behaves so by now."""
     payout = _to_receiver(world, BURN_GAS)
     payout.escrow.send("withdraw", SECRET, payout.lock, sender=ANYBODY)
     receiver = world.chain.contract("Receiver", payout.lock.beneficiary)
-    receiver.send("setConduct", MEASURE_GAS, sender=ANYBODY)
-    assert payout.sweep("pay")[1] == State.WITHDRAWN
+    receiver.send("setConduct", conduct, sender=ANYBODY)
+    return payout
+
+
+def test_gas_cannot_choose_when_an_owed_payout_is_made(world: World) -> None:
+    payout = _owed_to_receiver(world, ACCEPT)
+    payout.look = lambda: world.held(NATIVE, payout.lock.beneficiary)
+    assert payout.sweep("pay")[1:] == (State.WITHDRAWN, AMOUNT)
+
+
+@pytest.mark.parametrize("limit", [ADVISED, 1_000_000, PLENTY])
+def test_paying_what_is_owed_gives_all_gas_but_what_recording_needs(
+    world: World, limit: int
+) -> None:
+    """Recording gets its part or, of a large limit, the 64th that the EVM keeps back anyway."""
+    payout = _owed_to_receiver(world, MEASURE_GAS)
+    outcome = payout.attempt("pay", limit)
+    assert outcome is not None
+    kept = payout.escrow.view("CALL_GAS") + payout.escrow.view("RECORD_GAS") + limit // 64
+    before_the_payout = 50_000  # the transaction itself, its data, and the proof of the lock
+    assert outcome[2] > max(payout.escrow.view("PAYOUT_GAS"), limit - kept - before_the_payout)
 
 
 def test_too_little_gas_is_a_named_refusal(world: World) -> None:

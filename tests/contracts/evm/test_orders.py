@@ -163,15 +163,28 @@ def test_order_is_never_filled_twice(world: World, ended: bool) -> None:
     assert (refused.value.name, refused.value.values) == ("LockExists", values)
 
 
-def test_order_sent_first_by_somebody_else_leaves_the_same_lock(world: World) -> None:
+def test_order_sent_first_by_a_stranger_leaves_the_same_lock(world: World) -> None:
+    """Who copies an order from the mempool pays for it, and changes nothing else."""
     order, permit = world.order(), _permit(world)
     _forbid(world)
-    signature = world.sign(order)
-    world.create_for(order, signature, permit, sender=address("depositor"))
-    with pytest.raises(Refused) as refused:
-        world.create_for(order, signature, permit, sender=ANYBODY)
-    assert refused.value.name == "LockExists"
+    signature, escrow = world.sign(order), world.escrow(order.lock).address
+    copied = world.create_for(order, signature, permit, sender=ANYBODY)
+    created = (escrow, order.hashlock, order.lock)
+    assert copied.events == [Event(world.factory.address, "SrcEscrowCreated", created)]
+    for submitter in (BENEFICIARY, DEPOSITOR):
+        with pytest.raises(Refused) as refused:
+            world.create_for(order, signature, permit, sender=submitter)
+        assert (refused.value.name, refused.value.values) == ("LockExists", (escrow,))
+    assert world.held(order.token, escrow) == AMOUNT
+    assert world.held(order.token, DEPOSITOR) == 9 * AMOUNT
     assert world.state(order.lock) == State.OPEN
+
+
+def test_order_that_pays_its_own_escrow_is_refused(world: World) -> None:
+    escrow = world.escrow(world.order().lock).address
+    with pytest.raises(Refused) as refused:
+        world.create_for(world.order(beneficiary=escrow))
+    assert (refused.value.name, refused.value.values) == ("BeneficiaryIsEscrow", (escrow,))
 
 
 def test_permit_gives_the_allowance(world: World) -> None:

@@ -1,5 +1,6 @@
 """Payouts that fail, are owed and are made later; receivers and tokens that misbehave."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -8,10 +9,9 @@ from tests.contracts.evm.chain import NATIVE, Contract, Event, Receipt, Refused
 from tests.contracts.evm.locks import Lock, State, hash_of
 from tests.contracts.evm.world import AMOUNT, ANYBODY, BENEFICIARY, SECRET, TIMELOCK, World
 
-REFUSE, BURN_GAS, REVERT_LONG, RETURN_LONG = 1, 2, 3, 4  # Receiver.Conduct
-ORDINARY, FALSE, TWO, SHORT, NOTHING, BURN, LONG_TRUE, REVERT_WITH_LONG = range(
-    8
-)  # HostileToken.Answer
+ACCEPT, REFUSE, BURN_GAS, REVERT_LONG, RETURN_LONG, STORE = 0, 1, 2, 3, 4, 7  # Receiver.Conduct
+# HostileToken.Answer
+ORDINARY, FALSE, TWO, SHORT, NOTHING, BURN, LONG_TRUE, REVERT_WITH_LONG, STORE_FIRST = range(9)
 LATER = pytest.mark.parametrize("time", [TIMELOCK - 1, TIMELOCK, TIMELOCK + 10**6])
 
 
@@ -163,6 +163,54 @@ def test_payout_that_fails_again_changes_nothing(
     with pytest.raises(Refused) as refused:
         escrow.send("pay", party.lock, sender=ANYBODY)
     assert (refused.value.name, refused.value.values) == ("NothingOwed", (ended,))
+
+
+def _to_receiver_that_stores(world: World) -> tuple[Lock, Contract]:
+    receiver = world.chain.deploy("Receiver", sender=ANYBODY)
+    lock = world.lock(token=NATIVE, beneficiary=receiver.address)
+    escrow = world.opened(lock)
+    receiver.send("setConduct", STORE, sender=ANYBODY)
+    return lock, escrow
+
+
+def _of_token_that_stores(world: World) -> tuple[Lock, Contract]:
+    token = world.token_named("HostileToken")
+    token.send("setAnswers", STORE_FIRST, ORDINARY, sender=ANYBODY)
+    lock = world.lock(token=token.address)
+    return lock, world.opened(lock)
+
+
+DEAR = pytest.mark.parametrize("make", [_to_receiver_that_stores, _of_token_that_stores])
+
+
+@DEAR
+def test_payout_that_needs_more_gas_than_a_decision_gives_is_paid_by_pay(
+    world: World, make: Callable[[World], tuple[Lock, Contract]]
+) -> None:
+    lock, escrow = make(world)
+    decided = escrow.send("withdraw", SECRET, lock, sender=ANYBODY)
+    assert decided.events == [Event(escrow.address, "Withdrawn", (SECRET, False))]
+    before = world.held(lock.token, lock.beneficiary)
+    paid = escrow.send("pay", lock, sender=ANYBODY, gas=1_000_000)
+    assert paid.events == [Event(escrow.address, "Paid", (lock.beneficiary, AMOUNT))]
+    assert world.held(lock.token, lock.beneficiary) == before + AMOUNT
+    assert world.state(lock) == State.WITHDRAWN
+
+
+@DEAR
+@pytest.mark.parametrize(
+    ("gas", "error"), [(250_000, "InsufficientGas"), (320_000, "PayoutFailed")]
+)
+def test_pay_with_too_little_gas_changes_nothing(
+    world: World, make: Callable[[World], tuple[Lock, Contract]], gas: int, error: str
+) -> None:
+    lock, escrow = make(world)
+    escrow.send("withdraw", SECRET, lock, sender=ANYBODY)
+    with pytest.raises(Refused) as refused:
+        escrow.send("pay", lock, sender=ANYBODY, gas=gas)
+    assert refused.value.name == error
+    assert world.held(lock.token, escrow.address) == AMOUNT
+    assert world.state(lock) == State.OWED_TO_BENEFICIARY
 
 
 def _numbered(number: int) -> bytes:

@@ -182,6 +182,18 @@ def test_lock_of_one_escrow_opens_no_other(world: World, lock: Lock) -> None:
     assert world.held(lock.token, second.address) == AMOUNT
 
 
+def test_chain_that_changes_its_id_still_pays_its_locks(world: World, lock: Lock) -> None:
+    escrow = world.opened(lock)
+    world.chain.rpc.call("anvil_setChainId", CHAIN_ID + 1)
+    try:
+        assert world.state(lock) == State.OPEN
+        escrow.send("withdraw", SECRET, lock, sender=ANYBODY)
+    finally:
+        world.chain.rpc.call("anvil_setChainId", CHAIN_ID)
+    assert world.held(lock.token, lock.beneficiary) == AMOUNT
+    assert world.state(lock) == State.WITHDRAWN
+
+
 def test_settling_takes_no_ether(world: World, lock: Lock) -> None:
     escrow = world.opened(lock)
     with pytest.raises(Refused):

@@ -28,6 +28,7 @@ MICRO_NEAR = NEAR // 10**6
 REGISTRATION = (1 + 64 + 16 + 40) * YOCTO_PER_BYTE
 GHOST = "ghost.test.near"
 PEOPLE = ["alice.test.near", "bob.test.near", "carol.test.near"]
+ENDINGS = ["withdraw", "refund", "refund_early", "pay"]
 
 people = st.sampled_from(PEOPLE)
 hours = st.sampled_from([0, 0, 1])
@@ -212,6 +213,48 @@ class Escrow(RuleBasedStateMachine):
     def remove(self, made: ModelLock, caller: str) -> None:
         accepted = self.model.remove(made)
         assert self.call(caller, self.world.htlc.remove, made.lock) == accepted
+
+    @rule(
+        made=locks,
+        other=locks,
+        methods=st.lists(st.sampled_from(ENDINGS), min_size=2, max_size=3),
+        hours=hours,
+    )
+    def several_in_one_block(
+        self, made: ModelLock, other: ModelLock, methods: list[str], hours: int
+    ) -> None:
+        """They run one after the other, and only then the payouts that they sent.
+
+        The order in a block is that of nonces, which younger keys have higher: that of PEOPLE.
+        """
+        self.pass_hours(hours)
+        calls = list(zip(methods, (made, other, made), PEOPLE, strict=False))
+        with self.world.blocks_by_hand():
+            sent = [self.submit(*each) for each in calls]
+        in_flight: set[str] = set()
+        for (method, target, caller), transaction in zip(calls, sent, strict=True):
+            lock_id, signer = target.lock.id(), self.signers[caller]
+            accepted = lock_id not in in_flight and self.accepts(method, target, caller)
+            in_flight |= {lock_id} if accepted else set()
+            outcome = self.spend(signer, self.world.outcome(transaction, signer))
+            assert (outcome.failure is None) == accepted
+            self.model.near[caller] -= accepted and method == "refund_early"
+
+    def submit(self, method: str, made: ModelLock, caller: str) -> str:
+        """A call for the next block; returns the transaction's hash."""
+        secret = {"secret": made.secret.hex()} if method == "withdraw" else {}
+        deposit = 1 if method == "refund_early" else 0
+        arguments = {"id": made.lock.id(), **secret}
+        return self.world.submit(self.signers[caller], method, arguments, deposit)
+
+    def accepts(self, method: str, made: ModelLock, caller: str) -> bool:
+        """Whether the model lets this call decide or pay a lock, which it then has done."""
+        return {
+            "withdraw": lambda: self.model.withdraw(made, fits=True),
+            "refund": lambda: self.model.refund(made),
+            "refund_early": lambda: self.model.refund(made, early_by=caller),
+            "pay": lambda: self.model.pay(made),
+        }[method]()
 
     @rule()
     def the_missing_account_appears(self) -> None:

@@ -1,10 +1,20 @@
 """Tokens that fail, burn gas, lie or answer garbage hurt nobody but those who chose them."""
 
 import pytest
+from py_near import transactions
 
+from devnet.near.client import NEAR, Key, Signer
 from tests.contracts.near import hostile
-from tests.contracts.near.interface import SECRET, Contract, Lock, refusal
-from tests.contracts.near.world import World
+from tests.contracts.near.interface import (
+    FT_ATTEMPTS_COST,
+    SECRET,
+    STORAGE_DEPOSIT,
+    WITHDRAWN_COST,
+    Contract,
+    Lock,
+    refusal,
+)
+from tests.contracts.near.world import World, delete_account
 
 GAS_PRICE = 10**8  # of which contracts get a share for the gas that their calls burn
 
@@ -40,17 +50,32 @@ def test_a_token_that_answers_garbage_has_paid(world: World) -> None:
     assert world.htlc.state(lock) == "withdrawn"
 
 
-def test_the_longest_answer_that_a_token_can_pay_for_does_not_stop_the_callback(
-    world: World,
-) -> None:
-    """With the 30 Tgas of ft_transfer a token can return 400,000 bytes, but not 500,000."""
-    _, lock = open_lock(world, hostile.answer_bytes(400_000))
-    withdrawn = world.htlc.withdraw(world.bob, lock)
+def implicit_account(world: World) -> Signer:
+    """An account whose name is its key: a transfer to it makes it, again after its deletion."""
+    key = Key.generate()
+    payer = Signer(key.public_bytes.hex(), key)
+    transfer = [transactions.create_transfer_action(10 * NEAR)]
+    assert world.near.send(world.root, payer.account_id, transfer).failures == []
+    return payer
+
+
+def test_the_dearest_callback_has_gas_enough(world: World) -> None:
+    """The longest answer that ft_transfer's 30 Tgas buy, and a payer's account to make anew."""
+    payer = implicit_account(world)
+    token = hostile.deploy_bad_token(world, hostile.answer_bytes(430_000))
+    lock = world.token_lock(token=hostile.BAD)
+    assert world.htlc.prepare(payer, lock).failures == []
+    assert token.call(world.carol, "tell", told(lock)).json == "0"
+    delete_account(world, payer)
+    arguments = {"id": lock.id(), "secret": SECRET.hex()}
+    withdrawn = world.htlc.call(world.bob, "withdraw", arguments, gas=65)
     assert (withdrawn.json, withdrawn.failures) == (True, [])
+    given_back = STORAGE_DEPOSIT - WITHDRAWN_COST - FT_ATTEMPTS_COST
+    assert world.near.balance(payer.account_id) == given_back
 
 
 def test_a_longer_answer_is_the_tokens_failure(world: World) -> None:
-    _, lock = open_lock(world, hostile.answer_bytes(500_000))
+    _, lock = open_lock(world, hostile.answer_bytes(440_000))
     assert world.htlc.withdraw(world.bob, lock).json is False
     assert world.htlc.state(lock) == "owed_to_beneficiary"
 

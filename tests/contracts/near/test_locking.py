@@ -106,6 +106,28 @@ def test_a_hashlock_stays_used_after_the_lock_has_ended(world: World) -> None:
     assert refusal(refused) == f"E_EXISTS: lock {lock.id()} is there already"
 
 
+@pytest.mark.parametrize("ended", ["withdrawn", "refunded"])
+def test_a_tokens_hashlock_stays_used_after_the_lock_has_ended(world: World, ended: str) -> None:
+    lock = world.token_lock()
+    rival = world.prepared_lock(amount=1)  # bound before the other is funded
+    assert world.htlc.prepare(world.carol, lock).failures == []
+    assert world.fund(lock).json == str(lock.amount)
+    if ended == "withdrawn":
+        assert world.htlc.withdraw(world.carol, lock).json is True
+    else:
+        assert world.htlc.refund_early(world.bob, lock).json is True
+    assert world.htlc.state(lock) == ended
+
+    held = world.token.balance("alice.test.near")
+    assert world.fund(rival).json == "0"
+    assert world.token.balance("alice.test.near") == held
+    assert world.htlc.state(rival) == "prepared"
+    refused = refusal(world.htlc.prepare(world.carol, lock.but(amount=2)))
+    assert refused.startswith("E_TAKEN: ")
+    refused = refusal(world.htlc.prepare(world.carol, lock))
+    assert refused == f"E_EXISTS: lock {lock.id()} is there already"
+
+
 def test_hashlocks_of_other_depositors_and_assets_are_free(world: World) -> None:
     world.open_native_lock()
     bobs = world.native_lock(depositor="bob.test.near", beneficiary="alice.test.near")

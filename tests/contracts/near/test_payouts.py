@@ -4,18 +4,18 @@ import hashlib
 from typing import Any
 
 import pytest
-from py_near_primitives import DeleteAccountAction
 
-from devnet.near.client import NEAR, Signer
+from devnet.near.client import NEAR
 from tests.contracts.near.interface import (
     GAS_NEEDED,
+    REFUNDED_COST,
     SECRET,
     STORAGE_DEPOSIT,
     Lock,
     events,
     refusal,
 )
-from tests.contracts.near.world import World, create_account
+from tests.contracts.near.world import World, create_account, delete_account
 
 GHOST = "ghost.test.near"
 
@@ -108,6 +108,44 @@ def test_a_refund_that_fails_is_owed_to_the_depositor(world: World) -> None:
     assert world.token.balance("alice.test.near") == lock.amount
 
 
+def test_a_refund_to_a_deleted_account_is_owed_until_it_is_there_again(world: World) -> None:
+    depositor = create_account(world.near, world.root, GHOST, 10 * NEAR)
+    lock = world.native_lock(depositor=GHOST)
+    assert world.htlc.lock(depositor, lock).failures == []
+    delete_account(world, depositor)
+    world.pass_hours(2)
+    assert world.htlc.refund(world.carol, lock).json is False
+    by_time = {"state": "owed_to_depositor", "in_flight": False, "secret": None}
+    assert world.htlc.get(lock) == owed(lock, payer=GHOST) | by_time
+    assert world.htlc.pay(world.bob, lock).json is False
+
+    create_account(world.near, world.root, GHOST, NEAR)
+    assert world.htlc.pay(world.carol, lock).json is True
+    given_back = STORAGE_DEPOSIT - REFUNDED_COST
+    assert world.near.balance(GHOST) == NEAR + lock.amount + given_back
+    assert world.htlc.state(lock) == "refunded"
+
+
+def test_a_refund_to_an_account_taken_off_the_token_is_owed_until_it_registers(
+    world: World,
+) -> None:
+    lock = world.open_token_lock(amount=1_000_000)
+    gone = world.token.call(world.alice, "storage_unregister", {"force": True}, deposit=1)
+    assert gone.json is True
+    world.pass_hours(2)
+    refunded = world.htlc.refund(world.carol, lock)
+    assert refunded.json is False
+    assert events(refunded)[0] == ("lock_refunded", {"id": lock.id(), "early": False})
+    by_time = {"state": "owed_to_depositor", "in_flight": False, "secret": None}
+    assert world.htlc.get(lock) == owed(lock, payer="carol.test.near") | by_time
+    assert world.htlc.pay(world.bob, lock).json is False
+
+    world.token.register(world.root, "alice.test.near")
+    assert world.htlc.pay(world.bob, lock).json is True
+    assert world.token.balance("alice.test.near") == lock.amount
+    assert world.htlc.state(lock) == "refunded"
+
+
 def test_a_lock_that_is_not_owed_is_not_paid(world: World) -> None:
     lock = world.open_native_lock()
     refused = world.htlc.pay(world.bob, lock)
@@ -131,11 +169,6 @@ def test_a_lost_storage_refund_does_not_undo_the_payout(world: World) -> None:
     }
     assert world.htlc.state(lock) == "withdrawn"
     assert world.token.balance("bob.test.near") == 1_000_700
-
-
-def delete_account(world: World, owner: Signer) -> None:
-    deletion = DeleteAccountAction(beneficiary_id="bob.test.near")
-    assert world.near.send(owner, owner.account_id, [deletion]).failures == []
 
 
 @pytest.mark.parametrize("method", ["withdraw", "refund", "refund_early", "pay"])

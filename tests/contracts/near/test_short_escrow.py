@@ -1,8 +1,10 @@
 """An escrow without the money that it owes still decides, and no callback of it fails.
 
-Only forged storage brings an escrow there: the account of a real one never had a key.
+A real one can be short for some blocks, while the money of failed payouts is late on its way back.
+Here the account has a key, which a real one never had: storage is forged, or money taken away.
 """
 
+import pytest
 from py_near import transactions
 
 from devnet.near.client import NEAR, Signer
@@ -25,7 +27,7 @@ def short_escrow(world: World, lock: Lock) -> tuple[Htlc, Signer]:
     owner = create_account(world.near, world.root, SHORT, 20 * NEAR)
     hostile.replace_code(world, owner, hostile.code(hostile.PANIC))
     key = b"l" + bytes.fromhex(lock.id(SHORT))
-    forged = b"\1\0\0" + lock.encoded() + borsh_string("alice.test.near")
+    forged = b"\1\0\0" + lock.encoded() + borsh_string("alice.test.near") + bytes(32)
     escrow = Htlc(world.near, SHORT)
     assert escrow.call(world.alice, "forge", key + forged).failures == []
     hostile.replace_code(world, owner, (ARTIFACTS / "htlc.wasm").read_bytes())
@@ -36,6 +38,49 @@ def short_escrow(world: World, lock: Lock) -> tuple[Htlc, Signer]:
 def send_near(world: World, sender: Signer, receiver: str, amount: int) -> None:
     transfer = [transactions.create_transfer_action(amount)]
     assert world.near.send(sender, receiver, transfer).failures == []
+
+
+def drained_escrow(world: World, lock: Lock) -> Htlc:
+    """An escrow with an open lock, and with less to spend than 32 bytes of storage cost."""
+    owner = create_account(world.near, world.root, SHORT, 20 * NEAR)
+    hostile.replace_code(world, owner, (ARTIFACTS / "htlc.wasm").read_bytes())
+    escrow = Htlc(world.near, SHORT)
+    assert escrow.call(world.alice, "new", {"chain_id": CHAIN_ID}).failures == []
+    assert escrow.lock(world.alice, lock).failures == []
+    send_near(world, owner, "bob.test.near", spendable(world) - 31 * YOCTO_PER_BYTE)
+    assert 0 < spendable(world) < 32 * YOCTO_PER_BYTE
+    return escrow
+
+
+def spendable(world: World) -> int:
+    """The yocto that the escrow holds beyond the price of its storage."""
+    account = world.near.view_account(SHORT)
+    return int(account["amount"]) - int(account["storage_usage"]) * YOCTO_PER_BYTE
+
+
+@pytest.mark.parametrize(
+    ("method", "hours", "decided", "receiver"),
+    [
+        ("withdraw", 0, "owed_to_beneficiary", "bob.test.near"),
+        ("refund", 3, "owed_to_depositor", "alice.test.near"),
+    ],
+)
+def test_a_decision_costs_no_storage(
+    world: World, method: str, hours: int, decided: str, receiver: str
+) -> None:
+    """The secret of a withdrawal is public at once: nothing may undo it."""
+    lock = world.native_lock()
+    escrow, lock_id = drained_escrow(world, lock), {"id": lock.id(SHORT)}
+    world.pass_hours(hours)
+    secret = {"secret": SECRET.hex()} if method == "withdraw" else {}
+    attempt = escrow.call(world.carol, method, lock_id | secret)
+    assert (attempt.json, attempt.failures) == (False, [])
+    assert escrow.view("get_lock", lock_id)["state"] == decided
+
+    send_near(world, world.root, SHORT, lock.amount)
+    before = world.near.balance(receiver)
+    assert escrow.call(world.carol, "pay", lock_id).json is True
+    assert world.near.balance(receiver) == before + lock.amount
 
 
 def test_a_payout_that_is_not_covered_is_decided_and_owed(world: World) -> None:

@@ -3,6 +3,8 @@
 import base64
 from typing import Any
 
+import pytest
+
 from devnet.near.client import NEAR, Outcome
 from tests.contracts.near import hostile
 from tests.contracts.near.interface import (
@@ -86,7 +88,31 @@ def test_a_new_lock_shows_as_changes_of_its_record_and_its_index_entry(world: Wo
     lock_id = bytes.fromhex(lock.id())
     is_open, no_secret, not_in_flight = b"\1", b"\0", b"\0"
     record = is_open + no_secret + not_in_flight + lock.encoded() + borsh_string(lock.depositor)
+    record += bytes(32)  # the secret's place
     assert stored == {b"l" + lock_id: record, lock.index_key(): lock_id}
+
+
+def test_a_refund_keeps_the_secrets_place_until_it_is_paid(world: World) -> None:
+    lock = world.open_native_lock()
+    stored = data_changes(world, world.htlc.refund_early(world.bob, lock))
+    owed, no_secret, in_flight = b"\3", b"\0", b"\1"
+    record = owed + no_secret + in_flight + lock.encoded() + borsh_string(lock.depositor)
+    assert stored == {b"l" + bytes.fromhex(lock.id()): record + bytes(32)}
+
+
+@pytest.mark.parametrize("method", ["withdraw", "refund", "refund_early"])
+@pytest.mark.parametrize("asset", ["native", "token"])
+def test_deciding_occupies_not_a_byte_more(world: World, method: str, asset: str) -> None:
+    lock = world.open_native_lock() if asset == "native" else world.open_token_lock()
+    world.pass_hours(2 if method == "refund" else 0)
+    before = world.storage_usage()
+    with world.blocks_by_hand():
+        secret = {"secret": SECRET.hex()} if method == "withdraw" else {}
+        deposit = 1 if method == "refund_early" else 0
+        world.submit(world.bob, method, {"id": lock.id(), **secret}, deposit=deposit)
+        world.mine_until(lambda: world.htlc.get(lock)["in_flight"])
+        assert world.storage_usage() == before
+    assert world.storage_usage() < before
 
 
 def test_a_decision_shows_as_a_change_of_the_record(world: World) -> None:

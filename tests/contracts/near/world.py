@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from py_near import transactions
+from py_near_primitives import DeleteAccountAction
 
 import contracts.near
 from devnet.near.client import NEAR, Key, NearClient, Outcome, Signer, call
@@ -135,6 +136,12 @@ def create_account(near: NearClient, root: Signer, account_id: str, balance: int
     ]
     assert near.send(root, account_id, actions).failures == []
     return Signer(account_id, key)
+
+
+def delete_account(world: World, owner: Signer) -> None:
+    """Takes an account away; what it held goes to Bob."""
+    deletion = DeleteAccountAction(beneficiary_id=world.bob.account_id)
+    assert world.near.send(owner, owner.account_id, [deletion]).failures == []
 
 
 def deploy(near: NearClient, root: Signer, account_id: str, code: bytes, *more: Any) -> Outcome:

@@ -13,12 +13,15 @@ GAS_PRICE = 100_000_000
 RECEIPT, CALL = 108_059_500_000, 2_319_861_500_000
 
 # Calls keeper.test.near "get" and "boom", and joins the results in callbacks. Addresses: texts
-# from 1024; the two promise indices of the join at 0 and 8; a zero amount at 64; one NEAR at 80.
-_TEXT = "keeper.test.neargetunreachablecaller.test.nearjoinedreport"
+# from 1024; the two promise indices of the join at 0 and 8; a zero amount at 64; what is paid at 80.
+_TEXT = "keeper.test.neargetunreachablecaller.test.nearjoinedreportbalance"
 _GET = """(call $promise_create (i64.const 16) (i64.const 1024) (i64.const 3) (i64.const 1040)
     (i64.const 0) (i64.const 0) (i64.const 64) (i64.const 10000000000000))"""
 _BOOM = """(call $promise_create (i64.const 16) (i64.const 1024) (i64.const 11) (i64.const 1043)
     (i64.const 0) (i64.const 0) (i64.const 64) (i64.const 10000000000000))"""
+_BOOM_PAID = _BOOM.replace("(i64.const 64)", "(i64.const 80)")
+_BALANCE = """(i64.const 16) (i64.const 1054) (i64.const 7) (i64.const 1082)
+    (i64.const 0) (i64.const 0) (i64.const 64) (i64.const 20000000000000)"""
 _REPORT = """(i64.const 16) (i64.const 1054) (i64.const 6) (i64.const 1076)
     (i64.const 0) (i64.const 0) (i64.const 64) (i64.const 20000000000000)"""
 CALLER = contract(
@@ -26,6 +29,8 @@ CALLER = contract(
         "forward": f"(call $promise_return {_GET})",
         "then": f"(call $promise_return (call $promise_then {_GET} {_REPORT}))",
         "then_failed": f"(call $promise_return (call $promise_then {_BOOM} {_REPORT}))",
+        "then_failed_paid": f"""(i64.store (i32.const 88) (i64.const 0x10000))
+            (call $promise_return (call $promise_then {_BOOM_PAID} {_BALANCE}))""",
         "join": f"""(i64.store (i32.const 0) {_GET}) (i64.store (i32.const 8) {_BOOM})
             (call $promise_return (call $promise_then
                 (call $promise_and (i64.const 0) (i64.const 2)) {_REPORT}))""",
@@ -123,6 +128,17 @@ def test_a_callback_learns_of_a_failure(near: NearClient, alice: Signer, caller:
         "WebAssembly trap: An `unreachable` opcode was executed.",
         "Accessed invalid register id: 0",
     ]
+
+
+def test_a_callback_finds_the_deposit_of_a_failed_call_given_back(
+    near: NearClient, alice: Signer, caller: Signer
+) -> None:
+    """nearcore sends the refund before the data, so that within a shard it is there first."""
+    before = near.balance(caller.account_id)
+    outcome = near.send(alice, caller.account_id, [call("then_failed_paid")], "FINAL")
+    [failed] = [_text(failure) for failure in outcome.failures]
+    assert failed == "WebAssembly trap: An `unreachable` opcode was executed."
+    assert int.from_bytes(outcome.value, "little") >= before
 
 
 def test_a_callback_of_two(near: NearClient, alice: Signer, caller: Signer) -> None:

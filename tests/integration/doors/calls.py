@@ -18,9 +18,10 @@ def get(api: APIClient, path: str, status: int = 200) -> dict[str, Any]:
 
 
 def post(
-    api: APIClient, path: str, sent: Any = NOTHING, status: int = 200, **headers: str
+    api: APIClient, path: str, sent: Any = NOTHING, status: int = 200, *, key: str | None = None
 ) -> dict[str, Any]:
-    """The answer to a POST, which has that status."""
+    """The answer to a POST, which has that status; `key` is its Idempotency-Key."""
+    headers = {} if key is None else {"Idempotency-Key": key}
     text = "" if sent is NOTHING else json.dumps(sent)
     response = api.post(V1 + path, text, content_type="application/json", headers=headers)
     return _answer(response, status)

@@ -133,7 +133,7 @@ def test_a_malformed_id_is_not_found(api: APIClient, session_id: str) -> None:
 def test_a_chain_that_does_not_answer_is_said_so(api: APIClient, world: World) -> None:
     fields = session_fields(quote(api)["quoteId"])
     world.chains["near"].is_unreachable = True
-    refused = post(api, "/sessions", fields, 503, **{"Idempotency-Key": "once"})
+    refused = post(api, "/sessions", fields, 503, key="once")
     assert (refused["code"], refused["detail"]) == (
         "unavailable",
         "near does not answer: try again",
@@ -141,4 +141,4 @@ def test_a_chain_that_does_not_answer_is_said_so(api: APIClient, world: World) -
     assert not Session.objects.exists()
     assert not StoredAnswer.objects.exists()
     world.chains["near"].is_unreachable = False
-    post(api, "/sessions", fields, 201, **{"Idempotency-Key": "once"})
+    post(api, "/sessions", fields, 201, key="once")

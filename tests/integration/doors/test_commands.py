@@ -10,10 +10,12 @@ from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
 from chains_app.models import Intent, Watch
+from chains_app.poller import poll_all
+from sessions_app.domain.states import Status
 from sessions_app.models import Intervention, Session
 from tests.integration.doors.calls import create_session, get
 from tests.integration.sessions.test_swaps import SWAPPED
-from tests.integration.sessions.world import World, status
+from tests.integration.sessions.world import MAKER, World, status
 
 COMMANDS = ["show_session", "retry_session", "explain_session"]
 
@@ -79,14 +81,12 @@ def test_rule_13_no_command_shows_a_secret(swapped: Session) -> None:
 def test_explain_session_gives_the_newest_refusal(world: World) -> None:
     session = world.start()
     world.lock_source(session)
-    world.chains["near"].is_unreachable = True
-    for _ in range(6):
-        world.block()
-        world.work()
-    world.chains["near"].is_unreachable = False
-    intent = Intent.objects.filter(refusal__isnull=False).first()
-    explained = run("explain_session", session.pk)
-    assert (intent is None) == ("at the newest refusal" not in explained)
+    world.chains["near"].refusing.add(MAKER)
+    world.live(6)
+    refused = [line for line in run("explain_session", session.pk).splitlines() if ": no, " in line]
+    assert refused == [
+        "lock of the destination leg, at the newest refusal: no, maker refuses payments on near"
+    ]
 
 
 def test_retry_session_is_recorded_with_who_and_why(world: World) -> None:
@@ -101,17 +101,26 @@ def test_retry_session_is_recorded_with_who_and_why(world: World) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_retry_session_drives_what_waits(world: World) -> None:
-    session = world.execute(world.create())
-    world.clock.now += 3600
-    Session.objects.filter(pk=session.pk).update(wake_at=None)
+def test_retry_session_drives_what_no_worker_does(world: World) -> None:
+    session = world.start()
+    for _ in range(4):
+        world.block(1000)
+        poll_all()
+    assert status(session) is Status.SOURCE_LOCKING
+    shown = run("retry_session", session.pk, "--reason", "no worker runs")
+    assert shown.startswith(f"{session.pk} was source_locking, is cancelled")
+    assert status(session) is Status.CANCELLED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_retry_session_makes_the_open_writes_due(world: World) -> None:
+    session = world.start()
+    world.lock_source(session)
+    world.chains["near"].refusing.add(MAKER)
+    world.live(6)
     Intent.objects.update(due_at=None)
-    for chain in world.chains.values():
-        chain.mine(seconds=3600)
-    world.live(2)
-    Session.objects.filter(pk=session.pk).update(status=session.status, wake_at=None)
-    run("retry_session", session.pk, "--reason", "stuck")
-    assert status(session).value == "cancelled"
+    run("retry_session", session.pk, "--reason", "the account takes payments again")
+    assert Intent.objects.get().due_at is not None
 
 
 @pytest.mark.django_db(transaction=True)

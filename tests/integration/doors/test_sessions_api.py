@@ -21,8 +21,8 @@ def test_a_swap_runs_from_quote_to_completion(api: APIClient, world: World, rout
     assert (done["status"], done["phase"], done["progress"]) == ("completed", "completed", 100)
     states = [leg["state"] for leg in done["legs"]]
     assert states == [{"head": "withdrawn", "final": "withdrawn"}] * 2
-    ours = [[tx["call"] for tx in leg["transactions"] if tx["isOurs"]] for leg in done["legs"]]
-    assert ours == [["withdraw"], ["lock", "withdraw"]]
+    made = [[(tx["call"], tx["isOurs"]) for tx in leg["transactions"]] for leg in done["legs"]]
+    assert made == [[(None, False), ("withdraw", True)], [("lock", True), ("withdraw", True)]]
 
 
 def test_a_new_session_says_all_that_is_fixed(api: APIClient) -> None:

@@ -130,7 +130,7 @@ names = st.lists(st.sampled_from(sorted(EVENTS) + OFTEN), max_size=8)
 
 @pytest.mark.parametrize("route", [THERE, BACK])
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     wait=st.sampled_from([0, 0, 0, 9, 18, 24]),

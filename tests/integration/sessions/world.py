@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.db.models.functions import Now
 
 from auctions_app.config import AuctionConfiguration, RouteConfiguration
@@ -19,7 +20,7 @@ from chains_app.adapters.memory_chain import MemoryChain
 from chains_app.config import PolicyName
 from chains_app.leases import wake
 from chains_app.locks import Call, LockState, LockTerms
-from chains_app.models import ChainCursor, Intent
+from chains_app.models import Attempt, ChainCursor, Intent
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll_all
 from chains_app.registry import get_adapter, signing_keys, use_adapters, use_memory_chains
@@ -40,6 +41,7 @@ RICH = {"base": 10**24, "near": 10**30}
 MAKER, STRANGER = "maker", "stranger"
 TIERS = {"head+1": 1, "final": 2}
 HISTORY = 3  # blocks before START
+AGES = ("signed_at", "left_at", "last_sent_at", "ended_at")
 WHOLE_LIFE = 130  # seconds; past the source's timelock
 
 
@@ -76,7 +78,10 @@ class World:
             chain.mine(seconds=max(0, int(self.clock.now) - chain.head.time - chain.block_seconds))
 
     def pass_time(self, seconds: int) -> None:
+        """On the wall, and in the ages that the outbox counts by the database's own clock."""
         self.clock.now += seconds
+        back = timedelta(seconds=seconds)
+        Attempt.objects.update(**{name: F(name) - back for name in AGES})
 
     def work(self) -> None:
         """Each process of the service does what is due."""

@@ -242,6 +242,16 @@ def test_a_vanished_source_calls_for_a_person_and_nothing_else() -> None:
         assert (found.move_to, found.attention) == (None, "source_lock_vanished")
 
 
+def test_a_source_that_we_can_no_longer_withdraw_calls_for_a_person() -> None:
+    paid = {"destination": destination(WITHDRAWN, WITHDRAWN)}
+    timelock = DEADLINES.source_timelock
+    before, late = (step(REVEALING, **paid, clocks=clocks(at)) for at in (timelock - 1, timelock))
+    assert (before.move_to, before.attention) == (None, None)
+    assert (late.move_to, late.attention) == (None, "source_expired")
+    ours = step(REVEALING, **paid, clocks=clocks(timelock), source=source(WITHDRAWN, OPEN))
+    assert ours.attention is None
+
+
 @pytest.mark.parametrize(
     ("changes", "status"),
     [

@@ -11,9 +11,13 @@ const HASH: usize = 32;
 const KEY: usize = 1 + HASH;
 const LONGEST_ACCOUNT: usize = 4 + 64;
 
+/// Holds the secret's place at a live record's end until there is one: no decision makes a record
+/// longer, so that none can fail for want of storage money.
+const NO_SECRET: Bytes32 = Bytes32([0; HASH]);
+
 const INDEX_BYTES: u64 = record_bytes(KEY, HASH);
 
-/// A lock with the longest ids, decided: state, flag, secret, three accounts, token, amount,
+/// A lock with the longest ids: state, flag, secret or its place, three accounts, token, amount,
 /// hashlock, two times.
 const LONGEST_LOCK: usize =
     1 + 1 + (1 + HASH) + 3 * LONGEST_ACCOUNT + (1 + LONGEST_ACCOUNT) + 16 + HASH + 8 + 8;
@@ -114,8 +118,9 @@ impl Lock {
             .u8(self.state as u8)
             .option(self.secret.as_ref(), Encoder::bytes32)
             .u8(self.in_flight as u8);
-        let value = self.parameters.encode(head).account(&self.payer).finish();
-        storage::write(&lock_key(id), &value);
+        let record = self.parameters.encode(head).account(&self.payer);
+        let record = if self.secret.is_none() { record.bytes32(&NO_SECRET) } else { record };
+        storage::write(&lock_key(id), &record.finish());
     }
 
     pub fn remove(id: &Bytes32) {
@@ -146,7 +151,7 @@ impl Record {
         storage::has(&lock_key(id))
     }
 
-    /// State and secret come first in both forms.
+    /// State and secret come first in both forms; what follows the last field is not read.
     fn decode(decoder: &mut Decoder) -> Option<Self> {
         let state = State::decode(decoder.u8()?)?;
         let secret = decoder.option(Decoder::bytes32)?;
