@@ -13,7 +13,7 @@ GAS_PRICE = 100_000_000
 RECEIPT, CALL = 108_059_500_000, 2_319_861_500_000
 
 # Calls keeper.test.near "get" and "boom", and joins the results in callbacks. Addresses: texts
-# from 1024; the two promise indices of the join at 0 and 8; a zero amount at 64; what is paid at 80.
+# from 1024; the two promise indices of the join at 0 and 8; zero at 64; payment at 80.
 _TEXT = "keeper.test.neargetunreachablecaller.test.nearjoinedreportbalance"
 _GET = """(call $promise_create (i64.const 16) (i64.const 1024) (i64.const 3) (i64.const 1040)
     (i64.const 0) (i64.const 0) (i64.const 64) (i64.const 10000000000000))"""
