@@ -1,4 +1,4 @@
-"""anvil, the EVM chain of the devnet (npm package @foundry-rs/anvil)."""
+"""anvil, the EVM chain of the devnet (npm package @foundry-rs/anvil-linux-amd64)."""
 
 import signal
 import time
