@@ -252,16 +252,29 @@ def _expired_source(s: Filled) -> str | None:
 
 def _forward_actions(s: Filled) -> frozenset[Action]:
     """Destination first (4); a withdrawal in the head counts when our last safe moment has come."""
-    due = set()
-    if s.destination.head is not LockState.WITHDRAWN:
-        due.add(Action.WITHDRAW_DESTINATION)
+    due = _for_the_destination(s)
     at_the_last = s.facts.source_now >= s.deadlines.last_safe_source_withdrawal
     paid = s.destination.final is LockState.WITHDRAWN or (
         at_the_last and s.destination.head is LockState.WITHDRAWN
     )
     if paid and s.source.final is not LockState.WITHDRAWN:
-        due.add(Action.WITHDRAW_SOURCE)
-    return frozenset(due)
+        due |= {Action.WITHDRAW_SOURCE}
+    return due
+
+
+def _for_the_destination(s: Filled) -> frozenset[Action]:
+    """From its timelock on the contract pays nobody but us: it is taken back, never left open."""
+    if _destination_is_refundable(s):
+        return frozenset({Action.REFUND_DESTINATION})
+    if s.destination.head is LockState.WITHDRAWN:
+        return frozenset()
+    return frozenset({Action.WITHDRAW_DESTINATION})
+
+
+def _destination_is_refundable(s: Filled) -> bool:
+    """Undecided, and its timelock has passed by the chain's own clock (11)."""
+    expired = s.facts.clocks.destination_head >= s.deadlines.destination_timelock
+    return expired and s.destination.head is LockState.OPEN
 
 
 def _returning(s: Filled) -> Step:
@@ -303,8 +316,7 @@ def _owed_source(s: Filled) -> str | None:
 def _refund_actions(s: Filled) -> frozenset[Action]:
     """The source only after the destination is finally back or can never be locked (4)."""
     due = set()
-    refundable = s.facts.clocks.destination_head >= s.deadlines.destination_timelock
-    if s.destination.head is LockState.OPEN and refundable:
+    if _destination_is_refundable(s):
         due.add(Action.REFUND_DESTINATION)
     if s.destination_is_gone and s.source.head is LockState.OPEN:
         expired = s.facts.clocks.source_head >= s.deadlines.source_timelock

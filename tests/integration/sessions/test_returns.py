@@ -170,3 +170,20 @@ def test_rule_4_a_lock_of_ours_that_never_arrives_gives_the_source_back_after_it
     world.live(6)
     assert path(session)[-4:] == ["destination_locking", "timeout", "refunding", "refunded"]
     assert world.both_on_chain(session) == (REFUNDED, ABSENT)
+
+
+def test_rule_4_a_secret_that_left_and_never_arrived_in_time_gives_both_back(world: World) -> None:
+    session = world.start()
+    world.lock_source(session)
+    reveals = Attempt.objects.filter(intent__call=Call.WITHDRAW.value, left_at__isnull=False)
+    while world.on_chain(session, Role.DESTINATION) is not OPEN:
+        world.live(1)
+    near, timelock = world.chains["near"], terms(session, Role.DESTINATION).timelock
+    near.drops_sent = True
+    while near.head.time < timelock:
+        world.live(1)
+    assert reveals.exists()
+    near.drops_sent = False
+    world.live(20)
+    assert world.both_on_chain(session) == (REFUNDED, REFUNDED)
+    assert path(session)[-3:] == ["revealing_secret", "refunding", "refunded"]

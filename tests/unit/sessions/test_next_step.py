@@ -242,6 +242,18 @@ def test_a_vanished_source_calls_for_a_person_and_nothing_else() -> None:
         assert (found.move_to, found.attention) == (None, "source_lock_vanished")
 
 
+def test_rule_4_a_destination_that_nobody_can_withdraw_any_more_is_taken_back() -> None:
+    timelock = DEADLINES.destination_timelock
+    assert step(REVEALING, clocks=clocks(timelock - 1)).actions == {Action.WITHDRAW_DESTINATION}
+    assert step(REVEALING, clocks=clocks(timelock)).actions == {Action.REFUND_DESTINATION}
+    lags = clocks(timelock, destination=timelock - 1)
+    assert step(REVEALING, clocks=lags).actions == {Action.WITHDRAW_DESTINATION}
+    paid = {"destination": destination(WITHDRAWN, OPEN)}
+    assert step(REVEALING, clocks=clocks(timelock), **paid).actions == frozenset()
+    back = {"destination": destination(REFUNDED, REFUNDED)}
+    assert step(REVEALING, clocks=clocks(timelock), **back).move_to is Status.REFUNDING
+
+
 def test_a_source_that_we_can_no_longer_withdraw_calls_for_a_person() -> None:
     paid = {"destination": destination(WITHDRAWN, WITHDRAWN)}
     timelock = DEADLINES.source_timelock

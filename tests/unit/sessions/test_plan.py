@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from chains_app.locks import Call, LockState
@@ -72,7 +72,23 @@ def assert_atomic(world: World) -> None:
 
 
 @settings(max_examples=2000, deadline=None)
-@given(st.booleans(), skews, st.tuples(st.integers(0, 20), st.integers(0, 50)), events, events)
+@given(
+    service_secret=st.booleans(),
+    skew=skews,
+    calm=st.tuples(st.integers(0, 20), st.integers(0, 50)),
+    first=events,
+    then=events,
+)
+@example(
+    service_secret=False,
+    skew=(0, 0),
+    calm=(4, 50),
+    first=[],
+    then=[
+        "block", "block", "block", "maker withdraws", "block", "stranger withdraws the source",
+        "destination forgets",
+    ],
+)  # fmt: skip
 def test_rule_1_every_life_of_a_session_ends_atomically(
     service_secret: bool,
     skew: tuple[int, int],
