@@ -1,6 +1,6 @@
 """A lock as every chain knows it: its terms, how it stands, and what can be done to it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Self
 
@@ -46,7 +46,7 @@ class LockTerms:
 
     def to_json(self) -> dict[str, Any]:
         """For a JSON column: amounts as decimal strings, bytes as hex."""
-        return {**asdict(self), "amount": str(self.amount), "hashlock": self.hashlock.hex()}
+        return {**vars(self), "amount": str(self.amount), "hashlock": self.hashlock.hex()}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:

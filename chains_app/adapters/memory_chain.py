@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from itertools import takewhile
 from typing import Any, Final
 
 from chains_app.adapters.interface import Fact, Refusal, TransactionRefusedError
@@ -150,7 +151,8 @@ class MemoryChain:
 
     def between(self, from_height: int, to_height: int) -> list[Mined]:
         """The canonical blocks of a range."""
-        return [m for m in self._blocks if from_height <= m.block.height <= to_height]
+        newest = takewhile(lambda m: m.block.height >= from_height, reversed(self._blocks))
+        return [mined for mined in newest if mined.block.height <= to_height][::-1]
 
     def inclusion(self, hash_: str) -> Inclusion | None:
         """Where a transaction ran on the canonical chain."""

@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from chains_app.locks import Call, LockState, LockTerms
@@ -79,6 +80,7 @@ class State:
         return replace(self, nonces={**self.nonces, key: nonce})
 
 
+@lru_cache(4096)
 def lock_id(terms: LockTerms) -> str:
     """The hash of all terms, the contract and its chain included."""
     canonical = json.dumps(terms.to_json(), sort_keys=True).encode()

@@ -1,23 +1,36 @@
-"""A model of two chains, the parties and a service that crashes, to drive the pure machine."""
+"""A swap over two in-memory chains, with its parties and a service that crashes.
+
+The chains, their contract and their adapter are those that ship; the service is the pure machine
+(`next_step`, the guards) with the least around it: what it read, and what has left it.
+"""
 
 from dataclasses import dataclass, field
 
 from auctions_app.timelocks import FinalityTiers, TimelockPolicy
-from chains_app.locks import Call, LockState
+from chains_app.adapters.memory import MemoryAdapter, memory_key
+from chains_app.adapters.memory_chain import MemoryChain
+from chains_app.locks import Block, Call, LockState, LockTerms
 from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.hashlock import HashFunction, Secret
 from sessions_app.domain.guards import objection
 from sessions_app.domain.plan import Action, next_step
 from sessions_app.domain.snapshot import Leg, Snapshot
 from sessions_app.domain.states import Status, is_allowed
 from sessions_app.domain.timelocks import (
     Clocks,
-    Deadlines,
+    Head,
     fix_deadlines,
+    is_stale,
     ladder_holds,
 )
 
-FINAL_AFTER = 2  # blocks
+TIER, FINAL_AFTER = "final", 2  # blocks
+HISTORY = 3  # blocks before START
 STALE_AFTER = 5  # seconds
+START = Seconds(1_800_000_000)
+MAKER, STRANGER, LOCK, DUTY = "maker", "stranger", "lock", "duty"
+FUNDS, SOURCE_AMOUNT, DESTINATION_AMOUNT = 10**9, 5_000, 7_000
+SECRET = Secret(bytes(range(32)))
 POLICY = TimelockPolicy(
     time_to_lock=20,
     inclusion=5,
@@ -26,118 +39,132 @@ POLICY = TimelockPolicy(
     margin=30,
     clock_slack=10,
     halt=15,
-    source_finality={"final": 6},
-    destination_finality={"final": 4},
+    source_finality={TIER: 6},
+    destination_finality={TIER: 4},
 )
-
-
 FORWARD_ONLY = {Status.DESTINATION_LOCKING, Status.BOTH_LOCKED}
-
-
-def apply_call(call: Call, state: LockState, time: int, lock_by: int, timelock: int) -> LockState:
-    """What the contract makes of a call: the new state, or the same when it refuses."""
-    if call is Call.LOCK:
-        return LockState.OPEN if state is LockState.ABSENT and time <= lock_by else state
-    if state is not LockState.OPEN:
-        return state
-    if call is Call.WITHDRAW:
-        return LockState.WITHDRAWN if time < timelock else state
-    if call is Call.REFUND:
-        return LockState.REFUNDED if time >= timelock else state
-    return LockState.REFUNDED
+WRITES = {
+    Action.LOCK_DESTINATION: ("destination", Call.LOCK, LOCK),
+    Action.WITHDRAW_DESTINATION: ("destination", Call.WITHDRAW, DUTY),
+    Action.REFUND_DESTINATION: ("destination", Call.REFUND, DUTY),
+    Action.WITHDRAW_SOURCE: ("source", Call.WITHDRAW, DUTY),
+    Action.REFUND_SOURCE: ("source", Call.REFUND, DUTY),
+    Action.REFUND_SOURCE_EARLY: ("source", Call.REFUND_EARLY, LOCK),
+}
 
 
 @dataclass
-class Block:
-    time: int
-    state: LockState
-    calls: list[Call] = field(default_factory=list)
+class Side:
+    """A leg on its chain, whose clock is `skew` seconds ahead, and what the service read of it."""
 
-
-@dataclass
-class Chain:
-    """One leg's chain: blocks, a mempool, reorganisations of what is not final."""
-
-    lock_by: int
-    timelock: int
+    chain: MemoryChain
+    terms: LockTerms
     skew: int
-    blocks: list[Block]
-    mempool: list[Call] = field(default_factory=list)
+    read: Block = field(init=False)
+    leg: Leg = field(init=False)
+    advanced_at: Seconds = START
+    is_opened: bool = False  # a preimage that fits was read, perhaps in a block that is gone
+    first_seen: int | None = None
+    leaked: bool = False  # bytes with the secret were sent: whoever watches the mempool has it
+    nonce: int = 0
+
+    def __post_init__(self) -> None:
+        self.adapter = MemoryAdapter(self.chain)
+        self.read = self.chain.head
+        self.leg = self._leg_at(self.read)
 
     def mine(self, wall: int) -> None:
-        head = self.blocks[-1]
-        block = Block(max(wall + self.skew, head.time + 1), head.state)
-        for call in self.mempool:
-            after = apply_call(call, block.state, block.time, self.lock_by, self.timelock)
-            if after is not block.state:
-                block.state, block.calls = after, [*block.calls, call]
-        self.mempool = []
-        self.blocks.append(block)
+        self.chain.mine(seconds=max(0, wall + self.skew - self.chain.head.time - 1))
 
-    def reorganise(self, depth: int, *, keep_calls: bool) -> None:
-        """Replace `depth` blocks, unfinal ones only; their calls come again, or never."""
-        kept = len(self.blocks) - min(depth, FINAL_AFTER, len(self.blocks) - 1)
-        dropped, self.blocks = self.blocks[kept:], self.blocks[:kept]
-        if keep_calls:
-            self.mempool = [call for block in dropped for call in block.calls] + self.mempool
-        for block in dropped:
-            self.blocks.append(Block(block.time, self.blocks[-1].state))
+    def send(self, account: str, call: Call) -> None:
+        """As any wallet does it; the contract refuses what it must."""
+        key, secret = memory_key(account), SECRET if call is Call.WITHDRAW else None
+        prepared = self.adapter.prepare(call, self.terms, key)
+        self.nonce += 1
+        signed = self.adapter.sign(call, self.terms, prepared, key, self.nonce, secret)
+        self.leaked |= call is Call.WITHDRAW
+        self.adapter.broadcast(signed.raw)
 
-    @property
-    def head(self) -> Block:
-        return self.blocks[-1]
+    def reorganise(self, depth: int, *, forgets: bool) -> None:
+        """Replace `depth` blocks; what they held comes again, or never."""
+        gone = self.chain.between(self.chain.head.height - depth + 1, self.chain.head.height)
+        sent = [each.hash for mined in gone for each in mined.transactions]
+        self.chain.reorganise(depth, dropped=sent if forgets else ())
+
+    def state_at(self, block: Block) -> LockState:
+        return self.adapter.read_lock(self.terms, block).state
 
     @property
-    def final(self) -> Block:
-        return self.blocks[max(0, len(self.blocks) - 1 - FINAL_AFTER)]
+    def final_state(self) -> LockState:
+        return self.state_at(self.final_of(self.chain.head))
+
+    def gain(self, account: str) -> int:
+        """What the swap, not its fees, brought an account so far."""
+        mined = self.chain.between(0, self.chain.head.height)
+        sent = [each for block in mined for each in block.transactions]
+        fees = sum(each.fee for each in sent if each.account == account)
+        return self.chain.state.balance(account, None) + fees - FUNDS
+
+    def final_of(self, head: Block) -> Block:
+        return self.adapter.block(max(0, head.height - FINAL_AFTER))
 
     @property
-    def shows_secret(self) -> bool:
-        return any(Call.WITHDRAW in block.calls for block in self.blocks)
+    def head_as_read(self) -> Head:
+        return Head(self.read.time, self.advanced_at)
 
-    def leg(self) -> Leg:
-        return Leg(
-            Seconds(self.lock_by),
-            Seconds(self.timelock),
-            self.head.state,
-            self.final.state,
-            Seconds(self.final.time),
-        )
+    def poll(self, wall: Seconds, *, behind: int = 0) -> None:
+        """Read up to the head, or up to a node that lags; never back but to another branch."""
+        newest = self.adapter.block(max(0, self.chain.head.height - behind))
+        is_ours = self.chain.find(self.read.hash) is not None
+        head = self.read if is_ours and newest.height < self.read.height else newest
+        since = max(0, min(self.read.height, head.height) - FINAL_AFTER)
+        for fact in self.adapter.facts(since, head.height).facts:
+            self.is_opened |= fact.secret is not None
+            block = self.adapter.block(fact.block_hash)
+            if self.first_seen is None and self.state_at(block) is not LockState.ABSENT:
+                self.first_seen = block.time
+        if head.height > self.read.height:
+            self.advanced_at = wall
+        self.read, self.leg = head, self._leg_at(head)
+
+    def _leg_at(self, head: Block) -> Leg:
+        final, terms = self.final_of(head), self.terms
+        states = self.state_at(head), self.state_at(final)
+        return Leg(terms.lock_by, terms.timelock, *states, final.time)
 
 
-ACTION_CALLS = {
-    Action.LOCK_DESTINATION: ("destination", Call.LOCK),
-    Action.WITHDRAW_DESTINATION: ("destination", Call.WITHDRAW),
-    Action.REFUND_DESTINATION: ("destination", Call.REFUND),
-    Action.WITHDRAW_SOURCE: ("source", Call.WITHDRAW),
-    Action.REFUND_SOURCE: ("source", Call.REFUND),
-    Action.REFUND_SOURCE_EARLY: ("source", Call.REFUND_EARLY),
-}
+def make_side(
+    name: str, skew: int, parties: tuple[str, str], amount: int, by: tuple[Seconds, Seconds]
+) -> Side:
+    chain = MemoryChain(
+        name, start=Seconds(START - HISTORY), tiers={TIER: FINAL_AFTER}, sequential_nonces=False
+    )
+    chain.mine(blocks=HISTORY)
+    for account in (MAKER, STRANGER, LOCK, DUTY):
+        chain.fund(account, FUNDS)
+    hashlock = HashFunction.SHA256.digest(SECRET.reveal())
+    terms = LockTerms(name, chain.contract, *parties, None, amount, hashlock, *by)
+    return Side(chain, terms, skew)
 
 
 class World:
     """Chains, maker, strangers and the service; every step checks what must hold always."""
 
     def __init__(self, *, service_secret: bool, skews: tuple[int, int]) -> None:
-        self.wall = 1_000_000
-        fill = Seconds(self.wall + max(0, *skews))
-        self.deadlines: Deadlines = fix_deadlines(fill, POLICY, FinalityTiers("final", "final"))
-        d = self.deadlines
-        self.source = Chain(
-            d.source_lock_by, d.source_timelock, skews[0], [Block(self.wall, LockState.ABSENT)]
+        self.wall = START
+        fill = Seconds(START + max(0, *skews))
+        d = self.deadlines = fix_deadlines(fill, POLICY, FinalityTiers(TIER, TIER))
+        self.source = make_side(
+            "base", skews[0], (MAKER, LOCK), SOURCE_AMOUNT, (d.source_lock_by, d.source_timelock)
         )
-        self.destination = Chain(
-            d.destination_lock_by,
-            d.destination_timelock,
-            skews[1],
-            [Block(self.wall, LockState.ABSENT)],
-        )
+        self.destination = make_side(
+            "near", skews[1], (LOCK, MAKER), DESTINATION_AMOUNT,
+            (d.destination_lock_by, d.destination_timelock),
+        )  # fmt: skip
         self.service_secret = service_secret
         self.status = Status.SOURCE_LOCKING
         self.cancel_requested = self.posted = self.repaid = False
-        self.lock_left = self.secret_left = self.shown = self.in_time = False
-        self.read = (self.source.leg(), self.destination.leg())
-        self.heads = (self.wall, self.wall)
+        self.lock_left = self.secret_left = False
         self.history: list[tuple[Status, Status, str]] = []
         self.last_good = self.wall
 
@@ -145,16 +172,22 @@ class World:
     def pass_time(
         self, seconds: int, *, source_mines: bool = True, destination_mines: bool = True
     ) -> None:
-        self.wall += seconds
+        self.wall = Seconds(self.wall + seconds)
         if source_mines:
             self.source.mine(self.wall)
         if destination_mines:
             self.destination.mine(self.wall)
 
+    @property
+    def is_public(self) -> bool:
+        return self.source.leaked or self.destination.leaked
+
+    def maker_locks(self) -> None:
+        self.source.send(MAKER, Call.LOCK)
+
     def maker_withdraws(self) -> None:
-        if self.service_secret and not (self.secret_left or self.shown):
-            return  # the maker does not know the secret
-        self.destination.mempool.append(Call.WITHDRAW)
+        if not self.service_secret or self.is_public:
+            self.destination.send(MAKER, Call.WITHDRAW)
 
     def maker_posts(self) -> None:
         self.posted |= self.status is Status.BOTH_LOCKED
@@ -162,9 +195,9 @@ class World:
     def maker_cancels(self) -> None:
         self.cancel_requested |= self.status in (Status.SOURCE_LOCKING, Status.SOURCE_LOCKED)
 
-    def stranger_withdraws_source(self) -> None:
-        if self.source.shows_secret or self.destination.shows_secret:
-            self.source.mempool.append(Call.WITHDRAW)
+    def stranger_withdraws(self, side: Side) -> None:
+        if self.is_public:
+            side.send(STRANGER, Call.WITHDRAW)
 
     # --- the service ---------------------------------------------------------------------------
     def work(self, *, polls: bool = True, sends: bool = True, arrives: bool = True) -> None:
@@ -174,35 +207,51 @@ class World:
         if sends:
             self.send(due, arrives=arrives)
 
-    def poll(self) -> None:
-        self.read = (self.source.leg(), self.destination.leg())
-        self.heads = (self.source.head.time, self.destination.head.time)
-        self.shown |= self.source.shows_secret or self.destination.shows_secret
-        first = next((b for b in self.source.blocks if b.state is not LockState.ABSENT), None)
-        self.in_time |= first is not None and first.time <= self.deadlines.accept_by
+    def decide_twice(self) -> None:
+        """The same facts come again."""
+        for _ in range(2):
+            self.work(sends=False)
+
+    def work_twice(self) -> None:
+        """Two workers decide on the same facts, and both send."""
+        self.poll()
+        due = self.advance()
+        self.send(due)
+        self.send(due)
+
+    def poll(self, *, behind: int = 0) -> None:
+        self.source.poll(self.wall, behind=behind)
+        self.destination.poll(self.wall, behind=behind)
 
     def snapshot(self) -> Snapshot:
-        source, destination = self.heads
+        source, destination = self.source, self.destination
+        seen = source.first_seen
         return Snapshot(
             status=self.status,
-            clocks=Clocks(Seconds(self.wall), Seconds(source), Seconds(destination)),
-            chains_are_fresh=min(self.heads) >= self.wall - STALE_AFTER,
+            clocks=Clocks(self.wall, source.read.time, destination.read.time),
+            chains_are_fresh=not (self._is_stale(source) or self._is_stale(destination)),
             expires_at=Seconds(0),
             is_executed=True,
             cancel_requested=self.cancel_requested,
             deadlines=self.deadlines,
-            source=self.read[0],
-            destination=self.read[1],
+            source=source.leg,
+            destination=destination.leg,
             guard_distance=POLICY.guard_distance,
             margin=POLICY.margin,
             clock_slack=POLICY.clock_slack,
-            source_seen_in_time=self.in_time,
+            source_seen_in_time=seen is not None and seen <= self.deadlines.accept_by,
             liquidity_is_reserved=True,
-            destination_lock_left=self.lock_left,
+            destination_lock_left=self.lock_left or destination.leg.is_seen,
             secret_is_held=self.service_secret or self.posted,
             secret_left=self.secret_left,
-            secret_is_shown=self.shown,
+            secret_is_shown=source.is_opened or destination.is_opened,
             source_is_repaid=self.repaid,
+        )
+
+    def _is_stale(self, side: Side) -> bool:
+        other = self.destination if side is self.source else self.source
+        return is_stale(
+            side.head_as_read, other.head_as_read, self.wall, STALE_AFTER, POLICY.clock_slack
         )
 
     def advance(self) -> frozenset[Action]:
@@ -219,20 +268,21 @@ class World:
 
     def _assert_move_is_safe(self, move_to: Status) -> None:
         """Rules 2, 3 and 5, worked out anew from the clocks and the last reading of the chains."""
-        source, destination = self.read
-        latest_source = max(self.wall, self.heads[0])
-        latest_destination = max(self.wall, self.heads[1])
+        source, destination = self.source.leg, self.destination.leg
+        facts = self.snapshot()
         if move_to is Status.DESTINATION_LOCKING and self.status is Status.SOURCE_LOCKED:
-            assert self.in_time
+            assert facts.source_seen_in_time
             assert source.is_open
-            assert latest_destination <= destination.lock_by
-            left = destination.timelock - self.heads[1]
-            assert left + POLICY.margin <= source.timelock - latest_source
-        if move_to is Status.REVEALING_SECRET and not self.shown and self.status in FORWARD_ONLY:
+            assert facts.destination_now <= destination.lock_by
+            left = destination.timelock - self.destination.read.time
+            assert left + POLICY.margin <= source.timelock - facts.source_now
+        shown = facts.secret_is_shown
+        if move_to is Status.REVEALING_SECRET and not shown and self.status in FORWARD_ONLY:
             assert source.is_open
             assert destination.is_open
-            assert min(self.heads) >= self.wall - STALE_AFTER
-            assert latest_destination + POLICY.guard_distance <= destination.timelock
+            oldest = min(self.source.advanced_at, self.destination.advanced_at)
+            assert oldest >= self.wall - STALE_AFTER
+            assert facts.destination_now + POLICY.guard_distance <= destination.timelock
         if move_to is Status.TIMEOUT:
             assert not self.secret_left or self.status is not Status.REVEALING_SECRET
 
@@ -244,8 +294,8 @@ class World:
                 continue
             self.poll()
             if action in self.advance() and self._leaves(action) and arrives:
-                name, call = ACTION_CALLS[action]
-                getattr(self, name).mempool.append(call)
+                name, call, account = WRITES[action]
+                getattr(self, name).send(account, call)
 
     def _leaves(self, action: Action) -> bool:
         """The first send: the guard decides, then `left_at` is committed."""
@@ -258,22 +308,34 @@ class World:
 
     def _assert_may_leave(self, action: Action) -> None:
         """Rules 2, 3 and 4, worked out anew from the chains themselves."""
-        d, now = self.deadlines, self.snapshot().clocks
-        source, destination = self.source.leg(), self.destination.leg()
+        d, facts = self.deadlines, self.snapshot()
+        source, destination = self._open_now(self.source), self._open_now(self.destination)
         if action is Action.LOCK_DESTINATION:
-            assert source.is_open
+            assert source
             assert self.wall <= d.destination_lock_by
-            assert ladder_holds(d.source_timelock, d.destination_timelock, POLICY.margin, now)
-        if action is Action.WITHDRAW_DESTINATION and not (self.shown or self.secret_left):
-            assert source.is_open
-            assert destination.is_open
-            assert max(self.wall, self.heads[1]) + POLICY.guard_distance <= d.destination_timelock
+            both = d.source_timelock, d.destination_timelock
+            assert ladder_holds(*both, POLICY.margin, facts.clocks)
+        if action is Action.WITHDRAW_DESTINATION and not (
+            facts.secret_is_shown or self.secret_left
+        ):
+            assert source
+            assert destination
+            assert facts.destination_now + POLICY.guard_distance <= d.destination_timelock
         if action is Action.WITHDRAW_SOURCE:
-            assert self.destination.head.state is LockState.WITHDRAWN
+            head = self.destination.chain.head
+            assert self.destination.state_at(head) is LockState.WITHDRAWN
         if action in (Action.REFUND_SOURCE, Action.REFUND_SOURCE_EARLY):
             self._assert_the_destination_is_gone()
 
+    @staticmethod
+    def _open_now(side: Side) -> bool:
+        head = side.chain.head
+        states = side.state_at(head), side.state_at(side.final_of(head))
+        return states == (LockState.OPEN, LockState.OPEN)
+
     def _assert_the_destination_is_gone(self) -> None:
-        final = self.destination.final
-        never = final.state is LockState.ABSENT and final.time > self.destination.lock_by
-        assert final.state is LockState.REFUNDED or never or not self.lock_left
+        side = self.destination
+        final = side.final_of(side.chain.head)
+        state = side.state_at(final)
+        never = state is LockState.ABSENT and final.time > side.terms.lock_by
+        assert state is LockState.REFUNDED or never or not self.lock_left
