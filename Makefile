@@ -33,7 +33,7 @@ up: setup
 	@$(VENV)/python -m devnet.up
 
 test: setup
-	$(VENV)/pytest
+	$(VENV)/pytest -n 2 --dist loadfile
 
 lint: setup
 	$(VENV)/ruff check .

@@ -130,7 +130,7 @@ names = st.lists(st.sampled_from(sorted(EVENTS) + OFTEN), max_size=8)
 
 @pytest.mark.parametrize("route", [THERE, BACK])
 @settings(
-    max_examples=15,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     database=None,
