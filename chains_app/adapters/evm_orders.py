@@ -1,0 +1,112 @@
+"""Orders as EIP-712 and as the factory takes them (contracts/evm, EscrowFactory.sol)."""
+
+from typing import Any, Final
+
+from eth_abi.abi import encode
+from eth_account import Account
+from eth_account.messages import SignableMessage, encode_typed_data
+from eth_keys.exceptions import BadSignature
+from eth_utils.crypto import keccak
+from eth_utils.exceptions import ValidationError
+
+from chains_app.adapters.evm_contract import ZERO_ADDRESS, selector
+from chains_app.orders import Order, SignedOrder
+
+DOMAIN_NAME: Final = "1Balancer EscrowFactory"
+DOMAIN_VERSION: Final = "1"
+_ECDSA_LENGTH: Final = 65  # r, s, v
+_MEMBERS: Final = (
+    ("depositor", "address"),
+    ("beneficiary", "address"),
+    ("token", "address"),
+    ("amount", "uint256"),
+    ("hashlock", "bytes32"),
+    ("lockBy", "uint64"),
+    ("timelock", "uint64"),
+    ("destinationChain", "string"),
+    ("destinationToken", "string"),
+    ("receiver", "string"),
+    ("minimumAmount", "uint256"),
+    ("fee", "uint256"),
+)
+_DOMAIN_MEMBERS: Final = (
+    ("name", "string"),
+    ("version", "string"),
+    ("chainId", "uint256"),
+    ("verifyingContract", "address"),
+)
+_ORDER: Final = f"({','.join(kind for _, kind in _MEMBERS)})"
+_CREATE_FOR: Final = selector(f"createSrcEscrowFor({_ORDER},bytes,bytes)")
+
+
+def typed_data(order: Order, chain_id: int) -> dict[str, Any]:
+    """What a wallet is asked to sign (`eth_signTypedData_v4`); whole numbers as decimal strings."""
+    values = zip((name for name, _ in _MEMBERS), _values(order), strict=True)
+    return {
+        "types": {"EIP712Domain": _named(_DOMAIN_MEMBERS), "Order": _named(_MEMBERS)},
+        "primaryType": "Order",
+        "domain": {
+            "name": DOMAIN_NAME,
+            "version": DOMAIN_VERSION,
+            "chainId": chain_id,
+            "verifyingContract": order.terms.contract,
+        },
+        "message": {name: _on_the_wire(value) for name, value in values},
+    }
+
+
+def order_hash(order: Order, chain_id: int) -> bytes:
+    """The EIP-712 hash that is signed."""
+    message = _signable(order, chain_id)
+    return keccak(b"\x19" + message.version + message.header + message.body)
+
+
+def signer_of(signed: SignedOrder, chain_id: int) -> str | None:
+    """The account whose key made the signature, or None when it is no ECDSA signature."""
+    if len(signed.signature) != _ECDSA_LENGTH:
+        return None
+    try:
+        return str(
+            Account.recover_message(_signable(signed.order, chain_id), signature=signed.signature)
+        )
+    except (ValueError, TypeError, BadSignature, ValidationError):
+        return None
+
+
+def creation_for(signed: SignedOrder) -> tuple[str, int, bytes]:
+    """To, value in wei and data of the lock's creation by anybody."""
+    kinds = [_ORDER, "bytes", "bytes"]
+    data = encode(kinds, [_values(signed.order), signed.signature, signed.permit])
+    return signed.order.terms.contract, 0, _CREATE_FOR + data
+
+
+def _signable(order: Order, chain_id: int) -> SignableMessage:
+    data = typed_data(order, chain_id)
+    values = zip((name for name, _ in _MEMBERS), _values(order), strict=True)
+    return encode_typed_data(full_message={**data, "message": dict(values)})
+
+
+def _values(order: Order) -> tuple[Any, ...]:
+    terms = order.terms
+    return (
+        terms.depositor,
+        terms.beneficiary,
+        terms.token or ZERO_ADDRESS,
+        terms.amount,
+        terms.hashlock,
+        terms.lock_by,
+        terms.timelock,
+        order.destination_chain,
+        order.destination_token,
+        order.receiver,
+        order.minimum_amount,
+        order.fee,
+    )
+
+
+def _named(members: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
+    return [{"name": name, "type": kind} for name, kind in members]
+
+
+def _on_the_wire(value: Any) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
