@@ -1,4 +1,4 @@
-"""What auctions read from the environment: POLICY, PRICES, ROUTES, FINALITY_BOUNDS and a few more.
+"""What auctions read from the environment: POLICY, PRICES, ROUTES, FINALITY_BOUNDS, CAPS and more.
 
 Amounts are base units as decimal strings, durations seconds, fees basis points.
 """
@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from auctions_app.prices import FixedPrices
+from auctions_app.routes import SecretMode
 from chains_app.config import ConfigurationError, PolicyName
 from orchestrator.kernel.amounts import parse_amount
 from orchestrator.kernel.errors import InvalidAmountError
@@ -96,6 +97,25 @@ _ROUTES: Final = (
 )
 
 
+class Caps(BaseModel):
+    """The most that one client or one maker may have open at a time, and leave behind in a day.
+
+    Dollars count what the makers of open sessions give. An abandoned swap is one in mode `maker`
+    whose maker let both locks expire; of all open ones in that mode together our locks on one chain
+    are worth at most `maker_mode_dollars_per_chain`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    client_sessions: Annotated[int, Field(ge=1)] = 200
+    client_dollars: Annotated[int, Field(ge=1)] = 20_000_000
+    client_abandoned: Annotated[int, Field(ge=1)] = 50
+    maker_sessions: Annotated[int, Field(ge=1)] = 50
+    maker_dollars: Annotated[int, Field(ge=1)] = 2_000_000
+    maker_abandoned: Annotated[int, Field(ge=1)] = 3
+    maker_mode_dollars_per_chain: Annotated[int, Field(ge=1)] = 5_000_000
+
+
 class AuctionConfiguration(BaseSettings):
     """The whole of it; a forgotten POLICY means mainnet, whose durations are the careful ones.
 
@@ -108,6 +128,7 @@ class AuctionConfiguration(BaseSettings):
     policy: PolicyName = PolicyName.MAINNET
     prices: Annotated[dict[str, str] | None, AfterValidator(_prices)] = None
     routes: tuple[RouteConfiguration, ...] = _ROUTES
+    secret_modes: Annotated[tuple[SecretMode, ...], Field(min_length=1)] = tuple(SecretMode)
     finality_bounds: dict[str, dict[str, Annotated[int, Field(ge=0)]]] | None = None
     auction_seconds: Annotated[int, Field(ge=1, le=3600)] = 20
     maximum_fee_bps: BasisPoints = 60
@@ -115,6 +136,7 @@ class AuctionConfiguration(BaseSettings):
     # A call's limits and caps are for the worst day; 2 % of them is a day with a threefold fee.
     expected_cost_bps: Annotated[int, Field(ge=1, le=10_000)] = 200
     minimum_over_costs: Annotated[int, Field(ge=1)] = 20
+    caps: Caps = Caps()
 
     @property
     def price_table(self) -> dict[str, str]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from auctions_app.config import (
     DURATIONS,
     AuctionConfiguration,
+    Caps,
     RouteConfiguration,
     read_configuration,
 )
@@ -32,6 +33,7 @@ class Market:
     routes: Mapping[str, Route]
     prices: PriceSource
     minimum_over_costs: int
+    caps: Caps = field(default_factory=Caps)
 
     def route(self, route_id: str) -> Route:
         """Raises UnknownRouteError."""
@@ -65,6 +67,7 @@ def build_market(configuration: AuctionConfiguration, chains: Mapping[str, Chain
         routes={route.id: route for route in routes},
         prices=FixedPrices(configuration.price_table),
         minimum_over_costs=configuration.minimum_over_costs,
+        caps=configuration.caps,
     )
 
 
@@ -122,6 +125,7 @@ def _build_route(
             source_finality=source.chain.finality,
             destination_finality=destination.chain.finality,
         ),
+        secret_modes=configuration.secret_modes,
     )
 
 

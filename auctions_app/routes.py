@@ -18,6 +18,10 @@ TRUST_OF_SERVICE_MODE: Final = (
     "In mode `service` the secret is ours, and until the destination is final we could take the "
     "source without paying you: you trust us for that time."
 )
+TRUST_OF_MAKER_MODE: Final = (
+    "In mode `maker` the secret is yours and you trust nobody: once both locks are final you are "
+    "paid by showing it, here or on chain, and if you never do, both locks go back."
+)
 # What a leg can cost us in fees: the native coin that a fill reserves for it.
 SOURCE_CALLS: Final = (Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY)
 DESTINATION_CALLS: Final = (Call.LOCK, Call.WITHDRAW, Call.REFUND)

@@ -45,7 +45,7 @@ class Verdict:
 
 
 Guard = Callable[[UUID, Moment], Verdict]  # the intent's reference
-Opener = Callable[[UUID, UUID], Secret]  # the secret's id, the intent's reference
+Opener = Callable[[UUID | None, UUID], Secret]  # the secret's id, the intent's reference
 Listener = Callable[[set[UUID]], None]  # references whose facts changed
 
 # The contract itself lets these happen only when they are right, and pays the bound party.
@@ -87,8 +87,11 @@ def ask_guard(call: Call | None, reference: UUID, moment: Moment) -> Verdict:
     return Verdict(ok=False, reason=f"no guard is registered for {call.value}")
 
 
-def open_secret(secret_id: UUID, reference: UUID) -> Secret:
-    """The secret that an intent names; raises PortMissingError when nobody can open it."""
+def open_secret(secret_id: UUID | None, reference: UUID) -> Secret:
+    """The secret that an intent names, or, where it names none, that the chain has shown.
+
+    Raises SignerRefusedError when there is none, PortMissingError when nobody can open it.
+    """
     if _ports.opener is None:
         raise PortMissingError("no opener of secrets is registered: call register_secret_opener")
     return _ports.opener(secret_id, reference)

@@ -22,7 +22,6 @@ class SecretRefusedError(ConflictError):
     code = "secret_refused"
 
 
-@transaction.atomic
 def create_secret(
     reference: UUID, function: HashFunction = HashFunction.SHA256
 ) -> tuple[UUID, bytes]:
@@ -30,12 +29,22 @@ def create_secret(
 
     Joins the caller's transaction. Raises IntegrityError when the reference has one already.
     """
-    secret = Secret.generate()
+    return keep_secret(reference, Secret.generate(), function)
+
+
+@transaction.atomic
+def keep_secret(reference: UUID, secret: Secret, function: HashFunction) -> tuple[UUID, bytes]:
+    """The same for a secret that somebody else drew and gave to us."""
     row = SealedSecret(reference=reference, hash_function=function.value)
     row.hashlock = function.digest(secret.reveal())
     row.sealed = vault_cipher().seal(secret.reveal(), row.associated_data())
     row.save(force_insert=True)
     return row.pk, bytes(row.hashlock)
+
+
+def is_hashlock_known(hashlock: bytes) -> bool:
+    """Whether a secret of that hash was ever in the vault."""
+    return SealedSecret.objects.filter(hashlock=hashlock).exists()
 
 
 @transaction.atomic

@@ -18,7 +18,7 @@ from chains_app.models import Signer
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import get_adapter, get_chain
 from chains_app.selectors import leg_facts
-from chains_app.signers import SignerRole
+from chains_app.signers import SignerRefusedError, SignerRole
 from orchestrator.kernel.clock import wall_clock
 from orchestrator.kernel.hashlock import Secret, fits
 from secrets_app.services import open_secret
@@ -90,12 +90,17 @@ def _gas_problem(source: LockTerms) -> str | None:
     return None
 
 
-def open_for_withdrawal(secret_id: UUID, reference: UUID) -> Secret:
-    """The secret that a withdrawal shows: as the chain showed it already, else from the vault."""
+def open_for_withdrawal(secret_id: UUID | None, reference: UUID) -> Secret:
+    """The secret that a withdrawal shows: as the chain showed it already, else from the vault.
+
+    Raises SignerRefusedError when a maker's secret is neither shown nor posted.
+    """
     leg = Leg.objects.select_related("session").get(id=reference)
     shown = _shown_preimage(leg.session)
     if shown is not None:
         return shown
+    if secret_id is None:
+        raise SignerRefusedError(f"the secret of session {leg.session_id} is the maker's")
     return open_secret(
         secret_id, reference=leg.session_id, purpose=f"withdrawal of the {leg.role} leg"
     )

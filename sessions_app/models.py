@@ -28,6 +28,7 @@ class Session(models.Model):
     """One swap. `status` and `version` are written by `lifecycle` alone, under the row's lock.
 
     `policy` is fixed with the row and `deadlines` with the fill; neither is written again.
+    `stake`: what the maker gives, in millionths of a dollar, when the session was made.
     `version` is the `seq` of the newest transition. `wake_at` is when work is due, by wall clock;
     `auction_started_at` counts as the fill does, by the latest of wall clock and both heads.
     """
@@ -44,6 +45,7 @@ class Session(models.Model):
     )
     secret_id = models.UUIDField(null=True)
     hashlock = models.BinaryField(max_length=32, unique=True)
+    stake = models.BigIntegerField(default=0)
     policy = models.JSONField()
     deadlines = models.JSONField(null=True)
     is_executed = models.BooleanField(default=False)
@@ -66,6 +68,16 @@ class Session(models.Model):
             models.Index(fields=["client", "-created_at", "-id"], name="session_of_client"),
             models.Index(
                 fields=["client"], name="session_open_of_client", condition=~Q(status__in=ENDED)
+            ),
+            models.Index(
+                fields=["maker_source_account"],
+                name="session_open_of_maker",
+                condition=~Q(status__in=ENDED),
+            ),
+            models.Index(
+                fields=["maker_source_account"],
+                name="session_abandoned",
+                condition=Q(secret_mode=SecretMode.MAKER.value, status=Status.REFUNDED.value),
             ),
             models.Index(
                 fields=["id"],

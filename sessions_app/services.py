@@ -1,25 +1,33 @@
-"""What a client can do: create, execute and cancel a session. Each is one transaction.
+"""What a client can do: create, execute and cancel a session, and show its secret, each at once.
 
 What only a node can tell is asked before it. Money rules are not here: a service records a fact and
 drives the session.
 """
 
+from math import ceil
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from auctions_app.market import current_market
 from auctions_app.routes import SecretMode
-from auctions_app.selectors import get_quote
+from auctions_app.selectors import STAKE_UNITS, get_quote
 from auctions_app.services import auction_ends_at, take_quote
-from chains_app.adapters.interface import ChainError
-from chains_app.registry import get_adapter
 from chains_app.selectors import chain_clocks
 from orchestrator.clients.models import ApiClient
 from orchestrator.kernel.clock import Seconds, wall_clock
-from orchestrator.kernel.errors import ConflictError, InvalidInputError, UnavailableError
-from secrets_app.services import create_secret
+from orchestrator.kernel.errors import ConflictError, InvalidSecretError
+from orchestrator.kernel.hashlock import Secret, fits
+from secrets_app.services import create_secret, keep_secret
+from sessions_app.admission import (
+    require_account,
+    require_hashlock,
+    require_new_hashlock,
+    require_room,
+)
+from sessions_app.binding import FACTS_AGE, Evidence
 from sessions_app.coordinator import advance_locked
+from sessions_app.domain.plan import filled
 from sessions_app.domain.states import ENDS, Status
 from sessions_app.domain.timelocks import latest
 from sessions_app.filling import Readings, chains_of, read_chains, route_of
@@ -28,28 +36,21 @@ from sessions_app.models import Session
 from sessions_app.selectors import get_session
 from sessions_app.wall import instant, seconds
 
-MOST_OPEN_SESSIONS = 200  # of one client
 CANCELLABLE = {
     Status.INITIALIZED, Status.EXECUTING, Status.SOURCE_LOCKING, Status.SOURCE_LOCKED
 }  # fmt: skip
-
-
-class InvalidAccountError(InvalidInputError):
-    """An account that cannot be a party on its chain."""
-
-    code = "invalid_account"
-
-
-class TooManySessionsError(ConflictError):
-    """The client has as many open sessions as one may have."""
-
-    code = "too_many_open_sessions"
 
 
 class SessionEndedError(ConflictError):
     """The session was cancelled or has expired before it was executed."""
 
     code = "session_ended"
+
+
+class SecretNotTakenError(ConflictError):
+    """Not the time to show a secret, or not a session whose secret is the maker's."""
+
+    code = "secret_not_taken"
 
 
 class NotCancellableError(ConflictError):
@@ -65,6 +66,7 @@ def create_session(
     maker_source_account: str,
     maker_destination_account: str,
     secret_mode: SecretMode = SecretMode.SERVICE,
+    hashlock: bytes | None = None,
 ) -> Session:
     """Prepare and store a session; raises what these two raise."""
     return store_session(
@@ -74,6 +76,7 @@ def create_session(
             maker_source_account=maker_source_account,
             maker_destination_account=maker_destination_account,
             secret_mode=secret_mode,
+            hashlock=hashlock,
         )
     )
 
@@ -85,17 +88,20 @@ def prepare_session(
     maker_source_account: str,
     maker_destination_account: str,
     secret_mode: SecretMode = SecretMode.SERVICE,
+    hashlock: bytes | None = None,
 ) -> Session:
     """A session that can be stored: quote and parties are good; asks the chains, writes nothing.
 
-    Raises QuoteNotFoundError, SecretModeError, AmountOutOfLimitsError, InvalidAccountError,
-    UnavailableError (a chain that cannot be asked about the accounts).
+    `hashlock`: of the maker's own secret, in mode `maker` and in no other. Raises
+    QuoteNotFoundError, SecretModeError, AmountOutOfLimitsError, InvalidAccountError,
+    InvalidHashlockError, UnavailableError (a chain that cannot be asked about the accounts).
     """
-    quote = get_quote(client.id, quote_id)
-    route = current_market().route(quote.route_id)
+    quote, market = get_quote(client.id, quote_id), current_market()
+    route = market.route(quote.route_id)
     route.require_within_limits(quote.source_amount, (secret_mode,))
-    _require_account(route.source.chain.name, maker_source_account, "makerSourceAccount")
-    _require_account(
+    require_hashlock(secret_mode, hashlock, route.source.chain.hash_function)
+    require_account(route.source.chain.name, maker_source_account, "makerSourceAccount")
+    require_account(
         route.destination.chain.name, maker_destination_account, "makerDestinationAccount"
     )
     return Session(
@@ -105,17 +111,19 @@ def prepare_session(
         maker_source_account=maker_source_account,
         maker_destination_account=maker_destination_account,
         secret_mode=secret_mode.value,
+        hashlock=hashlock,
+        stake=ceil(route.source.value(quote.source_amount, market.prices) * STAKE_UNITS),
     )
 
 
 @transaction.atomic
 def store_session(session: Session) -> Session:
-    """Bind the quote to a prepared session and fix its policy; the secret is drawn here.
+    """Bind the quote to a prepared session and fix its policy; our secret is drawn here.
 
-    Raises QuoteExpiredError, QuoteTakenError, TooManySessionsError.
+    Raises QuoteExpiredError, QuoteTakenError, CapReachedError, HashlockUsedError.
     """
     now, route = wall_clock(), route_of(session)
-    _require_room(session.client)
+    require_room(session)
     session.quote = quote = take_quote(
         client_id=session.client_id,
         quote_id=session.quote_id,
@@ -124,9 +132,12 @@ def store_session(session: Session) -> Session:
         secret_mode=SecretMode(session.secret_mode),
     )
     session.policy = quote.policy_json
-    session.secret_id, session.hashlock = create_secret(
-        session.id, route.source.chain.hash_function
-    )
+    if session.secret_mode == SecretMode.SERVICE.value:
+        session.secret_id, session.hashlock = create_secret(
+            session.id, route.source.chain.hash_function
+        )
+    else:
+        require_new_hashlock(session)
     session.created_at = instant(now)
     session.expires_at = session.wake_at = quote.expires_at
     commit = Commit(instant(now))
@@ -190,6 +201,40 @@ def cancel_session(*, client: ApiClient, session_id: UUID) -> Session:
     return session
 
 
+@transaction.atomic
+def post_secret(*, client: ApiClient, session_id: UUID, secret: Secret) -> Session:
+    """Take the maker's own secret while the reveal guard agrees; again changes nothing.
+
+    Raises SessionNotFoundError, InvalidSecretError (it does not fit), SecretNotTakenError.
+    """
+    session = _lock(client, session_id)
+    function = route_of(session).source.chain.hash_function
+    if session.secret_mode != SecretMode.MAKER.value:
+        raise SecretNotTakenError(f"the secret of session {session_id} is ours: you need not post")
+    if not fits(secret, bytes(session.hashlock), function):
+        raise InvalidSecretError("the secret does not fit the session's hashlock", field="secret")
+    if session.secret_id is not None or session.secret_is_shown or session.state in ENDS:
+        return session
+    advance_locked([session], {})
+    if (objection := _why_no_secret(session)) is not None:
+        raise SecretNotTakenError(
+            f"session {session_id} is {session.status}: {objection}; until its timelock you can "
+            "withdraw on chain yourself"
+        )
+    session.secret_id, _ = keep_secret(session.id, secret, function)
+    Session.objects.filter(pk=session.pk).update(secret_id=session.secret_id)
+    advance_locked([session], {})
+    return session
+
+
+def _why_no_secret(session: Session) -> str | None:
+    """The reveal guard's answer on facts as fresh as a first send wants them (rules 3 and 5)."""
+    if session.state is not Status.BOTH_LOCKED:
+        return "a secret is taken once both locks are final, and not later"
+    facts = filled(Evidence.gather([session], wall_clock()).snapshot(session, age=FACTS_AGE))
+    return None if facts is None else facts.reveal_objection
+
+
 def _why_not_cancellable(session: Session) -> str:
     deadlines = session.fixed_deadlines
     if session.state in ENDS or deadlines is None:
@@ -204,24 +249,3 @@ def _why_not_cancellable(session: Session) -> str:
 def _lock(client: ApiClient, session_id: UUID) -> Session:
     get_session(client, session_id)
     return lock_sessions([session_id])[0]
-
-
-def _require_account(chain: str, account: str, field: str) -> None:
-    try:
-        problem = get_adapter(chain).account_problem(account)
-    except ChainError:
-        raise UnavailableError(f"{chain} does not answer: try again") from None
-    if problem is not None:
-        raise InvalidAccountError(problem, field=field)
-
-
-def _require_room(client: ApiClient) -> None:
-    """One lock for the client, so that two requests at once do not both take the last place."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(client.id)])
-    ended = [status.value for status in ENDS]
-    open_ones = Session.objects.filter(client=client).exclude(status__in=ended).count()
-    if open_ones >= MOST_OPEN_SESSIONS:
-        raise TooManySessionsError(
-            f"you have {open_ones} open sessions, the most that one client may: end one first"
-        )

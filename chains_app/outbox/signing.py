@@ -22,7 +22,6 @@ from chains_app.ports import Moment, Verdict
 from chains_app.registry import get_adapter, get_chain
 from chains_app.signers import SignerRefusedError, refusal, role_of
 from orchestrator.fields import vault_cipher
-from orchestrator.kernel.hashlock import Secret
 
 RAISE_PERCENT: Final = 13  # nodes want at least 12.5 to replace a transaction
 
@@ -139,7 +138,9 @@ def _sign_and_store(
 ) -> None:
     """Sign and insert. Bytes that show the secret are stored sealed."""
     intent = attempt.intent
-    secret = _secret(intent) if call is Call.WITHDRAW else None
+    secret = (
+        ports.open_secret(intent.secret_id, intent.reference) if call is Call.WITHDRAW else None
+    )
     terms = terms_of(intent) if call is not None else None
     adapter = get_adapter(intent.chain)
     signed = adapter.sign(call, terms, prepared, key, attempt.nonce, secret)
@@ -152,12 +153,6 @@ def _sign_and_store(
     }
     attempt.cost_cap, attempt.expires_at_height = prepared.cost_cap, prepared.expires_at_height
     attempt.save(force_insert=True)
-
-
-def _secret(intent: Intent) -> Secret:
-    if intent.secret_id is None:
-        raise SignerRefusedError(f"{intent} names no secret")
-    return ports.open_secret(intent.secret_id, intent.reference)
 
 
 def _store_bytes(attempt: Attempt, signed: Signed, *, is_secret: bool) -> None:

@@ -115,7 +115,8 @@ class World:
             ports.register_listener(self.changed.append)
             yield
 
-    def _open(self, secret_id: UUID, _: UUID) -> Secret:
+    def _open(self, secret_id: UUID | None, _: UUID) -> Secret:
+        assert secret_id is not None
         self.opened.append(secret_id)
         return self.secrets[secret_id]
 

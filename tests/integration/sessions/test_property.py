@@ -4,17 +4,20 @@ Real database, outbox, poller and vault over two in-memory chains; random events
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
+from auctions_app.routes import SecretMode
 from chains_app.adapters.memory_chain import MemoryChain
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt, Watch
+from orchestrator.kernel.errors import InvalidSecretError
 from orchestrator.kernel.hashlock import Secret
 from sessions_app.models import Role, Session
-from sessions_app.services import NotCancellableError
+from sessions_app.services import NotCancellableError, SecretNotTakenError
 from tests.integration.sessions.test_crashes import POINTS, death
 from tests.integration.sessions.world import (
     BACK,
@@ -30,6 +33,7 @@ from tests.integration.sessions.world import (
 )
 
 Event = Callable[[World, Session], None]
+OWN_SECRET = Secret(bytes(range(32)))  # of a maker in mode `maker`
 
 
 def cancel(world: World, session: Session) -> None:
@@ -39,10 +43,14 @@ def cancel(world: World, session: Session) -> None:
         assert status(session).value not in {"initialized", "executing", "source_locking"}
 
 
+def shown_secret() -> Secret | None:
+    shown = Watch.objects.exclude(preimage=None).values_list("preimage", flat=True).first()
+    return None if shown is None else Secret(bytes(shown))
+
+
 def send(world: World, account: str, call: Call, role: Role, session: Session) -> None:
     """By a wallet that is not ours; what the contract refuses costs its sender a fee."""
-    shown = Watch.objects.exclude(preimage=None).values_list("preimage", flat=True).first()
-    secret = None if shown is None else Secret(bytes(shown))
+    secret = shown_secret()
     if call is not Call.WITHDRAW or secret is not None:
         world.send_as(account, call, terms(session, role), secret)
 
@@ -59,6 +67,19 @@ def dies(point: str, turn: int) -> Event:
     return event_
 
 
+def posts(world: World, session: Session, secret: Secret) -> None:
+    """The maker, to us: at any time, right or wrong."""
+    with suppress(InvalidSecretError, SecretNotTakenError):
+        world.post(session, secret)
+
+
+def withdraws(world: World, session: Session) -> None:
+    """The maker, on chain: with the own secret, or with one that was shown."""
+    secret = OWN_SECRET if session.secret_mode == SecretMode.MAKER.value else shown_secret()
+    if secret is not None:
+        world.send_as(MAKER, Call.WITHDRAW, terms(session, Role.DESTINATION), secret)
+
+
 EVENTS: dict[str, Event] = {
     "all is well": lambda w, s: w.live(1),
     "slow block": lambda w, s: w.live(6, step=6),
@@ -71,6 +92,9 @@ EVENTS: dict[str, Event] = {
     "outbox": lambda w, s: w.send(),
     "maker locks": lambda w, s: send(w, MAKER, Call.LOCK, Role.SOURCE, s),
     "maker cancels": cancel,
+    "maker posts the secret": lambda w, s: posts(w, s, OWN_SECRET),
+    "maker posts a wrong secret": lambda w, s: posts(w, s, Secret(b"?" * 32)),
+    "maker withdraws": withdraws,
     "maker gives back": lambda w, s: send(w, MAKER, Call.REFUND_EARLY, Role.DESTINATION, s),
     "stranger withdraws the source": lambda w, s: send(w, STRANGER, Call.WITHDRAW, Role.SOURCE, s),
     "stranger refunds the source": lambda w, s: send(w, STRANGER, Call.REFUND, Role.SOURCE, s),
@@ -83,7 +107,11 @@ EVENTS: dict[str, Event] = {
     "no node answers": lambda w, s: fault(w, "is_unreachable"),
     **{f"dies when {point}": dies(point, 1) for point in POINTS},
 }
-OFTEN = ["all is well"] * 4 + ["maker cancels", "slow block", "nobody can pay the maker"]
+OFTEN = (
+    ["all is well"] * 4
+    + ["maker posts the secret"] * 2
+    + ["maker cancels", "slow block", "nobody can pay the maker"]
+)
 
 
 def reorganise(world: World, role: Role, session: Session) -> None:
@@ -116,13 +144,16 @@ def assert_atomic(world: World, session: Session) -> None:
 
 
 def assert_no_secret_left_early() -> None:
-    """Rule 3: what carried it first left in `revealing_secret`, agreed to with both legs final."""
+    """Rule 3: what carried it first left in `revealing_secret`, agreed to with both legs final, or
+    with the secret on a chain already.
+    """
     left = Attempt.objects.filter(intent__call=Call.WITHDRAW.value, left_at__isnull=False)
     first = left.order_by("left_at").first()
     if first is not None and first.send_verdict is not None:
         facts = first.send_verdict["inputs"]["facts"]
         assert facts["status"] == "revealing_secret"
-        assert (facts["source"]["final"], facts["destination"]["final"]) == ("open", "open")
+        finals = facts["source"]["final"], facts["destination"]["final"]
+        assert finals == ("open", "open") or facts["secret_is_shown"]
 
 
 names = st.lists(st.sampled_from(sorted(EVENTS) + OFTEN), max_size=8)
@@ -137,23 +168,31 @@ names = st.lists(st.sampled_from(sorted(EVENTS) + OFTEN), max_size=8)
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
+    own_secret=st.booleans(),
     wait=st.sampled_from([0, 0, 0, 9, 18, 24]),
     first=names,
     calm=st.integers(0, 8),
     then=names,
 )
 @example(
+    own_secret=False,
     wait=0,
     first=["source reorganises"],
     calm=5,
     then=["sent bytes are lost", "sent bytes are lost", "maker cancels"],
 )
 def test_rule_1_every_life_through_the_services_ends_atomically(
-    transactional_db: None, route: str, wait: int, first: list[str], calm: int, then: list[str]
+    transactional_db: None,
+    route: str,
+    own_secret: bool,
+    wait: int,
+    first: list[str],
+    calm: int,
+    then: list[str],
 ) -> None:
     wipe_tables()
     with memory_world() as world:
-        session = world.start(route)
+        session = world.start_by_maker(route, OWN_SECRET) if own_secret else world.start(route)
         for name in first:
             EVENTS[name](world, session)
         world.live(wait, step=3)

@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
+from auctions_app.config import Caps
 from auctions_app.routes import SecretMode, SecretModeError
 from auctions_app.selectors import QuoteNotFoundError
 from auctions_app.services import QuoteExpiredError, QuoteTakenError
@@ -14,6 +15,7 @@ from orchestrator.clients.services import create_client
 from orchestrator.kernel.errors import UnavailableError
 from secrets_app.models import SealedSecret
 from sessions_app import services
+from sessions_app.admission import CapReachedError, InvalidAccountError
 from sessions_app.domain.states import Status
 from sessions_app.models import Session
 from sessions_app.selectors import (
@@ -23,12 +25,10 @@ from sessions_app.selectors import (
     list_sessions,
 )
 from sessions_app.services import (
-    InvalidAccountError,
     NotCancellableError,
     SessionEndedError,
-    TooManySessionsError,
 )
-from tests.integration.sessions.world import MAKER, World, reload
+from tests.integration.sessions.world import MAKER, World, memory_world, reload
 
 
 @pytest.fixture
@@ -118,21 +118,41 @@ def test_a_quote_is_taken_once_in_time_by_its_own_client(world: World, stranger:
     assert Session.objects.count() == SealedSecret.objects.count() == 1
 
 
-def test_a_secret_mode_that_the_route_does_not_offer_is_refused(world: World) -> None:
-    with pytest.raises(SecretModeError):
-        world.create(secret_mode=SecretMode.MAKER)
+@pytest.mark.django_db(transaction=True)
+def test_a_secret_mode_that_the_route_does_not_offer_is_refused() -> None:
+    with (
+        memory_world(secret_modes=(SecretMode.SERVICE,)) as world,
+        pytest.raises(SecretModeError),
+    ):
+        world.create(secret_mode=SecretMode.MAKER, hashlock=bytes(range(32)))
 
 
-def test_a_client_has_so_many_open_sessions_and_no_more(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(services, "MOST_OPEN_SESSIONS", 2)
-    first = world.create()
-    world.create()
-    with pytest.raises(TooManySessionsError, match="you have 2 open sessions"):
+CAPS = {
+    "sessions of a client": (Caps(client_sessions=2), "you have 2 open sessions, 2 at most"),
+    "sessions of a maker": (Caps(maker_sessions=2), "maker has 2 open sessions, 2 at most"),
+    "dollars of a client": (
+        Caps(client_dollars=7_499),
+        "you have open sessions over 5000 dollars, 7499 at most: try less",
+    ),
+    "dollars of a maker": (
+        Caps(maker_dollars=7_499),
+        "maker has open sessions over 5000 dollars, 7499 at most: try less",
+    ),
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("cap", CAPS)
+def test_what_is_open_at_a_time_has_a_cap(cap: str) -> None:
+    caps, said = CAPS[cap]
+    with memory_world(caps=caps) as world:
+        first = world.create()
         world.create()
-    world.cancel(first)
-    world.create()
+        with pytest.raises(CapReachedError, match=said):
+            world.create()
+        assert Session.objects.count() == 2
+        world.cancel(first)
+        world.create()
 
 
 def test_executing_again_changes_nothing(world: World) -> None:

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from auctions_app.config import AuctionConfiguration, RouteConfiguration
 from auctions_app.market import build_market, configured_chains, use_market
+from auctions_app.routes import SecretMode
 from auctions_app.services import create_quote
 from chains_app.adapters.memory import memory_key, memory_spec
 from chains_app.adapters.memory_chain import MemoryChain
@@ -28,7 +29,7 @@ from chains_app.signers import SignerRole
 from orchestrator.clients.models import ApiClient, Scope
 from orchestrator.clients.services import create_client
 from orchestrator.kernel.clock import Seconds
-from orchestrator.kernel.hashlock import Secret
+from orchestrator.kernel.hashlock import HashFunction, Secret
 from sessions_app import services, sweeps
 from sessions_app.domain.states import ENDS, Status
 from sessions_app.models import Role, Session
@@ -163,9 +164,17 @@ class World:
     def cancel(self, session: Session) -> Session:
         return services.cancel_session(client=self.client, session_id=session.id)
 
-    def start(self, route: str = THERE) -> Session:
+    def post(self, session: Session, secret: Secret) -> Session:
+        return services.post_secret(client=self.client, session_id=session.id, secret=secret)
+
+    def start_by_maker(self, route: str, secret: Secret) -> Session:
+        """A session in mode `maker` that waits for the lock; only the maker knows the secret."""
+        hashlock = HashFunction.SHA256.digest(secret.reveal())
+        return self.start(route, secret_mode=SecretMode.MAKER, hashlock=hashlock)
+
+    def start(self, route: str = THERE, **changes: Any) -> Session:
         """A session that waits for the maker's lock."""
-        session = self.execute(self.create(route))
+        session = self.execute(self.create(route, **changes))
         assert status(session) is Status.SOURCE_LOCKING
         return session
 
