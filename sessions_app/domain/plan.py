@@ -20,6 +20,7 @@ S = Status
 class Action(Enum):
     """A chain write that a session can need; one intent for each."""
 
+    LOCK_SOURCE = "lock_source"  # by the maker's signed order
     LOCK_DESTINATION = "lock_destination"
     WITHDRAW_DESTINATION = "withdraw_destination"
     WITHDRAW_SOURCE = "withdraw_source"
@@ -153,7 +154,15 @@ def _source_locking(s: Filled) -> Step:
     late = facts.clocks.source_head > s.deadlines.accept_by + facts.clock_slack
     if late and not s.source.is_seen and not facts.source_seen_in_time:
         return Step(S.TIMEOUT, "no source lock by accept_by")
-    return Step()
+    return Step(actions=_order_to_submit(s))
+
+
+def _order_to_submit(s: Filled) -> frozenset[Action]:
+    """The maker's signed order, while its lock would be accepted and is still wanted."""
+    facts, d = s.facts, s.deadlines
+    is_wanted = facts.order_is_held and not facts.cancel_requested and not s.source.is_seen
+    until = d.source_lock_by if facts.source_seen_in_time else d.accept_by
+    return frozenset({Action.LOCK_SOURCE} if is_wanted and facts.source_now <= until else ())
 
 
 def _judge_source_lock(s: Filled) -> Step:

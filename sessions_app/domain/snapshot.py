@@ -44,6 +44,7 @@ class Snapshot:
     expires_at: Seconds
     is_executed: bool = False
     cancel_requested: bool = False
+    order_is_held: bool = False  # the maker signed its lock, for us to submit
     deadlines: Deadlines | None = None
     source: Leg | None = None
     destination: Leg | None = None

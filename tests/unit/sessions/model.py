@@ -44,6 +44,7 @@ POLICY = TimelockPolicy(
 )
 FORWARD_ONLY = {Status.DESTINATION_LOCKING, Status.BOTH_LOCKED}
 WRITES = {
+    Action.LOCK_SOURCE: ("source", Call.LOCK, MAKER),  # in the maker's name, by the signed order
     Action.LOCK_DESTINATION: ("destination", Call.LOCK, LOCK),
     Action.WITHDRAW_DESTINATION: ("destination", Call.WITHDRAW, DUTY),
     Action.REFUND_DESTINATION: ("destination", Call.REFUND, DUTY),
@@ -150,7 +151,9 @@ def make_side(
 class World:
     """Chains, maker, strangers and the service; every step checks what must hold always."""
 
-    def __init__(self, *, service_secret: bool, skews: tuple[int, int]) -> None:
+    def __init__(
+        self, *, service_secret: bool, skews: tuple[int, int], gasless: bool = False
+    ) -> None:
         self.wall = START
         fill = Seconds(START + max(0, *skews))
         d = self.deadlines = fix_deadlines(fill, POLICY, FinalityTiers(TIER, TIER))
@@ -161,7 +164,7 @@ class World:
             "near", skews[1], (LOCK, MAKER), DESTINATION_AMOUNT,
             (d.destination_lock_by, d.destination_timelock),
         )  # fmt: skip
-        self.service_secret = service_secret
+        self.service_secret, self.gasless = service_secret, gasless
         self.status = Status.SOURCE_LOCKING
         self.cancel_requested = self.posted = self.repaid = False
         self.lock_left = self.secret_left = False
@@ -233,6 +236,7 @@ class World:
             expires_at=Seconds(0),
             is_executed=True,
             cancel_requested=self.cancel_requested,
+            order_is_held=self.gasless,
             deadlines=self.deadlines,
             source=source.leg,
             destination=destination.leg,
@@ -310,6 +314,10 @@ class World:
         """Rules 2, 3 and 4, worked out anew from the chains themselves."""
         d, facts = self.deadlines, self.snapshot()
         source, destination = self._open_now(self.source), self._open_now(self.destination)
+        if action is Action.LOCK_SOURCE:
+            assert not self.cancel_requested
+            last = d.source_lock_by if facts.source_seen_in_time else d.accept_by
+            assert facts.source_now <= last
         if action is Action.LOCK_DESTINATION:
             assert source
             assert self.wall <= d.destination_lock_by

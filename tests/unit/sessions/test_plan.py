@@ -97,12 +97,14 @@ def assert_money(world: World, source: LockState, destination: LockState) -> Non
 @pytest.mark.parametrize("service_secret", [True, False])
 @settings(max_examples=1000, deadline=None, derandomize=True, database=None)
 @given(
+    gasless=st.booleans(),
     skew=skews,
     calm=st.tuples(st.integers(0, 20), st.integers(0, 50)),
     first=events,
     then=events,
 )
 @example(
+    gasless=False,
     skew=(0, 0),
     calm=(4, 50),
     first=[],
@@ -113,12 +115,13 @@ def assert_money(world: World, source: LockState, destination: LockState) -> Non
 )  # fmt: skip
 def test_rule_1_every_life_of_a_session_ends_atomically(
     service_secret: bool,
+    gasless: bool,
     skew: tuple[int, int],
     calm: tuple[int, int],
     first: list[str],
     then: list[str],
 ) -> None:
-    world = World(service_secret=service_secret, skews=skew)
+    world = World(service_secret=service_secret, gasless=gasless, skews=skew)
     live_through(world, first)
     settle(world, calm[0])
     live_through(world, ["maker locks"])
@@ -144,6 +147,21 @@ def test_a_swap_that_meets_no_trouble_completes() -> None:
             Status.COMPLETED,
         ]
         assert_atomic(world)
+
+
+def test_a_signed_order_is_submitted_by_us_and_the_swap_completes() -> None:
+    world = World(service_secret=True, gasless=True, skews=(0, 0))
+    settle(world, 20)
+    assert world.status is Status.COMPLETED
+    assert_atomic(world)
+
+
+def test_an_order_whose_lock_would_come_too_late_is_not_submitted() -> None:
+    world = World(service_secret=True, gasless=True, skews=(0, 0))
+    world.pass_time(world.deadlines.accept_by - world.wall + 1)
+    settle(world, 60)
+    assert world.status is Status.CANCELLED
+    assert world.source.chain.state.locks == {}
 
 
 def test_rule_3_a_silent_maker_gets_no_secret_out_of_us_and_both_are_refunded() -> None:
