@@ -10,6 +10,7 @@ from eth_utils.address import is_checksum_address, to_checksum_address
 from chains_app.adapters import evm_contract, evm_signing
 from chains_app.adapters.evm_contract import EscrowContracts
 from chains_app.adapters.interface import (
+    SECRET_PLACE,
     BlockUnknownError,
     ChainError,
     ChainUnavailableError,
@@ -30,7 +31,7 @@ from chains_app.config import ChainSpec
 from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
 from chains_app.signers import SignerRole
 from orchestrator.kernel.clock import Seconds
-from orchestrator.kernel.hashlock import Secret
+from orchestrator.kernel.hashlock import LENGTH, Secret
 
 PAGE_BLOCKS: Final = 20  # of one page of facts: two exchanges whatever their number
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
@@ -257,6 +258,18 @@ class EvmAdapter:
         to, value, data = self._contracts.creation(terms, evm_contract.CREATE_SOURCE)
         chain = {"chainId": hex(self._chain_id), "from": terms.depositor}
         return [chain | {"to": to, "value": hex(value), "data": "0x" + data.hex()}]
+
+    def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
+        """Parameters of `eth_sendTransaction` without a sender. The gas is said, for an estimate
+        would show the secret to a node before it is sent.
+        """
+        mark = Secret(b"\xa5" * LENGTH) if call is Call.WITHDRAW else None
+        to, value, data = self._contracts.ending(call, terms, mark)
+        text = data.hex() if mark is None else data.hex().replace(mark.reveal().hex(), SECRET_PLACE)
+        gas = self._spec.asset(terms.token).gas[call]
+        chain_id = hex(self._chain_id)
+        return {"chainId": chain_id, "to": to, "value": hex(value), "data": "0x" + text,
+                "gas": hex(gas)}  # fmt: skip
 
     def account_problem(self, account: str) -> str | None:
         if not _ADDRESS.fullmatch(account):

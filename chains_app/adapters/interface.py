@@ -7,11 +7,13 @@ ChainError or one of its kinds, whose messages never hold a node's text or addre
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from chains_app.locks import Block, Call, LockReading, LockTerms
 from orchestrator.kernel.errors import OrchestratorError
 from orchestrator.kernel.hashlock import Secret
+
+SECRET_PLACE: Final = "{secret}"  # noqa: S105 - where one belongs, not one
 
 
 class ChainError(OrchestratorError):
@@ -209,6 +211,12 @@ class ChainAdapter(Protocol):
 
     def wallet_transactions(self, terms: LockTerms) -> Sequence[dict[str, Any]]:
         """What the depositor's own wallet has to send to make this lock, unsigned (no exchange)."""
+
+    def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
+        """How any wallet makes WITHDRAW, REFUND or PAY on the lock, unsigned (no exchange).
+
+        In a withdrawal SECRET_PLACE stands where the 64 hex digits of the secret belong.
+        """
 
     def account_problem(self, account: str) -> str | None:
         """Why `account` is not one that can be a party here (form, existence), or None."""

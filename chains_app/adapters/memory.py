@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from chains_app.adapters.interface import (
+    SECRET_PLACE,
     BlockUnknownError,
     ChainUnavailableError,
     FactsPage,
@@ -165,6 +166,10 @@ class MemoryAdapter:
 
     def wallet_transactions(self, terms: LockTerms) -> Sequence[dict[str, Any]]:
         return [{"account": terms.depositor, "call": Call.LOCK.value, "terms": terms.to_json()}]
+
+    def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
+        secret = {"secret": SECRET_PLACE} if call is Call.WITHDRAW else {}
+        return {"call": call.value, "terms": terms.to_json(), **secret}
 
     def account_problem(self, account: str) -> str | None:
         if not _ACCOUNT.fullmatch(account):

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from chains_app.adapters import near_contract, near_signing
 from chains_app.adapters.interface import (
+    SECRET_PLACE,
     BlockUnknownError,
     ChainError,
     ChainUnavailableError,
@@ -213,6 +214,17 @@ class NearAdapter:
         }
         actions = [{"type": "FunctionCall", "params": params}]
         return [{"signerId": terms.depositor, "receiverId": self._htlc, "actions": actions}]
+
+    def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
+        """As wallet-selector's `signAndSendTransaction` takes it, without a signer."""
+        secret = {"secret": SECRET_PLACE} if call is Call.WITHDRAW else {}
+        params = {
+            "methodName": call.value,
+            "args": {"id": self.lock_id(terms), **secret},
+            "gas": str(self._spec.asset(terms.token).gas[call]),
+            "deposit": str(near_contract.deposit(call, terms)),
+        }
+        return {"receiverId": self._htlc, "actions": [{"type": "FunctionCall", "params": params}]}
 
     def account_problem(self, account: str) -> str | None:
         if not near_contract.ACCOUNT.fullmatch(account):

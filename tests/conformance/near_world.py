@@ -47,7 +47,7 @@ class NearWorld:
     def send_by_wallet(self, transactions: Sequence[dict[str, Any]]) -> None:
         for wanted in transactions:
             assert wanted["signerId"] == self._wallet.account_id
-            actions = [_function_call(action) for action in wanted["actions"]]
+            actions = [function_call(action) for action in wanted["actions"]]
             outcome = self.client.send(self._wallet, wanted["receiverId"], actions)
             assert not outcome.failures
 
@@ -67,7 +67,7 @@ class NearWorld:
         return NearAdapter(self.spec, {}, ["http://127.0.0.1:1/token-in-a-path"], "1" * 43)
 
 
-def _function_call(action: dict[str, Any]) -> Any:
+def function_call(action: dict[str, Any]) -> Any:
     assert action["type"] == "FunctionCall"
     params = action["params"]
     gas, deposit = int(params["gas"]), int(params["deposit"])
