@@ -12,6 +12,7 @@ import orchestrator.clients.schema  # noqa: F401 - registers itself
 from orchestrator.clients.authentication import ApiKeyAuthentication, IsClient, client_of
 from orchestrator.clients.models import ApiKey, Scope
 from orchestrator.clients.services import TOKEN_LIFETIME, create_token
+from orchestrator.kernel.errors import InvalidInputError
 
 TokenAnswer = inline_serializer(
     "Token",
@@ -32,6 +33,9 @@ class TokenView(APIView):
 
     @extend_schema(request=None, responses=TokenAnswer, operation_id="createToken")
     def post(self, request: Request) -> Response:
+        """An API key (X-API-Key) for a token of 15 minutes, with all scopes of its client."""
+        if request.data:
+            raise InvalidInputError("takes no body: leave it out", field="body")
         key = cast(ApiKey, request.auth)  # what ApiKeyAuthentication gives
         return Response(
             {

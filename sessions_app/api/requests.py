@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NoReturn
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
@@ -36,10 +36,17 @@ class NameField(serializers.Field[Any, Any, Any, Any]):
         "invalid": "{value} can't be one: give a string of 1 to 128 visible ASCII characters",
     }
 
+    refusal: ClassVar = "invalid"  # the code
+
     def to_internal_value(self, data: Any) -> Any:
         if not (isinstance(data, str) and re.fullmatch(_NAME, data)):
-            self.fail("invalid", value=shown(data))
+            self.refuse(data)
         return data
+
+    def refuse(self, data: Any) -> NoReturn:
+        """Raises ValidationError, which repeats the value."""
+        text = self.error_messages["invalid"].format(value=shown(data))
+        raise serializers.ValidationError(text, code=self.refusal)
 
 
 @extend_schema_field({"type": "string", "pattern": r"^[1-9][0-9]{0,77}$"})
@@ -49,6 +56,7 @@ class AmountField(NameField):
     default_error_messages: ClassVar = {
         "invalid": "{value} is not an amount: give base units as a decimal string"
     }
+    refusal: ClassVar = InvalidAmountError.code
 
     def to_internal_value(self, data: Any) -> int:
         try:
@@ -68,7 +76,7 @@ class IdField(NameField):
     def to_internal_value(self, data: Any) -> UUID:
         text = super().to_internal_value(data)
         if not re.fullmatch(_LOWER_CASE_ID, text):
-            self.fail("invalid", value=shown(data))
+            self.refuse(data)
         return UUID(text)
 
 
@@ -106,7 +114,8 @@ class Body(serializers.Serializer[Any]):
         if isinstance(data, Mapping) and (
             unknown := [name for name in data if name not in self.fields]
         ):
-            message = f"there is no such field: {', '.join(self.fields) or 'none'} can be given"
+            known = f"give only {', '.join(self.fields)}" if self.fields else "none is taken"
+            message = f"there is no such field: {known}"
             error = serializers.ErrorDetail(message, code="unknown_field")
             named = {str(name)[:80]: [error] for name in unknown[:MOST_NAMED]}
             raise serializers.ValidationError(named)
@@ -146,13 +155,23 @@ def read_body(kind: type[Body], request: Request) -> dict[str, Any]:
 
 def read_number(request: Request, name: str, *, default: int, least: int, most: int) -> int:
     """A whole number of the query string; raises InvalidInputError."""
-    text = request.query_params.get(name)
+    text = read_text(request, name)
     if text is None:
         return default
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
     if not (is_number and least <= int(text) <= most):
-        raise InvalidInputError(f"give a number from {least} to {most}", field=name)
+        raise InvalidInputError(
+            f"{text[:80]!r} is not taken: give a number from {least} to {most}", field=name
+        )
     return int(text)
+
+
+def read_text(request: Request, name: str) -> str | None:
+    """One value of the query string; raises InvalidInputError when there are several."""
+    given = request.query_params.getlist(name)
+    if len(given) > 1:
+        raise InvalidInputError(f"{name} is given {len(given)} times: give it once", field=name)
+    return given[0] if given else None
 
 
 def _positive(amount: int) -> int:

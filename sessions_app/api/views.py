@@ -26,6 +26,7 @@ from sessions_app.api.requests import (
     SessionRequest,
     read_body,
     read_number,
+    read_text,
 )
 from sessions_app.feed import update_of
 from sessions_app.models import Session
@@ -118,7 +119,7 @@ class SessionsView(APIView):
         """Page by page, the newest first."""
         limit = read_number(request, "limit", default=selectors.PAGE, least=1, most=MOST_SESSIONS)
         page = selectors.list_sessions(
-            client_of(request), cursor=request.query_params.get("cursor"), limit=limit
+            client_of(request), cursor=read_text(request, "cursor"), limit=limit
         )
         items = [answers.summary_answer(session) for session in page.sessions]
         return Response({"items": items, "nextCursor": page.cursor})
