@@ -163,12 +163,14 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
             raise RefusedError("unauthenticated", "send auth first")
         is_new = session_id not in self.followed
         if is_new and len(self.followed) >= MOST_SUBSCRIPTIONS:
-            raise RefusedError("too_many_subscriptions", f"{MOST_SUBSCRIPTIONS} are the most")
+            raise RefusedError(
+                "too_many_subscriptions", f"unsubscribe one: {MOST_SUBSCRIPTIONS} are the most"
+            )
         head = await _heads.get(session_id)
         if head is None or head.client_id != self.key.client_id:
             raise RefusedError("session_not_found", f"no session {session_id}", session_id)
         if after is not None and after > head.seq:
-            raise RefusedError("invalid_after", f"the newest event is {head.seq}", session_id)
+            raise RefusedError("invalid_after", f"give {head.seq} at most, not {after}", session_id)
         await self._join(session_id)  # first, so that nothing is missed between reading and hearing
         async with self._sending:
             self.followed[session_id] = head.seq - 1 if after is None else after
