@@ -132,7 +132,7 @@ def _detail(error: exceptions.APIException, context: dict[str, Any]) -> str | No
         case exceptions.UnsupportedMediaType():
             return f"{request.content_type[:80]!r} is not taken: send application/json"
         case exceptions.Throttled():
-            return f"too many requests: ask again in {round(error.wait or 0)} s"
+            return f"too many requests: ask again in {round(getattr(error, 'wait', None) or 0)} s"
         case _:
             return None
 

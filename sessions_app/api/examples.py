@@ -202,6 +202,7 @@ HEARD: Final[tuple[dict[str, Any], ...]] = (
     {"type": "authenticated"},
     {"type": "subscribed", **_CHANNEL, "seq": 3},
     _UPDATE,
+    {"type": "alert", **_CHANNEL, "attention": "source_lock_vanished"},
     {"type": "unsubscribed", **_CHANNEL},
     {"type": "pong"},
     {

@@ -60,6 +60,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         super().__init__()
         self.key: ApiKey | None = None
         self.followed: dict[UUID, int] = {}
+        self._alerts: dict[UUID, str] = {}  # what each session was last said to need a person for
         self.opened_at = time.monotonic()
         self._sending = asyncio.Lock()
         self._window, self._messages = 0, 0
@@ -112,6 +113,13 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
                 if session_id in self.followed and update.seq > self.followed[session_id]:
                     await self._send(update.text)
                     self.followed[session_id] = update.seq
+
+    async def alert(self, session_id: UUID, attention: str) -> None:
+        """Say when a session begins, or no longer has, to need a person on our side."""
+        async with self._sending:
+            if session_id in self.followed and self._alerts.get(session_id, "") != attention:
+                self._alerts[session_id] = attention
+                await self._send(to_text("alert", session_id, attention=attention or None))
 
     async def end(self, code: int, error: str, detail: str) -> None:
         """Say why, and have the connection's own task close it."""
@@ -176,11 +184,13 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
             self.followed[session_id] = head.seq - 1 if after is None else after
             await self._send(to_text("subscribed", session_id, seq=head.seq))
         await self.catch_up(session_id, head.seq)
+        await self.alert(session_id, head.attention)
 
     async def _unsubscribe(self, session_id: UUID) -> None:
         async with self._sending:
             if self.followed.pop(session_id, None) is None:
                 raise RefusedError("not_subscribed", f"{session_id} is not followed", session_id)
+            self._alerts.pop(session_id, None)
             await self._leave(session_id)
             await self._send(to_text("unsubscribed", session_id))
 

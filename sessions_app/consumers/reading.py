@@ -29,10 +29,11 @@ class Update(NamedTuple):
 
 
 class Head(NamedTuple):
-    """A session's owner, and the `seq` of its newest update."""
+    """A session's owner, the `seq` of its newest update, and why it needs a person ("": it not)."""
 
     client_id: UUID
     seq: int
+    attention: str
 
 
 class BatchReader(Generic[T]):
@@ -80,8 +81,8 @@ def read_updates(session_ids: Iterable[UUID]) -> dict[UUID, tuple[Update, ...]]:
 def read_heads(session_ids: Iterable[UUID]) -> dict[UUID, Head]:
     """Whose each session is, and how far it is."""
     rows = Session.objects.filter(pk__in=list(session_ids))
-    heads = rows.values_list("pk", "client_id", "version")
-    return {session_id: Head(client_id, seq) for session_id, client_id, seq in heads}
+    heads = rows.values_list("pk", "client_id", "version", "attention")
+    return {session_id: Head(*head) for session_id, *head in heads}
 
 
 def read_live_keys(key_ids: Iterable[str]) -> set[str]:

@@ -70,9 +70,11 @@ def test_what_the_page_says_is_understood(message: dict[str, Any]) -> None:
 
 
 def test_what_the_page_hears_is_what_is_sent() -> None:
-    _, subscribed, update, _, _, error = examples.HEARD
+    _, subscribed, update, alert, _, _, error = examples.HEARD
     assert {one["type"] for one in examples.SAID} == {"auth", "subscribe", "unsubscribe", "ping"}
     assert json.loads(to_text("subscribed", update["sessionId"], seq=3)) == subscribed
+    said = to_text("alert", update["sessionId"], attention=alert["attention"])
+    assert json.loads(said) == alert
     said = error_text(error["code"], error["detail"], error["sessionId"])
     assert json.loads(said) == error
 

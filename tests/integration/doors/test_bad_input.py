@@ -151,7 +151,7 @@ NO_JSON = [
 ]  # fmt: skip
 
 
-def raw(api: APIClient, path: str, sent: bytes, kind: str = "application/json") -> Any:
+def raw(api: APIClient, path: str, sent: Any, kind: str = "application/json") -> Any:
     return api.generic("POST", "/api/v1" + path, sent, content_type=kind)
 
 

@@ -87,6 +87,23 @@ def test_a_lost_doorbell_is_made_good(
     assert [update["seq"] for update in client.hear_all(until="source_locking")] == [2, 3]
 
 
+def test_who_follows_hears_that_a_session_needs_a_person_and_no_longer_does(
+    api: APIClient, key: str, client: Client
+) -> None:
+    session_id = create_session(api)["sessionId"]
+    client.authenticate(key)
+    client.follow(session_id, after=1)
+    row = Session.objects.filter(pk=session_id)
+    about = {"channel": "session", "sessionId": session_id}
+    row.update(attention="lost_race", attention_since="2026-11-22T10:00Z")
+    assert client.hear() == {"type": "alert", **about, "attention": "lost_race"}
+    client.ask(type="unsubscribe", **about)
+    client.follow(session_id, after=1)
+    assert client.hear() == {"type": "alert", **about, "attention": "lost_race"}
+    row.update(attention="", attention_since=None)
+    assert client.hear() == {"type": "alert", **about, "attention": None}
+
+
 def test_a_token_opens_the_feed(api: APIClient, client: Client) -> None:
     session_id = create_session(api)["sessionId"]
     token = post(api, "/auth/token")["accessToken"]
