@@ -202,6 +202,11 @@ HEARD: Final[tuple[dict[str, Any], ...]] = (
     {"type": "authenticated"},
     {"type": "subscribed", **_CHANNEL, "seq": 3},
     _UPDATE,
+    {
+        "type": "price_update",
+        **_CHANNEL,
+        "data": {"destinationAmount": _QUOTE["startAmount"], "at": "2026-11-22T22:00:05Z"},
+    },
     {"type": "alert", **_CHANNEL, "attention": "source_lock_vanished"},
     {"type": "unsubscribed", **_CHANNEL},
     {"type": "pong"},

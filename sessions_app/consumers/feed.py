@@ -121,6 +121,12 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
                 self._alerts[session_id] = attention
                 await self._send(to_text("alert", session_id, attention=attention or None))
 
+    async def tell_price(self, session_id: UUID, text: str) -> None:
+        """Send a running auction's price to who follows it still."""
+        async with self._sending:
+            if session_id in self.followed:
+                await self._send(text)
+
     async def end(self, code: int, error: str, detail: str) -> None:
         """Say why, and have the connection's own task close it."""
         await self._send(error_text(error, detail))

@@ -9,7 +9,7 @@ import structlog
 from channels.db import database_sync_to_async
 from django.db import DatabaseError
 
-from sessions_app.consumers.reading import Head, read_heads, read_live_keys
+from sessions_app.consumers.reading import Head, read_heads, read_live_keys, read_prices
 
 if TYPE_CHECKING:
     from sessions_app.consumers.feed import FeedConsumer
@@ -21,6 +21,7 @@ UNAUTHENTICATED: Final = 4401
 log = structlog.get_logger(__name__)
 
 _read_heads = database_sync_to_async(read_heads)
+_read_prices = database_sync_to_async(read_prices)
 _read_live_keys = database_sync_to_async(read_live_keys)
 
 
@@ -53,15 +54,18 @@ class Sweep:
 
     async def _look(self) -> None:
         connections = list(self._open)
-        heads = await _read_heads(list({id_ for each in connections for id_ in each.followed}))
+        followed = {session_id for each in connections for session_id in each.followed}
+        heads, prices = await _read_heads(followed), await _read_prices(followed)
         live = await _read_live_keys({each.key.pk for each in connections if each.key})
-        tended = (_tend(each, live, heads) for each in connections)
+        tended = (_tend(each, live, heads, prices) for each in connections)
         for error in await asyncio.gather(*tended, return_exceptions=True):
             if error is not None:  # its client has gone meanwhile, in most cases
                 log.warning("connection_not_tended", reason=type(error).__name__)
 
 
-async def _tend(connection: "FeedConsumer", live: set[str], heads: dict[UUID, Head]) -> None:
+async def _tend(
+    connection: "FeedConsumer", live: set[str], heads: dict[UUID, Head], prices: dict[UUID, str]
+) -> None:
     if connection.key is None:
         if time.monotonic() - connection.opened_at > AUTH_SECONDS:
             await connection.end(UNAUTHENTICATED, "auth_timeout", "send auth first")
@@ -71,3 +75,5 @@ async def _tend(connection: "FeedConsumer", live: set[str], heads: dict[UUID, He
         for session_id in heads.keys() & connection.followed.keys():
             await connection.catch_up(session_id, heads[session_id].seq)
             await connection.alert(session_id, heads[session_id].attention)
+            if session_id in prices:
+                await connection.tell_price(session_id, prices[session_id])

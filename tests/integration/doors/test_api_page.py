@@ -70,7 +70,9 @@ def test_what_the_page_says_is_understood(message: dict[str, Any]) -> None:
 
 
 def test_what_the_page_hears_is_what_is_sent() -> None:
-    _, subscribed, update, alert, _, _, error = examples.HEARD
+    _, subscribed, update, price, alert, _, _, error = examples.HEARD
+    said = to_text("price_update", update["sessionId"], data=price["data"])
+    assert json.loads(said) == price
     assert {one["type"] for one in examples.SAID} == {"auth", "subscribe", "unsubscribe", "ping"}
     assert json.loads(to_text("subscribed", update["sessionId"], seq=3)) == subscribed
     said = to_text("alert", update["sessionId"], attention=alert["attention"])

@@ -1,6 +1,8 @@
 """The WebSocket feed, through the process that serves it."""
 
 import json
+import time
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +11,7 @@ from rest_framework.test import APIClient
 
 from orchestrator.clients.models import Scope
 from orchestrator.clients.services import create_client, issue_key, revoke_keys
+from orchestrator.kernel.amounts import Rounding
 from sessions_app.models import Session
 from tests.integration.doors.calls import create_session, execute, get, post
 from tests.integration.doors.feed import Client, client_of
@@ -102,6 +105,28 @@ def test_who_follows_hears_that_a_session_needs_a_person_and_no_longer_does(
     assert client.hear() == {"type": "alert", **about, "attention": "lost_race"}
     row.update(attention="", attention_since=None)
     assert client.hear() == {"type": "alert", **about, "attention": None}
+
+
+def test_who_follows_an_auction_hears_its_price_fall(
+    api: APIClient, world: World, key: str, client: Client
+) -> None:
+    session_id = create_session(api)["sessionId"]
+    world.chains["near"].is_unreachable = True  # so that nobody can fill it
+    assert execute(api, session_id)["status"] == "executing"
+    began = int(time.time())  # the feed's own wall clock
+    Session.objects.update(auction_started_at=began)
+    quote = Session.objects.select_related("quote").get().quote
+    client.authenticate(key)
+    client.follow(session_id, after=2)
+    first, second = client.hear(), client.hear()
+    assert first.keys() == {"type", "channel", "sessionId", "data"}
+    assert (first["type"], first["sessionId"]) == ("price_update", session_id)
+    for heard in (first, second):
+        at = datetime.fromisoformat(heard["data"]["at"])
+        since = min(int(at.timestamp()) - began, quote.curve.duration)
+        amount = quote.curve.amount_at(quote.end_amount, since, rounding=Rounding.DOWN)
+        assert heard["data"]["destinationAmount"] == str(amount)
+    assert int(second["data"]["destinationAmount"]) < quote.start_amount
 
 
 def test_a_token_opens_the_feed(api: APIClient, client: Client) -> None:
