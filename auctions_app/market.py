@@ -40,7 +40,7 @@ class Market:
         if route_id not in self.routes:
             known = ", ".join(self.routes)
             raise UnknownRouteError(
-                f"no route {route_id[:80]!r}: there are {known}", field="routeId"
+                f"no route {route_id[:80]!r}: give one of {known}", field="routeId"
             )
         return self.routes[route_id]
 

@@ -122,8 +122,10 @@ class Route:
         """Within those of one of the modes; raises AmountOutOfLimitsError, SecretModeError."""
         for mode in modes:
             if mode not in self.secret_modes:
+                offered = ", ".join(each.value for each in self.secret_modes)
                 raise SecretModeError(
-                    f"{self.id} does not offer secret mode {mode.value!r}", field="secretMode"
+                    f"{self.id} does not offer secret mode {mode.value!r}: give one of {offered}",
+                    field="secretMode",
                 )
         limit = max(self.maximum[mode] for mode in modes)
         if not self.minimum <= amount <= limit:

@@ -169,5 +169,14 @@ def _forget_dead_processes() -> None:
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     for file in Path(folder).glob("gauge_live*.db") if folder else ():
         pid = int(file.stem.rpartition("_")[2])
-        if not Path(f"/proc/{pid}").exists():
+        if not _is_running(pid):
             multiprocess.mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
+
+
+def _is_running(pid: int) -> bool:
+    """Neither gone nor a zombie, which waits for a parent that may never ask."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

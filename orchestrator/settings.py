@@ -226,7 +226,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["orchestrator.clients.authentication.HasScope"],
     "DEFAULT_THROTTLE_CLASSES": ["orchestrator.http.throttling.RequestThrottle"],
-    "DEFAULT_PARSER_CLASSES": ["orchestrator.http.parsing.BoundedJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["orchestrator.http.parsing.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "orchestrator.http.pagination.CursorPages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -234,6 +234,7 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": ENVIRONMENT.trusted_proxies,
     "NON_FIELD_ERRORS_KEY": "body",
     "UNAUTHENTICATED_USER": None,
+    "UNICODE_JSON": False,  # an error may repeat what was sent, and half a surrogate has no UTF-8
     "URL_FORMAT_OVERRIDE": None,
 }
 REQUESTS_PER_MINUTE = {
@@ -255,6 +256,7 @@ SPECTACULAR_SETTINGS = {
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "orchestrator.http.schema.close_bodies",
         "orchestrator.http.schema.add_problems",
     ],
 }

@@ -3,6 +3,7 @@ from django.apps import AppConfig
 
 class SessionsConfig(AppConfig):
     name = "sessions_app"
+    verbose_name = "Swaps"
 
     def ready(self) -> None:
         """Answer the outbox and hear of changed facts, in every process."""

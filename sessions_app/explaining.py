@@ -35,14 +35,19 @@ def explain(session: Session) -> Iterator[str]:
         f"{' (a reorganisation)' if move.by_reorganisation else ''}"
         for move in session.transitions.order_by("seq")
     )
+    yield from explain_verdicts(session)
+    for deed in session.interventions.order_by("at"):
+        yield f"{iso(deed.at)} {deed.action} by {deed.by}: {deed.reason}"
+
+
+def explain_verdicts(session: Session) -> Iterator[str]:
+    """What each guard saw and said, line by line."""
     roles = dict(session.legs.values_list("pk", "role"))
     verdicts = stored_verdicts(roles)
     if not verdicts:
         yield "no guard was asked yet"
     for verdict in verdicts:
         yield from _explain_verdict(verdict, roles[verdict.reference])
-    for deed in session.interventions.order_by("at"):
-        yield f"{iso(deed.at)} {deed.action} by {deed.by}: {deed.reason}"
 
 
 def _explain_verdict(stored: StoredVerdict, role: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from chains_app.intents import plan_intent, void_intents
 from chains_app.locks import Call, LockTerms
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import OrchestratorError
+from sessions_app.counting import count_on_commit
 from sessions_app.domain.plan import Action, Step
 from sessions_app.domain.states import Status, is_allowed
 from sessions_app.models import Leg, Role, Session, Transition
@@ -108,6 +109,7 @@ class Commit:
     def write(self, sessions: Iterable[Session]) -> None:
         """Write all rows, and ring the feed's doorbell once they are committed."""
         Session.objects.bulk_update(sessions, _CHANGING)
+        count_on_commit(self._transitions)
         Transition.objects.bulk_create(self._transitions)
         newest = {transition.session_id: transition.seq for transition in self._transitions}
         if newest:

@@ -1,6 +1,7 @@
 """Who calls: an API key in X-API-Key, or a token in Authorization: Bearer; and what it may do."""
 
 from collections.abc import Callable
+from typing import Final
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -13,6 +14,8 @@ from orchestrator.clients.services import (
     authenticate_key,
     authenticate_token,
 )
+
+GIVE_A_KEY: Final = "give an API key in X-API-Key, or a token in Authorization: Bearer"
 
 
 class ApiKeyAuthentication(BaseAuthentication):
@@ -45,10 +48,9 @@ class TokenAuthentication(BaseAuthentication):
 class HasScope(BasePermission):
     """Reading needs the scope `read`, everything else `write`."""
 
-    message = "this API client lacks the scope that the call needs"
-
     def has_permission(self, request: Request, _view: object) -> bool:
         scope = Scope.READ if request.method in SAFE_METHODS else Scope.WRITE
+        self.message = f"this needs the scope `{scope.value}`, which your API client lacks"
         return isinstance(request.user, ApiClient) and request.user.may(scope)
 
 
@@ -62,7 +64,7 @@ class IsClient(BasePermission):
 def client_of(request: Request) -> ApiClient:
     """The tenant that calls; every query of its data starts from it. Only behind HasScope."""
     if not isinstance(request.user, ApiClient):
-        raise UnauthenticatedError("give an API key in X-API-Key, or a token")
+        raise UnauthenticatedError(GIVE_A_KEY)
     return request.user
 
 

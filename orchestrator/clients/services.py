@@ -59,7 +59,7 @@ def authenticate_key(text: str) -> ApiKey:
     """The key, with its client; raises UnauthenticatedError."""
     parts = _KEY.fullmatch(text)
     if parts is None:
-        raise UnauthenticatedError("this is not an API key: they begin with 1b_")
+        raise UnauthenticatedError("this is not an API key, which begins with 1b_: give yours")
     key = _find_live_key(parts[1])
     if key is None or not hmac.compare_digest(bytes(key.digest), _digest(parts[2])):
         raise UnauthenticatedError("unknown or revoked API key: ask for a new one")

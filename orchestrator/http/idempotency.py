@@ -76,7 +76,8 @@ def forget_old_answers() -> int:
 def _claim(request: Request, text: str) -> StoredAnswer:
     if not _KEY.fullmatch(text):
         raise InvalidInputError(
-            "give 1 to 128 visible ASCII characters, a UUID for example", field=HEADER
+            f"{text[:80]!r} can't be one: give 1 to 128 visible ASCII characters, such as a UUID",
+            field=HEADER,
         )
     body = json.dumps(request.data, sort_keys=True)
     what = f"{request.method} {request.path}\n{body}"

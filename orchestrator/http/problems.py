@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from orchestrator.clients.authentication import GIVE_A_KEY
 from orchestrator.http.throttling import count_refusal
 from orchestrator.kernel.errors import InvalidInputError, OrchestratorError
 
@@ -22,13 +23,13 @@ RETRY_SECONDS: Final = 1
 
 # the status of DRF's exceptions to our code and words; theirs would quote parsers and libraries
 _TEXTS: Final = {
-    HTTPStatus.BAD_REQUEST: ("malformed_request", "the body is not one JSON value in UTF-8"),
-    HTTPStatus.UNAUTHORIZED: ("unauthenticated", "give an API key in X-API-Key, or a token"),
+    HTTPStatus.BAD_REQUEST: ("malformed_request", "not one JSON value in UTF-8: send one"),
+    HTTPStatus.UNAUTHORIZED: ("unauthenticated", GIVE_A_KEY),
     HTTPStatus.FORBIDDEN: ("forbidden", "this API client may not do this"),
     HTTPStatus.NOT_FOUND: ("not_found", "there is nothing here that you can see"),
     HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "this URL does not take this method"),
     HTTPStatus.NOT_ACCEPTABLE: ("not_acceptable", "answers are application/json: accept that"),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", "the body is larger than 64 KiB"),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("too_large", "the body is larger than 64 KiB: send less"),
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ("unsupported_media_type", "send application/json"),
     HTTPStatus.TOO_MANY_REQUESTS: ("too_many_requests", "slow down: see Retry-After"),
     HTTPStatus.SERVICE_UNAVAILABLE: ("unavailable", "a dependency does not answer: try again"),
@@ -53,7 +54,7 @@ def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None
     elif isinstance(error, PermissionDenied):
         body = problem(HTTPStatus.FORBIDDEN)
     elif isinstance(error, exceptions.APIException):
-        body, headers = _from_drf(count_refusal(error, context["request"]))
+        body, headers = _from_drf(count_refusal(error, context["request"]), context)
     else:
         return None
     if body["status"] == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -80,9 +81,10 @@ def problem(
     }
 
 
-def not_found(_request: HttpRequest, exception: Exception) -> JsonResponse:
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
     """Django's handler404: for URLs that lead nowhere."""
-    return _plain(HTTPStatus.NOT_FOUND)
+    path = request.path[:80]
+    return _plain(HTTPStatus.NOT_FOUND, f"{path!r} leads nowhere: /api/docs lists every URL")
 
 
 def bad_request(_request: HttpRequest, exception: Exception) -> JsonResponse:
@@ -95,8 +97,9 @@ def server_error(_request: HttpRequest) -> JsonResponse:
     return _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _plain(status: HTTPStatus) -> JsonResponse:
-    return JsonResponse(problem(status), status=status, content_type=CONTENT_TYPE)
+def _plain(status: HTTPStatus, detail: str | None = None) -> JsonResponse:
+    body = problem(status, detail=detail)
+    return JsonResponse(body, status=status, content_type=CONTENT_TYPE)
 
 
 def _from_ours(error: OrchestratorError) -> dict[str, Any]:
@@ -110,13 +113,28 @@ def _from_ours(error: OrchestratorError) -> dict[str, Any]:
 
 
 def _from_drf(
-    error: exceptions.APIException,
+    error: exceptions.APIException, context: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     if isinstance(error, exceptions.ValidationError):
         return _invalid(list(_field_errors("", error.detail))), {}
-    has_our_words = isinstance(error, exceptions.AuthenticationFailed | exceptions.PermissionDenied)
-    detail = str(error.detail) if has_our_words else None
-    return problem(HTTPStatus(error.status_code), detail=detail), _headers(error)
+    return problem(HTTPStatus(error.status_code), detail=_detail(error, context)), _headers(error)
+
+
+def _detail(error: exceptions.APIException, context: dict[str, Any]) -> str | None:
+    """What was given, and what to give; None where `_TEXTS` says all that there is to say."""
+    request = context["request"]
+    match error:
+        case exceptions.AuthenticationFailed() | exceptions.PermissionDenied():
+            return str(error.detail)  # our own words
+        case exceptions.MethodNotAllowed():
+            allowed = ", ".join(context["view"].allowed_methods)
+            return f"{request.method[:20]} is not taken here: use {allowed}"
+        case exceptions.UnsupportedMediaType():
+            return f"{request.content_type[:80]!r} is not taken: send application/json"
+        case exceptions.Throttled():
+            return f"too many requests: ask again in {round(getattr(error, 'wait', None) or 0)} s"
+        case _:
+            return None
 
 
 def _invalid(errors: list[dict[str, str]]) -> dict[str, Any]:

@@ -26,6 +26,16 @@ _PROBLEM: Final = {
 }
 
 
+def close_bodies(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A hook of drf-spectacular: what is sent takes no field that it does not name."""
+    shapes = result.get("components", {}).get("schemas", {})
+    for path in result["paths"].values():
+        for operation in path.values():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                shapes[content["schema"]["$ref"].rpartition("/")[2]]["additionalProperties"] = False
+    return result
+
+
 def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """A hook of drf-spectacular: `default` of every operation is a problem."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = _PROBLEM

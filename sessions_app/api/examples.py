@@ -1,8 +1,10 @@
-"""One full example of each request and of the session, for the OpenAPI schema."""
+"""One full example of each message, for the OpenAPI schema and docs/api.md; a test compares."""
 
 from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiExample
+
+from auctions_app.routes import TRUST_OF_SERVICE_MODE
 
 _HASHLOCK: Final = "0x5f78c33274e43fa9de5659265c1d917e25c03722dcb0b8d27db8d5feaa813953"
 _QUOTE_ID: Final = "0d9a8f8e-5b7c-4a51-9c3e-0a5d4b1f6c11"
@@ -111,14 +113,64 @@ _INITIALIZED: Final = {
     "walletTransactions": [],
 }
 
+_COIN: Final = ("chain", "caip2", "symbol", "token", "decimals", "contract")
+_ROUTES: Final = {
+    "items": [
+        {
+            "routeId": _ROUTE,
+            "source": {name: _SOURCE[name] for name in _COIN},
+            "destination": {name: _DESTINATION[name] for name in _COIN},
+            "minimum": _QUOTE["limits"]["minimum"],
+            "auctionSeconds": 20,
+            "maximumFeeBps": 60,
+            "secretModes": [
+                {
+                    "mode": "service",
+                    "maximum": _QUOTE["limits"]["maximum"],
+                    "trust": TRUST_OF_SERVICE_MODE,
+                }
+            ],
+            "timelocks": _QUOTE["timelocks"],
+        }
+    ]
+}
+_UPDATE: Final = {
+    "type": "session_update",
+    "sessionId": _SESSION_ID,
+    "status": "source_locking",
+    "seq": 3,
+    "data": {
+        "phase": "locking",
+        "progress": 20,
+        "reason": "the resolver filled the auction",
+        "at": "2026-11-22T22:00:06Z",
+        "byReorganisation": False,
+    },
+}
+_CANCELLED: Final = {
+    **_INITIALIZED,
+    "status": "cancelled",
+    "seq": 2,
+    "phase": "returned",
+    "progress": 100,
+    "cancelRequested": True,
+}
+
+
+def _answer(name: str, value: Any, status: int = 200) -> OpenApiExample:
+    return OpenApiExample(name, value, response_only=True, status_codes=[str(status)])
+
+
+LIST_ROUTES: Final = (_answer("one route", _ROUTES),)
 CREATE_QUOTE: Final = (
     OpenApiExample(
         "0.1 ETH for NEAR",
         {"routeId": _ROUTE, "amount": "100000000000000000"},
         request_only=True,
     ),
-    OpenApiExample("a quote", _QUOTE, response_only=True, status_codes=["201"]),
+    _answer("a quote", _QUOTE, 201),
 )
+GET_QUOTE: Final = (_answer("taken by a session", {**_QUOTE, "sessionId": _SESSION_ID}),)
 CREATE_SESSION: Final = (
     OpenApiExample(
         "take the quote",
@@ -130,8 +182,52 @@ CREATE_SESSION: Final = (
         },
         request_only=True,
     ),
-    OpenApiExample("a new session", _INITIALIZED, response_only=True, status_codes=["201"]),
+    _answer("a new session", _INITIALIZED, 201),
 )
-SESSION: Final = (
-    OpenApiExample("waiting for the maker", _SESSION, response_only=True, status_codes=["200"]),
+LIST_SESSIONS: Final = (_answer("the last page", {"items": [_SUMMARY], "nextCursor": None}),)
+SESSION: Final = (_answer("waiting for the maker", _SESSION),)
+CANCEL: Final = (_answer("cancelled before anything was locked", _CANCELLED),)
+LIST_EVENTS: Final = (_answer("after=2", {"items": [_UPDATE], "nextAfter": None}),)
+
+_CHANNEL: Final = {"channel": "session", "sessionId": _SESSION_ID}
+# what a client says on /ws, and what it hears, in the order of docs/api.md
+SAID: Final[tuple[dict[str, Any], ...]] = (
+    {"type": "auth", "apiKey": "1b_0123456789abcdef_..."},
+    {"type": "auth", "token": "eyJhbGciOi..."},
+    {"type": "subscribe", **_CHANNEL, "after": 2},
+    {"type": "unsubscribe", **_CHANNEL},
+    {"type": "ping"},
 )
+HEARD: Final[tuple[dict[str, Any], ...]] = (
+    {"type": "authenticated"},
+    {"type": "subscribed", **_CHANNEL, "seq": 3},
+    _UPDATE,
+    {
+        "type": "price_update",
+        **_CHANNEL,
+        "data": {"destinationAmount": _QUOTE["startAmount"], "at": "2026-11-22T22:00:05Z"},
+    },
+    {"type": "alert", **_CHANNEL, "attention": "source_lock_vanished"},
+    {"type": "unsubscribed", **_CHANNEL},
+    {"type": "pong"},
+    {
+        "type": "error",
+        "code": "session_not_found",
+        "detail": f"no session {_SESSION_ID}",
+        "sessionId": _SESSION_ID,
+    },
+)
+PROBLEM: Final = {
+    "type": "about:blank",
+    "title": "Bad Request",
+    "status": 400,
+    "code": "invalid_input",
+    "detail": "wrong: amount",
+    "errors": [
+        {
+            "field": "amount",
+            "code": "invalid_amount",
+            "detail": '"0.1" is not an amount: give base units as a decimal string',
+        }
+    ],
+}

@@ -1,12 +1,13 @@
 """What the API takes: each field strict in type and form, and no field that it does not know."""
 
+import json
+import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NoReturn
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.fields import empty
 from rest_framework.request import Request
 
 from auctions_app.routes import SecretMode
@@ -14,46 +15,69 @@ from orchestrator.kernel.amounts import parse_amount
 from orchestrator.kernel.errors import InvalidAmountError, InvalidInputError
 
 MOST_SEQ: Final = 2**31 - 1
+MOST_NAMED: Final = 10  # unknown fields, so that an answer is no larger than what was sent
+_NAME: Final = r"[!-~]{1,128}"
+_LOWER_CASE_ID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
-class TextField(serializers.CharField):
-    """A string as it is: no number is taken for one, no space is cut off."""
+def shown(value: Any) -> str:
+    """A value as it was sent, in plain ASCII and not longer than an error may be."""
+    text = json.dumps(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
-    default_error_messages: ClassVar = {"invalid": "give a string"}
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"trim_whitespace": False, "max_length": 128, **options})
+@extend_schema_field({"type": "string", "pattern": f"^{_NAME}$"})
+class NameField(serializers.Field[Any, Any, Any, Any]):
+    """A string as every route and account has: no number is taken for one, no space is cut off."""
 
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
+    default_error_messages: ClassVar = {
+        "required": "missing: give a string",
+        "null": "null is no value: give a string",
+        "invalid": "{value} can't be one: give a string of 1 to 128 visible ASCII characters",
+    }
+
+    refusal: ClassVar = "invalid"  # the code
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not (isinstance(data, str) and re.fullmatch(_NAME, data)):
+            self.refuse(data)
+        return data
+
+    def refuse(self, data: Any) -> NoReturn:
+        """Raises ValidationError, which repeats the value."""
+        text = self.error_messages["invalid"].format(value=shown(data))
+        raise serializers.ValidationError(text, code=self.refusal)
 
 
 @extend_schema_field({"type": "string", "pattern": r"^[1-9][0-9]{0,77}$"})
-class AmountField(TextField):
+class AmountField(NameField):
     """Base units as a decimal string; gives an int above 0."""
 
-    def run_validation(self, data: Any = empty) -> Any:
-        text = super().run_validation(data)
+    default_error_messages: ClassVar = {
+        "invalid": "{value} is not an amount: give base units as a decimal string"
+    }
+    refusal: ClassVar = InvalidAmountError.code
+
+    def to_internal_value(self, data: Any) -> int:
         try:
-            return _positive(parse_amount(text))
+            return _positive(parse_amount(super().to_internal_value(data)))
         except InvalidAmountError as error:
             raise serializers.ValidationError(str(error), code=error.code) from None
 
 
-class IdField(serializers.UUIDField):
+@extend_schema_field({"type": "string", "format": "uuid", "pattern": f"^{_LOWER_CASE_ID}$"})
+class IdField(NameField):
     """A UUID in its usual form: 36 characters, lower case."""
 
-    default_error_messages: ClassVar = {"invalid": "give an id as we gave it: a UUID in lower case"}
+    default_error_messages: ClassVar = {
+        "invalid": "{value} is not an id: give it as we gave it, a UUID in lower case"
+    }
 
     def to_internal_value(self, data: Any) -> UUID:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        parsed: UUID = super().to_internal_value(data)
-        if str(parsed) != data:
-            self.fail("invalid")
-        return parsed
+        text = super().to_internal_value(data)
+        if not re.fullmatch(_LOWER_CASE_ID, text):
+            self.refuse(data)
+        return UUID(text)
 
 
 class ModeField(serializers.ChoiceField):
@@ -61,16 +85,17 @@ class ModeField(serializers.ChoiceField):
 
     def __init__(self, **options: Any) -> None:
         modes = [mode.value for mode in SecretMode]
+        known = f"give one of {', '.join(modes)}"
         super().__init__(
             choices=modes,
-            error_messages={"invalid_choice": f"give one of {', '.join(modes)}"},
+            error_messages={"invalid_choice": f"{{input}} is not a mode: {known}", "null": known},
             **options,
         )
 
     def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str):
-            self.fail("invalid_choice", input="")
-        return SecretMode(super().to_internal_value(data))
+        if data not in self.choices.values() or not isinstance(data, str):
+            self.fail("invalid_choice", input=shown(data))
+        return SecretMode(data)
 
     def get_default(self) -> Any:
         """The default stands as text in the schema, and never passes `to_internal_value`."""
@@ -80,15 +105,20 @@ class ModeField(serializers.ChoiceField):
 class Body(serializers.Serializer[Any]):
     """A JSON object with these fields and no others."""
 
-    default_error_messages: ClassVar = {"invalid": "give a JSON object"}
+    default_error_messages: ClassVar = {
+        "invalid": "the body is not a JSON object: send one",
+        "null": "the body is null: send a JSON object",
+    }
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping) and (
             unknown := [name for name in data if name not in self.fields]
         ):
-            message = f"there is no such field: {', '.join(self.fields) or 'none is taken'}"
+            known = f"give only {', '.join(self.fields)}" if self.fields else "none is taken"
+            message = f"there is no such field: {known}"
             error = serializers.ErrorDetail(message, code="unknown_field")
-            raise serializers.ValidationError({str(name)[:80]: [error] for name in unknown})
+            named = {str(name)[:80]: [error] for name in unknown[:MOST_NAMED]}
+            raise serializers.ValidationError(named)
         return super().to_internal_value(data)
 
 
@@ -96,7 +126,7 @@ QuoteRequest = type(
     "QuoteRequest",
     (Body,),
     {
-        "routeId": TextField(help_text="One of /api/v1/routes, such as `base:ETH->near:NEAR`."),
+        "routeId": NameField(help_text="One of /api/v1/routes, such as `base:ETH->near:NEAR`."),
         "amount": AmountField(help_text="Base units of the source coin, as a decimal string."),
     },
 )
@@ -105,8 +135,8 @@ SessionRequest = type(
     (Body,),
     {
         "quoteId": IdField(help_text="A quote of yours that is not expired and not taken."),
-        "makerSourceAccount": TextField(help_text="Who locks the source coin, on its chain."),
-        "makerDestinationAccount": TextField(help_text="Who is paid, on the destination chain."),
+        "makerSourceAccount": NameField(help_text="Who locks the source coin, on its chain."),
+        "makerDestinationAccount": NameField(help_text="Who is paid, on the destination chain."),
         "secretMode": ModeField(
             default=SecretMode.SERVICE.value,
             help_text="Who draws the secret; /api/v1/routes says what each mode trusts whom with.",
@@ -125,17 +155,23 @@ def read_body(kind: type[Body], request: Request) -> dict[str, Any]:
 
 def read_number(request: Request, name: str, *, default: int, least: int, most: int) -> int:
     """A whole number of the query string; raises InvalidInputError."""
-    text = request.query_params.get(name)
+    text = read_text(request, name)
     if text is None:
         return default
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
     if not (is_number and least <= int(text) <= most):
-        raise InvalidInputError(f"give a number from {least} to {most}", field=name)
+        raise InvalidInputError(
+            f"{text[:80]!r} is not taken: give a number from {least} to {most}", field=name
+        )
     return int(text)
 
 
-def _is_object(data: Any) -> bool:
-    return isinstance(data, Mapping)
+def read_text(request: Request, name: str) -> str | None:
+    """One value of the query string; raises InvalidInputError when there are several."""
+    given = request.query_params.getlist(name)
+    if len(given) > 1:
+        raise InvalidInputError(f"{name} is given {len(given)} times: give it once", field=name)
+    return given[0] if given else None
 
 
 def _positive(amount: int) -> int:

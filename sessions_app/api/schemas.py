@@ -10,7 +10,7 @@ from rest_framework import serializers
 from auctions_app.routes import SecretMode
 from chains_app.locks import Call, LockState
 from orchestrator.http.idempotency import HEADER
-from sessions_app.api.requests import IdField, TextField
+from sessions_app.api.requests import IdField
 from sessions_app.domain.states import Status
 from sessions_app.models import Role
 
@@ -18,6 +18,7 @@ Field = serializers.Field[Any, Any, Any, Any]
 Shape = type[serializers.Serializer[Any]]
 Time: Final = serializers.DateTimeField
 Count: Final = serializers.IntegerField
+Text: Final = serializers.CharField
 
 
 def _shape(name: str, fields: dict[str, Field]) -> Shape:
@@ -38,12 +39,12 @@ def _one_of(*values: str, **options: Any) -> Field:
 
 
 _COIN: Final[dict[str, Field]] = {
-    "chain": TextField(help_text="Our name of the chain."),
-    "caip2": TextField(help_text="The chain's CAIP-2 id."),
-    "symbol": TextField(),
-    "token": TextField(allow_null=True, help_text="Its contract; null: the native coin."),
+    "chain": Text(help_text="Our name of the chain."),
+    "caip2": Text(help_text="The chain's CAIP-2 id."),
+    "symbol": Text(),
+    "token": Text(allow_null=True, help_text="Its contract; null: the native coin."),
     "decimals": Count(),
-    "contract": TextField(help_text="Of the chain's locks."),
+    "contract": Text(help_text="Of the chain's locks."),
 }
 # The settings name them as components (ENUM_NAME_OVERRIDES).
 STATUSES: Final = [status.value for status in Status]
@@ -66,13 +67,13 @@ SecretModeOffer: Final = _shape(
     {
         "mode": _one_of(*MODES),
         "maximum": _amount("Of one session in this mode."),
-        "trust": TextField(max_length=400, help_text="What you trust us with, in one sentence."),
+        "trust": Text(help_text="What you trust us with, in one sentence."),
     },
 )
 RouteAnswer: Final = _shape(
     "Route",
     {
-        "routeId": TextField(),
+        "routeId": Text(),
         "source": Coin(),
         "destination": Coin(),
         "minimum": _amount("Of one session, of the source coin."),
@@ -105,7 +106,7 @@ QuoteAnswer: Final = _shape(
     "Quote",
     {
         "quoteId": IdField(),
-        "routeId": TextField(),
+        "routeId": Text(),
         "sourceAmount": _amount(),
         "startAmount": _amount("What the maker gets at the auction's start."),
         "endAmount": _amount("The least that the maker gets."),
@@ -128,7 +129,7 @@ LegTransaction: Final = _shape(
             allow_null=True,
             help_text="null: not ours; the leg's state tells what was done.",
         ),
-        "hash": TextField(),
+        "hash": Text(),
         "status": _one_of(*TRANSACTION_STATUSES),
         "isOurs": serializers.BooleanField(),
     },
@@ -146,30 +147,30 @@ Leg: Final = _shape(
         "role": _one_of(*Role.values),
         **_COIN,
         "amount": _amount(),
-        "depositor": TextField(),
-        "beneficiary": TextField(),
-        "lockId": TextField(help_text="The escrow's address, or the lock's id."),
+        "depositor": Text(),
+        "beneficiary": Text(),
+        "lockId": Text(help_text="The escrow's address, or the lock's id."),
         "hashlock": _hash("SHA-256 of the secret."),
         "lockBy": Time(help_text="Afterwards the contract refuses to make the lock."),
         "timelock": Time(help_text="From here on it can be refunded and not withdrawn."),
-        "finalityTier": TextField(),
+        "finalityTier": Text(),
         "state": LegState(),
         "transactions": LegTransaction(many=True),
     },
 )
-Attention: Final = _shape("Attention", {"reason": TextField(), "since": Time()})
+Attention: Final = _shape("Attention", {"reason": Text(), "since": Time()})
 _SUMMARY: Final[dict[str, Field]] = {
     "sessionId": IdField(),
     "status": _one_of(*STATUSES),
     "seq": Count(help_text="Of the newest event."),
-    "phase": TextField(),
+    "phase": Text(),
     "progress": Count(min_value=0, max_value=100),
-    "routeId": TextField(),
+    "routeId": Text(),
     "quoteId": IdField(),
     "secretMode": _one_of(*MODES),
     "hashlock": _hash("SHA-256 of the secret."),
-    "makerSourceAccount": TextField(),
-    "makerDestinationAccount": TextField(),
+    "makerSourceAccount": Text(),
+    "makerDestinationAccount": Text(),
     "sourceAmount": _amount(),
     "minimumDestinationAmount": _amount("The fill fixes the amount, see `legs`."),
     "cancelRequested": serializers.BooleanField(),
@@ -177,11 +178,11 @@ _SUMMARY: Final[dict[str, Field]] = {
     "createdAt": Time(),
     "expiresAt": Time(help_text="Of the quote, then of the auction."),
     "acceptBy": Time(allow_null=True, help_text="A source lock in a later block is refunded."),
-    "feedUrl": TextField(help_text="The WebSocket that tells of each event."),
+    "feedUrl": Text(help_text="The WebSocket that tells of each event."),
 }
 Summary: Final = _shape("SessionSummary", _SUMMARY)
 SummariesAnswer: Final = _shape(
-    "Sessions", {"items": Summary(many=True), "nextCursor": TextField(allow_null=True)}
+    "Sessions", {"items": Summary(many=True), "nextCursor": Text(allow_null=True)}
 )
 SessionAnswer: Final = _shape(
     "Session",
@@ -199,9 +200,9 @@ SessionAnswer: Final = _shape(
 UpdateData: Final = _shape(
     "SessionUpdateData",
     {
-        "phase": TextField(),
+        "phase": Text(),
         "progress": Count(min_value=0, max_value=100),
-        "reason": TextField(max_length=200),
+        "reason": Text(),
         "at": Time(),
         "byReorganisation": serializers.BooleanField(),
     },

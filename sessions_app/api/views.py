@@ -26,6 +26,7 @@ from sessions_app.api.requests import (
     SessionRequest,
     read_body,
     read_number,
+    read_text,
 )
 from sessions_app.feed import update_of
 from sessions_app.models import Session
@@ -48,7 +49,7 @@ def answer_prepared(
 class RoutesView(APIView):
     """Which coins can be swapped for which, within which limits, and whom you trust with what."""
 
-    @schemas.describe("listRoutes", schemas.RoutesAnswer)
+    @schemas.describe("listRoutes", schemas.RoutesAnswer, examples=examples.LIST_ROUTES)
     def get(self, _request: Request) -> Response:
         routes = current_market().routes.values()
         return Response({"items": [answers.route_answer(route) for route in routes]})
@@ -78,7 +79,7 @@ class QuotesView(APIView):
 class QuoteView(APIView):
     """One of your quotes."""
 
-    @schemas.describe("getQuote", schemas.QuoteAnswer, problems=(404,))
+    @schemas.describe("getQuote", schemas.QuoteAnswer, problems=(404,), examples=examples.GET_QUOTE)
     def get(self, request: Request, quote_id: UUID) -> Response:
         return Response(answers.quote_answer(get_quote(client_of(request).id, quote_id)))
 
@@ -108,7 +109,7 @@ class SessionsView(APIView):
         return Response(answers.session_answer(services.store_session(session)), 201)
 
     @schemas.describe(
-        "listSessions", schemas.SummariesAnswer, problems=(400,),
+        "listSessions", schemas.SummariesAnswer, problems=(400,), examples=examples.LIST_SESSIONS,
         parameters=(
             OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MOST_SESSIONS}),
             OpenApiParameter("cursor", OpenApiTypes.STR, description="`nextCursor` of a page."),
@@ -118,7 +119,7 @@ class SessionsView(APIView):
         """Page by page, the newest first."""
         limit = read_number(request, "limit", default=selectors.PAGE, least=1, most=MOST_SESSIONS)
         page = selectors.list_sessions(
-            client_of(request), cursor=request.query_params.get("cursor"), limit=limit
+            client_of(request), cursor=read_text(request, "cursor"), limit=limit
         )
         items = [answers.summary_answer(session) for session in page.sessions]
         return Response({"items": items, "nextCursor": page.cursor})
@@ -140,7 +141,7 @@ class ExecuteView(APIView):
 
     @schemas.describe(
         "executeSession", schemas.SessionAnswer, request=NothingRequest,
-        problems=(400, 404, 409, 422), parameters=(schemas.KEY,),
+        problems=(400, 404, 409, 422), parameters=(schemas.KEY,), examples=examples.SESSION,
     )  # fmt: skip
     def post(self, request: Request, session_id: UUID) -> Response:
         read_body(NothingRequest, request)
@@ -157,7 +158,7 @@ class CancelView(APIView):
 
     @schemas.describe(
         "cancelSession", schemas.SessionAnswer, request=NothingRequest,
-        problems=(400, 404, 409, 422), parameters=(schemas.KEY,),
+        problems=(400, 404, 409, 422), parameters=(schemas.KEY,), examples=examples.CANCEL,
     )  # fmt: skip
     def post(self, request: Request, session_id: UUID) -> Response:
         read_body(NothingRequest, request)
@@ -169,7 +170,7 @@ class EventsView(APIView):
     """What happened to a session after the event `after`, in order, as the WebSocket tells it."""
 
     @schemas.describe(
-        "listEvents", schemas.EventsAnswer, problems=(400, 404),
+        "listEvents", schemas.EventsAnswer, problems=(400, 404), examples=examples.LIST_EVENTS,
         parameters=(
             OpenApiParameter(
                 "after", {"type": "integer", "minimum": 0, "maximum": MOST_SEQ, "default": 0}

@@ -60,6 +60,7 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         super().__init__()
         self.key: ApiKey | None = None
         self.followed: dict[UUID, int] = {}
+        self._alerts: dict[UUID, str] = {}  # what each session was last said to need a person for
         self.opened_at = time.monotonic()
         self._sending = asyncio.Lock()
         self._window, self._messages = 0, 0
@@ -113,6 +114,19 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
                     await self._send(update.text)
                     self.followed[session_id] = update.seq
 
+    async def alert(self, session_id: UUID, attention: str) -> None:
+        """Say when a session begins, or no longer has, to need a person on our side."""
+        async with self._sending:
+            if session_id in self.followed and self._alerts.get(session_id, "") != attention:
+                self._alerts[session_id] = attention
+                await self._send(to_text("alert", session_id, attention=attention or None))
+
+    async def tell_price(self, session_id: UUID, text: str) -> None:
+        """Send a running auction's price to who follows it still."""
+        async with self._sending:
+            if session_id in self.followed:
+                await self._send(text)
+
     async def end(self, code: int, error: str, detail: str) -> None:
         """Say why, and have the connection's own task close it."""
         await self._send(error_text(error, detail))
@@ -163,22 +177,26 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
             raise RefusedError("unauthenticated", "send auth first")
         is_new = session_id not in self.followed
         if is_new and len(self.followed) >= MOST_SUBSCRIPTIONS:
-            raise RefusedError("too_many_subscriptions", f"{MOST_SUBSCRIPTIONS} are the most")
+            raise RefusedError(
+                "too_many_subscriptions", f"unsubscribe one: {MOST_SUBSCRIPTIONS} are the most"
+            )
         head = await _heads.get(session_id)
         if head is None or head.client_id != self.key.client_id:
             raise RefusedError("session_not_found", f"no session {session_id}", session_id)
         if after is not None and after > head.seq:
-            raise RefusedError("invalid_after", f"the newest event is {head.seq}", session_id)
+            raise RefusedError("invalid_after", f"give {head.seq} at most, not {after}", session_id)
         await self._join(session_id)  # first, so that nothing is missed between reading and hearing
         async with self._sending:
             self.followed[session_id] = head.seq - 1 if after is None else after
             await self._send(to_text("subscribed", session_id, seq=head.seq))
         await self.catch_up(session_id, head.seq)
+        await self.alert(session_id, head.attention)
 
     async def _unsubscribe(self, session_id: UUID) -> None:
         async with self._sending:
             if self.followed.pop(session_id, None) is None:
                 raise RefusedError("not_subscribed", f"{session_id} is not followed", session_id)
+            self._alerts.pop(session_id, None)
             await self._leave(session_id)
             await self._send(to_text("unsubscribed", session_id))
 

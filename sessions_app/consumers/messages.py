@@ -8,6 +8,7 @@ from uuid import UUID
 LONGEST: Final = 4096  # characters
 MOST_SEQ: Final = 2**31 - 1
 SESSION_CHANNEL: Final = "session"
+_SHORT: Final = 40  # our keys have 63 characters, our tokens more
 
 
 class RefusedError(Exception):
@@ -62,7 +63,9 @@ def parse(text: str | None) -> Auth | Subscribe | Unsubscribe | Ping:
             _require_only(message, set())
             return Ping()
         case _:
-            raise RefusedError("unknown_type", "type: auth, subscribe, unsubscribe or ping")
+            given = _shown(message.get("type"))
+            known = "give auth, subscribe, unsubscribe or ping"
+            raise RefusedError("unknown_type", f"type: {given} is none: {known}")
 
 
 def to_text(type_: str, session_id: UUID | None = None, **more: Any) -> str:
@@ -79,7 +82,7 @@ def error_text(code: str, detail: str, session_id: UUID | None = None) -> str:
 
 def _read_object(text: str | None) -> dict[str, Any]:
     if text is not None and len(text) > LONGEST:
-        raise RefusedError("malformed_message", f"a message has at most {LONGEST} characters")
+        raise RefusedError("malformed_message", f"too long: send at most {LONGEST} characters")
     try:
         message = json.loads(text or "")
     except (ValueError, RecursionError):
@@ -87,6 +90,12 @@ def _read_object(text: str | None) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise RefusedError("malformed_message", "send one JSON object, as text")
     return message
+
+
+def _shown(value: Any) -> str:
+    """A value as it was sent, if it is too short to be a credential."""
+    text = json.dumps(value)
+    return text if len(text) <= _SHORT else "this"
 
 
 def _auth(message: dict[str, Any]) -> Auth:
@@ -99,14 +108,17 @@ def _auth(message: dict[str, Any]) -> Auth:
 
 def _session_id(message: dict[str, Any]) -> UUID:
     if message.get("channel") != SESSION_CHANNEL:
-        raise RefusedError("unknown_channel", f"channel: {SESSION_CHANNEL!r} is the only one")
+        given = _shown(message.get("channel"))
+        raise RefusedError("unknown_channel", f"channel: {given} is none: give {SESSION_CHANNEL!r}")
     text = message.get("sessionId")
     try:
         parsed = UUID(text) if isinstance(text, str) else None
     except ValueError:
         parsed = None
     if parsed is None or str(parsed) != text:
-        raise RefusedError("invalid_session_id", "sessionId: give the id as the API gave it")
+        raise RefusedError(
+            "invalid_session_id", f"sessionId: {_shown(text)} is none: give it as the API gave it"
+        )
     return parsed
 
 
@@ -116,9 +128,12 @@ def _after(message: dict[str, Any]) -> int | None:
     after = message["after"]
     if isinstance(after, int) and not isinstance(after, bool) and 0 <= after <= MOST_SEQ:
         return after
-    raise RefusedError("invalid_after", "after: give the seq of an event, or 0 for all")
+    raise RefusedError(
+        "invalid_after", f"after: {_shown(after)} is none: give the seq of an event, or 0 for all"
+    )
 
 
 def _require_only(message: dict[str, Any], names: set[str]) -> None:
-    if not message.keys() <= {"type", *names}:
-        raise RefusedError("unknown_field", f"takes {', '.join(sorted(names)) or 'nothing'} only")
+    if unknown := sorted(message.keys() - {"type", *names}):
+        known = f"give only {', '.join(sorted(names))}" if names else "none is taken"
+        raise RefusedError("unknown_field", f"{_shown(unknown[0])} is no field: {known}")

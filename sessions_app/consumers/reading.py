@@ -13,8 +13,13 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 
 from orchestrator.clients.models import ApiKey
+from orchestrator.kernel.amounts import Rounding
+from orchestrator.kernel.clock import Seconds, wall_clock
+from sessions_app.consumers.messages import to_text
+from sessions_app.domain.states import Status
 from sessions_app.feed import update_of
 from sessions_app.models import Session, Transition
+from sessions_app.wall import iso
 
 MOST_AT_ONCE: Final = 500
 
@@ -29,10 +34,11 @@ class Update(NamedTuple):
 
 
 class Head(NamedTuple):
-    """A session's owner, and the `seq` of its newest update."""
+    """A session's owner, the `seq` of its newest update, and why it needs a person ("": it not)."""
 
     client_id: UUID
     seq: int
+    attention: str
 
 
 class BatchReader(Generic[T]):
@@ -80,8 +86,25 @@ def read_updates(session_ids: Iterable[UUID]) -> dict[UUID, tuple[Update, ...]]:
 def read_heads(session_ids: Iterable[UUID]) -> dict[UUID, Head]:
     """Whose each session is, and how far it is."""
     rows = Session.objects.filter(pk__in=list(session_ids))
-    heads = rows.values_list("pk", "client_id", "version")
-    return {session_id: Head(client_id, seq) for session_id, client_id, seq in heads}
+    heads = rows.values_list("pk", "client_id", "version", "attention")
+    return {session_id: Head(*head) for session_id, *head in heads}
+
+
+def read_prices(session_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """`price_update` of those whose auction runs: what the maker would get now, as text."""
+    now = wall_clock()
+    running = Session.objects.filter(pk__in=list(session_ids), status=Status.EXECUTING.value)
+    rows = running.filter(auction_started_at__isnull=False).select_related("quote")
+    return {session.pk: _price(session, now) for session in rows}
+
+
+def _price(session: Session, now: Seconds) -> str:
+    quote = session.quote
+    since = min(max(now - (session.auction_started_at or now), 0), quote.curve.duration)
+    amount = quote.curve.amount_at(quote.end_amount, since, rounding=Rounding.DOWN)
+    return to_text(
+        "price_update", session.pk, data={"destinationAmount": str(amount), "at": iso(now)}
+    )
 
 
 def read_live_keys(key_ids: Iterable[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""What nothing announces to a connection: a lost doorbell, a revoked key, no auth in time."""
+"""What nothing announces to a connection: a lost doorbell, an alert, a revoked key, no auth."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ import structlog
 from channels.db import database_sync_to_async
 from django.db import DatabaseError
 
-from sessions_app.consumers.reading import read_heads, read_live_keys
+from sessions_app.consumers.reading import Head, read_heads, read_live_keys, read_prices
 
 if TYPE_CHECKING:
     from sessions_app.consumers.feed import FeedConsumer
@@ -21,6 +21,7 @@ UNAUTHENTICATED: Final = 4401
 log = structlog.get_logger(__name__)
 
 _read_heads = database_sync_to_async(read_heads)
+_read_prices = database_sync_to_async(read_prices)
 _read_live_keys = database_sync_to_async(read_live_keys)
 
 
@@ -53,21 +54,26 @@ class Sweep:
 
     async def _look(self) -> None:
         connections = list(self._open)
-        heads = await _read_heads(list({id_ for each in connections for id_ in each.followed}))
+        followed = {session_id for each in connections for session_id in each.followed}
+        heads, prices = await _read_heads(followed), await _read_prices(followed)
         live = await _read_live_keys({each.key.pk for each in connections if each.key})
-        versions = {session_id: head.seq for session_id, head in heads.items()}
-        tended = (_tend(each, live, versions) for each in connections)
+        tended = (_tend(each, live, heads, prices) for each in connections)
         for error in await asyncio.gather(*tended, return_exceptions=True):
             if error is not None:  # its client has gone meanwhile, in most cases
                 log.warning("connection_not_tended", reason=type(error).__name__)
 
 
-async def _tend(connection: "FeedConsumer", live: set[str], versions: dict[UUID, int]) -> None:
+async def _tend(
+    connection: "FeedConsumer", live: set[str], heads: dict[UUID, Head], prices: dict[UUID, str]
+) -> None:
     if connection.key is None:
         if time.monotonic() - connection.opened_at > AUTH_SECONDS:
             await connection.end(UNAUTHENTICATED, "auth_timeout", "send auth first")
     elif connection.key.pk not in live:
         await connection.end(UNAUTHENTICATED, "unauthenticated", "this key was revoked")
     else:
-        for session_id in list(connection.followed):
-            await connection.catch_up(session_id, versions.get(session_id, 0))
+        for session_id in heads.keys() & connection.followed.keys():
+            await connection.catch_up(session_id, heads[session_id].seq)
+            await connection.alert(session_id, heads[session_id].attention)
+            if session_id in prices:
+                await connection.tell_price(session_id, prices[session_id])

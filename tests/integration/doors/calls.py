@@ -29,7 +29,12 @@ def post(
 
 def quote(api: APIClient, route: str = THERE) -> dict[str, Any]:
     """A fresh quote."""
-    return post(api, "/quote", {"routeId": route, "amount": str(AMOUNTS[route])}, 201)
+    return post(api, "/quote", quote_fields(route), 201)
+
+
+def quote_fields(route: str = THERE) -> dict[str, str]:
+    """A good body of POST /quote."""
+    return {"routeId": route, "amount": str(AMOUNTS[route])}
 
 
 def session_fields(quote_id: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from django.test import Client
 
 from chains_app.models import Watch
 from sessions_app.models import Session
+from sessions_app.staff import retry_session
 from tests.integration.sessions.test_swaps import SWAPPED
 from tests.integration.sessions.world import World
 
@@ -39,7 +40,8 @@ def test_rule_13_a_session_shows_legs_and_timeline_and_no_secret(
     shown = page(staff, f"{LIST}{session.pk}/change/")
     for status in SWAPPED:
         assert f"<td>{status}</td>" in shown
-    assert "source leg: 1000000000000000000 base units of COIN on base" in shown
+    assert "source leg: 1 COIN on base" in shown
+    assert "1000000000000000000 base units" in shown
     assert "yes, agreed" in shown
     for watch in Watch.objects.all():
         assert watch.preimage is not None
@@ -58,6 +60,25 @@ def test_the_list_is_found_by_id_and_by_status(world: World, staff: Client) -> N
     assert str(first.pk) not in page(staff, f"{LIST}?status__exact=source_locking")
     for nonsense in ("7", "x" * 300, str(uuid4()), "%27"):
         assert str(first.pk) not in page(staff, f"{LIST}?q={nonsense}")
+
+
+def test_those_that_need_a_person_are_found(world: World, staff: Client) -> None:
+    calm, in_need = world.create(), world.create()
+    Session.objects.filter(pk=in_need.pk).update(
+        attention="lost_race", attention_since="2026-11-22T10:00Z"
+    )
+    assert str(calm.pk) in page(staff, LIST)
+    shown = page(staff, f"{LIST}?attention=yes")
+    assert str(in_need.pk) in shown
+    assert str(calm.pk) not in shown
+    assert "2026-11-22T10:00:00Z" in page(staff, f"{LIST}{in_need.pk}/change/")
+
+
+def test_what_people_did_is_shown_with_who_and_why(world: World, staff: Client) -> None:
+    session = world.create()
+    retry_session(session_id=session.pk, by="ada", reason="the customer waits")
+    shown = page(staff, f"{LIST}{session.pk}/change/")
+    assert "<td>retry</td><td>ada</td><td>the customer waits</td>" in shown
 
 
 def test_nothing_can_be_changed(world: World, staff: Client) -> None:

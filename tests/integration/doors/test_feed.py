@@ -1,6 +1,8 @@
 """The WebSocket feed, through the process that serves it."""
 
 import json
+import time
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -9,9 +11,11 @@ from rest_framework.test import APIClient
 
 from orchestrator.clients.models import Scope
 from orchestrator.clients.services import create_client, issue_key, revoke_keys
+from orchestrator.kernel.amounts import Rounding
 from sessions_app.models import Session
 from tests.integration.doors.calls import create_session, execute, get, post
 from tests.integration.doors.feed import Client, client_of
+from tests.integration.doors.refusals import SAYS_WHAT_TO_DO, nothing_changes
 from tests.integration.sessions.test_swaps import SWAPPED
 from tests.integration.sessions.world import World
 
@@ -45,8 +49,8 @@ def test_a_client_that_comes_back_hears_what_it_missed(
     api: APIClient, world: World, key: str, client: Client
 ) -> None:
     session_id = create_session(api)["sessionId"]
+    client.authenticate(key)  # first: who is slow to prove itself is let go
     swap(api, world, session_id)
-    client.authenticate(key)
     client.follow(session_id, after=3)
     heard = client.hear_all(until="completed")
     assert [update["seq"] for update in heard] == [4, 5, 6, 7, 8]
@@ -57,8 +61,8 @@ def test_without_after_the_newest_update_comes_first(
     api: APIClient, world: World, key: str, client: Client
 ) -> None:
     session_id = create_session(api)["sessionId"]
-    execute(api, session_id)
     client.authenticate(key)
+    execute(api, session_id)
     assert client.follow(session_id)["seq"] == 3
     assert (client.hear()["seq"], client.ask(type="ping")) == (3, {"type": "pong"})
 
@@ -84,6 +88,45 @@ def test_a_lost_doorbell_is_made_good(
     monkeypatch.setattr("sessions_app.lifecycle.ring", lambda _moved: None)
     execute(api, session_id)
     assert [update["seq"] for update in client.hear_all(until="source_locking")] == [2, 3]
+
+
+def test_who_follows_hears_that_a_session_needs_a_person_and_no_longer_does(
+    api: APIClient, key: str, client: Client
+) -> None:
+    session_id = create_session(api)["sessionId"]
+    client.authenticate(key)
+    client.follow(session_id, after=1)
+    row = Session.objects.filter(pk=session_id)
+    about = {"channel": "session", "sessionId": session_id}
+    row.update(attention="lost_race", attention_since="2026-11-22T10:00Z")
+    assert client.hear() == {"type": "alert", **about, "attention": "lost_race"}
+    client.ask(type="unsubscribe", **about)
+    client.follow(session_id, after=1)
+    assert client.hear() == {"type": "alert", **about, "attention": "lost_race"}
+    row.update(attention="", attention_since=None)
+    assert client.hear() == {"type": "alert", **about, "attention": None}
+
+
+def test_who_follows_an_auction_hears_its_price_fall(
+    api: APIClient, world: World, key: str, client: Client
+) -> None:
+    session_id = create_session(api)["sessionId"]
+    world.chains["near"].is_unreachable = True  # so that nobody can fill it
+    assert execute(api, session_id)["status"] == "executing"
+    began = int(time.time())  # the feed's own wall clock
+    Session.objects.update(auction_started_at=began)
+    quote = Session.objects.select_related("quote").get().quote
+    client.authenticate(key)
+    client.follow(session_id, after=2)
+    first, second = client.hear(), client.hear()
+    assert first.keys() == {"type", "channel", "sessionId", "data"}
+    assert (first["type"], first["sessionId"]) == ("price_update", session_id)
+    for heard in (first, second):
+        at = datetime.fromisoformat(heard["data"]["at"])
+        since = min(int(at.timestamp()) - began, quote.curve.duration)
+        amount = quote.curve.amount_at(quote.end_amount, since, rounding=Rounding.DOWN)
+        assert heard["data"]["destinationAmount"] == str(amount)
+    assert int(second["data"]["destinationAmount"]) < quote.start_amount
 
 
 def test_a_token_opens_the_feed(api: APIClient, client: Client) -> None:
@@ -185,12 +228,35 @@ FOLLOW = {"type": "subscribe", "channel": "session", "sessionId": str(uuid4())}
         ({"type": "unsubscribe", "channel": "session"}, "invalid_session_id"),
     ],
 )
-def test_a_wrong_message_is_said_so_and_the_connection_stays(
+def test_a_wrong_message_is_said_so_and_changes_nothing(
     client: Client, message: Any, code: str
 ) -> None:
-    client.socket.send(json.dumps(message) if isinstance(message, dict) else message)
-    assert client.hear()["code"] == code
-    assert client.ask(type="ping") == {"type": "pong"}
+    with nothing_changes():
+        client.socket.send(json.dumps(message) if isinstance(message, dict) else message)
+        answer = client.hear()
+        assert client.ask(type="ping") == {"type": "pong"}
+    assert (answer["type"], answer["code"]) == ("error", code)
+    assert SAYS_WHAT_TO_DO.search(answer["detail"]), answer
+
+
+@pytest.mark.parametrize(
+    ("message", "value"),
+    [
+        ({"type": "session.moved"}, '"session.moved"'),
+        ({"type": "ping", "more": 1}, '"more"'),
+        ({**FOLLOW, "channel": "prices"}, '"prices"'),
+        ({**FOLLOW, "sessionId": 7}, "7"),
+        ({**FOLLOW, "after": -1}, "-1"),
+    ],
+)
+def test_an_error_repeats_the_wrong_value(client: Client, message: Any, value: str) -> None:
+    assert value in client.ask(**message)["detail"]
+
+
+def test_an_error_repeats_no_credential(key: str, client: Client) -> None:
+    for wrong in ({"type": key}, {"type": "ping", key: 1}, {**FOLLOW, "channel": key}):
+        client.socket.send(json.dumps(wrong))
+        assert key not in json.dumps(client.hear())
 
 
 def test_an_after_beyond_the_newest_is_refused(api: APIClient, key: str, client: Client) -> None:

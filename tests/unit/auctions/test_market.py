@@ -270,7 +270,7 @@ def test_manage_py_refuses_to_start_with_an_unsafe_route() -> None:
 
 
 def test_an_unknown_route_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(UnknownRouteError, match=f"no route 'x': there are {THERE}, {BACK}"):
+    with pytest.raises(UnknownRouteError, match=f"no route 'x': give one of {THERE}, {BACK}"):
         market().route("x")
 
 
