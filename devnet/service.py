@@ -82,9 +82,8 @@ class Service(Installation):
 
     def stop(self) -> None:
         """End all processes, the doors last."""
-        for name in reversed(processes()):
-            if name in self.processes:
-                self.processes[name].stop()
+        for child in reversed(self.processes.values()):
+            child.stop()
 
     def _is_healthy(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=5)
