@@ -1,11 +1,25 @@
-"""What has to be right with the chains before anything runs on them."""
+"""What has to be right before anything runs: our own checks, the chains, our keys and accounts."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
 
+import structlog
+from django.core.checks import CheckMessage, run_checks
+from django.db import OperationalError, ProgrammingError, connection
+
+from chains_app.adapters.interface import ChainUnavailableError
+from chains_app.config import ConfigurationError
 from chains_app.outbox.nonces import sync_signers
-from chains_app.registry import get_adapter, get_chain, signing_keys
+from chains_app.registry import chains, get_adapter, get_chain, signing_keys
 from chains_app.signers import SignerRole
+
+RETRY_SECONDS: Final = 2.0  # between two tries of what gave no answer at the start
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -15,6 +29,14 @@ class Account:
     role: SignerRole
     name: str
     balance: int
+
+
+@dataclass
+class _Findings:
+    """`wrong`: what ends a process; `silent`: the chains, or the database, that gave no answer."""
+
+    wrong: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
 
 
 def accounts(chain: str) -> Iterator[Account]:
@@ -31,13 +53,96 @@ def chain_problems(chain: str) -> list[str]:
     Keys that are new get their signer's row here, so that they can be capped before they sign.
     """
     sync_signers(chain)
-    problems = get_adapter(chain).problems()
-    fee = max(get_chain(chain).native.gas, key=lambda call: get_chain(chain).fee_cap(call, None))
-    least = get_chain(chain).fee_cap(fee, None)
-    problems += [
+    return get_adapter(chain).problems() + _poor_accounts(chain)
+
+
+def require_right_configuration() -> None:
+    """End this process, in one line on standard error, when its configuration is wrong.
+
+    Each process calls it at its start. A chain or a database that gives no answer is not wrong
+    configuration: the process starts, and ends as soon as an answer shows that it should not have.
+    docs/adr/0005 says why.
+    """
+    found = _find()
+    if found.wrong:
+        sys.exit(_line(found))
+    if found.silent:
+        threading.Thread(target=_check_later, name="check-later", daemon=True).start()
+
+
+def _check_later() -> None:
+    """Check again until all has answered. The end is like a crash, which every process survives."""
+    pause = threading.Event()
+    while not pause.wait(RETRY_SECONDS):
+        found = _find()
+        if found.wrong:
+            print(_line(found), file=sys.stderr, flush=True)  # noqa: T201
+            os._exit(1)
+        if not found.silent:
+            log.info("configuration_checked")
+            return
+
+
+def _line(found: _Findings) -> str:
+    wrong = "; ".join(one.removeprefix("wrong configuration: ") for one in found.wrong)
+    return f"wrong configuration: {wrong} (correct it and start again)"
+
+
+def _find() -> _Findings:
+    found = _Findings()
+    try:
+        names = chains()
+    except ConfigurationError as error:
+        found.wrong.append(str(error))
+        return found
+    _check_system(found, names)
+    for chain in names:
+        _check_chain(chain, found)
+    return found
+
+
+def _check_system(found: _Findings, names: Iterable[str]) -> None:
+    """As `manage.py check --database default`, but for warnings; and a row for each new signer."""
+    try:
+        messages = run_checks(databases=["default"])
+        for chain in names:
+            sync_signers(chain)
+    except OperationalError:
+        log.warning("not_checked", silent="database")
+        found.silent.append("database")
+        messages = run_checks()
+    except ProgrammingError:
+        found.wrong.append("the database lacks our tables: run `manage.py migrate`")
+        messages = run_checks()
+    finally:
+        connection.close()  # a server's threads, or a worker's children, have their own
+    serious = [one for one in messages if one.is_serious() and not one.is_silenced()]
+    found.wrong += [_said(one) for one in serious]
+
+
+def _said(message: CheckMessage) -> str:
+    return f"{message.msg}: {message.hint}" if message.hint else str(message.msg)
+
+
+def _check_chain(chain: str, found: _Findings) -> None:
+    """An account that runs low is no reason to end: duties must go on, and guards refuse locks."""
+    try:
+        for poor in _poor_accounts(chain):
+            log.error("account_is_low", chain=chain, reason=poor)
+        if problems := get_adapter(chain).problems():
+            get_adapter(chain).head()  # raises where all that is wrong may be a node's silence
+            found.wrong += problems
+    except ChainUnavailableError as error:
+        log.warning("not_checked", silent=chain, reason=str(error))
+        found.silent.append(chain)
+
+
+def _poor_accounts(chain: str) -> list[str]:
+    spec = get_chain(chain)
+    least = max(spec.fee_cap(call, None) for call in spec.native.gas)
+    return [
         f"{chain}: {account.name} has {account.balance}, not even one transaction's highest fee "
         f"{least}: fund it"
         for account in accounts(chain)
         if account.balance < least
     ]
-    return problems

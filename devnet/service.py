@@ -5,7 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from string import Template
@@ -15,35 +15,23 @@ from devnet.processes import Child, StartError, free_port, start
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class Service:
-    """web, ws, worker, beat and heads on one devnet; `url` is the web process's."""
+class Installation:
+    """A migrated database, and the environment and commands of the service's processes on it."""
 
     def __init__(
         self, folder: Path, environment: Mapping[str, str], *, web_port: int = 0, ws_port: int = 0
     ) -> None:
-        """Migrate the database, check the chains, start every process; raises StartError."""
-        self._folder = folder
+        """Migrate the database; raises StartError."""
+        self.folder = folder
         self.web_port, self.ws_port = web_port or free_port(), ws_port or free_port()
         self.url = f"http://127.0.0.1:{self.web_port}"
         self.environment = _environment(environment, folder, self.web_port, self.ws_port)
-        self.processes: dict[str, Child] = {}
         Path(self.environment["PROMETHEUS_MULTIPROC_DIR"]).mkdir(exist_ok=True)
         self.manage("migrate", "--no-input", "--verbosity", "0")
-        self.manage("check", "--database", "default")
-        self.manage("check_chains")
-        with ExitStack() as stack:
-            stack.callback(self.stop)
-            for name in processes():
-                self.start(name)
-            self.processes["web"].wait_until(self._is_healthy, 60)
-            stack.pop_all()
 
-    def start(self, name: str) -> None:
-        """Start one process of the Procfile (again)."""
-        command = shlex.split(Template(processes()[name]).substitute(self.environment))
-        self.processes[name] = start(
-            name, command, self._folder, env=self.environment, working_folder=ROOT
-        )
+    def command(self, name: str) -> list[str]:
+        """The command of a process of the Procfile, to be run in ROOT."""
+        return shlex.split(Template(processes()[name]).substitute(self.environment))
 
     def manage(self, *arguments: str) -> str:
         """Standard output of `manage.py`; raises StartError with what it said when it fails."""
@@ -59,6 +47,34 @@ class Service:
             raise StartError(f"manage.py {arguments[0]}: {done.stderr.strip()[-2000:]}")
         return done.stdout
 
+
+class Service(Installation):
+    """web, ws, worker, beat and heads on one devnet; `url` is the web process's."""
+
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], *, web_port: int = 0, ws_port: int = 0
+    ) -> None:
+        """Migrate the database and start every process, each of which checks itself; StartError."""
+        super().__init__(folder, environment, web_port=web_port, ws_port=ws_port)
+        self.processes: dict[str, Child] = {}
+        with ExitStack() as stack:
+            stack.callback(self.stop)
+            for name in processes():
+                self.start(name)
+            self.processes["web"].wait_until(self._is_healthy, 60)
+            self.require_running()
+            stack.pop_all()
+
+    def start(self, name: str, command: Sequence[str] = ()) -> None:
+        """Start one process of the Procfile (again), or what a test runs in its place."""
+        self.processes[name] = start(
+            name,
+            command or self.command(name),
+            self.folder,
+            env=self.environment,
+            working_folder=ROOT,
+        )
+
     def require_running(self) -> None:
         """Raise StartError, with the end of its log, if a process has ended."""
         for child in self.processes.values():
@@ -66,9 +82,8 @@ class Service:
 
     def stop(self) -> None:
         """End all processes, the doors last."""
-        for name in reversed(processes()):
-            if name in self.processes:
-                self.processes[name].stop()
+        for child in reversed(self.processes.values()):
+            child.stop()
 
     def _is_healthy(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=5)

@@ -4,7 +4,7 @@ import os
 
 import structlog
 from celery import Celery, Task
-from celery.signals import setup_logging, task_prerun
+from celery.signals import beat_init, setup_logging, task_prerun, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator.settings")
 
@@ -16,6 +16,15 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def keep_our_logging(**_: object) -> None:
     """Django has set up logging already; with a receiver here, Celery leaves it alone."""
+
+
+@worker_init.connect
+@beat_init.connect
+def check_configuration(**_: object) -> None:
+    """A worker checks before it makes its children, beat before its first message."""
+    from chains_app.checks import require_right_configuration  # its import needs the settings
+
+    require_right_configuration()
 
 
 @task_prerun.connect

@@ -35,9 +35,13 @@ _broker = Circuit(pause=1)
 def send_hint(task_name: str) -> None:
     """When the transaction commits, tell a worker to run `task_name`, unless one is told already.
 
-    Takes no arguments for the task: a hint says that there is work, not which.
+    Takes no arguments for the task: a hint says that there is work, not which. Outside of a
+    transaction it needs no database, which may be away.
     """
-    transaction.on_commit(lambda: _send(task_name))
+    if transaction.get_connection().in_atomic_block:
+        transaction.on_commit(lambda: _send(task_name))
+    else:
+        _send(task_name)
 
 
 def take_hint(task_name: str) -> None:

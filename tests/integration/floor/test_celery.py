@@ -13,6 +13,7 @@ from orchestrator.clients.models import ApiClient
 from orchestrator.hints import send_hint
 from orchestrator.http.models import StoredAnswer
 from tests.integration.floor.conftest import process_environment
+from tests.unit.chains.environment import ENVIRONMENT as SILENT_CHAINS
 
 ROOT = Path(__file__).resolve().parents[3]
 TASK = "orchestrator.http.tasks.forget_old_answers"
@@ -64,7 +65,11 @@ def worker() -> Generator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "celery", "--app", "orchestrator.celery", "worker"]
     command += ["--pool", "solo", "--queues", "housekeeping", "--without-gossip"]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=process_environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        command,
+        cwd=ROOT,
+        env=process_environment(**SILENT_CHAINS),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     yield process
     process.terminate()
