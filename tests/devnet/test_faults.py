@@ -3,8 +3,7 @@
 import http.client
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from devnet.faults import BaseFaults, Failure, Lie
 from devnet.faults.chain import SAID
 from devnet.faults.proxy import Proxies
 from devnet.jsonrpc import JsonRpc, JsonRpcError
+from tests.devnet.waiting import until
 
 BLOCK_NUMBER = {"jsonrpc": "2.0", "id": 1, "method": "eth_blockNumber", "params": []}
 CHAIN_ID = {"jsonrpc": "2.0", "id": 2, "method": "eth_chainId", "params": []}
@@ -60,14 +60,6 @@ def post(url: str, body: Any) -> tuple[int, bytes]:
 
 def height(rpc: JsonRpc) -> int:
     return int(rpc.call("eth_blockNumber"), 16)
-
-
-def until(holds: Callable[[], Any], seconds: float = 20) -> None:
-    """Wait for what another thread does."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_without_a_fault_everything_passes_as_it_is(base: BaseFaults, anvil: Anvil) -> None:
@@ -192,12 +184,6 @@ def test_faults_lie_upon_each_other(base: BaseFaults, rpc: JsonRpc) -> None:
 def test_a_node_that_is_gone_is_a_bad_gateway(proxies: Proxies) -> None:
     proxy = proxies.start("http://127.0.0.1:1")
     assert post(proxy.url, CHAIN_ID)[0] == 502
-
-
-def test_a_chain_without_proxies_says_what_to_do(anvil: Anvil, proxies: Proxies) -> None:
-    direct = BaseFaults(anvil, proxies, urls=0)
-    with pytest.raises(ValueError, match="proxied_urls=1"), direct.hanging():
-        pass
 
 
 def test_a_lagging_node_knows_nothing_newer(base: BaseFaults, anvil: Anvil, rpc: JsonRpc) -> None:
