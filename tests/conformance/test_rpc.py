@@ -153,8 +153,8 @@ def test_all_nodes_are_asked_for_what_the_first_does_not_know(
         said = node.read("one", [])
         return None if said == "nothing" else str(said)
 
-    def nothing(body):
-        return (200, json.dumps({"id": body["id"], "result": "nothing"}).encode())
+    def nothing(body: Any) -> tuple[int, bytes]:
+        return 200, json.dumps({"id": body["id"], "result": "nothing"}).encode()
 
     nodes[0].answer = nothing
     assert rpc.first_known(known) == "one"
