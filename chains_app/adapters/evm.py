@@ -15,6 +15,7 @@ from chains_app.adapters.interface import (
     ChainUnavailableError,
     Fact,
     FactsPage,
+    FeeAboveCapError,
     KeyState,
     Prepared,
     Refusal,
@@ -174,7 +175,13 @@ class EvmAdapter:
             ("eth_getTransactionCount", [key.account, "latest"]),
             ("eth_getBalance", [key.account, "latest"]),
         ])  # fmt: skip
-        fields = evm_signing.fee_fields(gas, int(header["baseFeePerGas"], 16), int(tip, 16))
+        base_fee, most = int(header["baseFeePerGas"], 16), self._spec.max_gas_price
+        if base_fee > most:
+            raise FeeAboveCapError(
+                f"{self.name} asks {base_fee} wei for a unit of gas, we pay {most} at most: "
+                "it is tried again until the fee falls"
+            )
+        fields = evm_signing.fee_fields(gas, base_fee, int(tip, 16), most)
         cost = evm_signing.cost_cap(fields, value, self._spec.data_fee)
         return Prepared(fields, int(nonce, 16), cost, int(balance, 16))
 

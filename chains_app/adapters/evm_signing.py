@@ -21,10 +21,10 @@ def evm_key(text: str) -> SigningKey:
     return SigningKey(address, address, secret)
 
 
-def fee_fields(gas: int, base_fee: int, tip: int) -> dict[str, Any]:
-    """Gas limit and fees per unit of gas, in wei."""
-    most = _BASE_FEE_HEADROOM * base_fee + tip
-    return {"gas": gas, "maxFeePerGas": most, "maxPriorityFeePerGas": tip}
+def fee_fields(gas: int, base_fee: int, tip: int, most: int) -> dict[str, Any]:
+    """Gas limit and fees per unit of gas, in wei; no fee is above `most`, whatever a node says."""
+    fee = min(_BASE_FEE_HEADROOM * base_fee + tip, most)
+    return {"gas": gas, "maxFeePerGas": fee, "maxPriorityFeePerGas": min(tip, fee)}
 
 
 def cost_cap(fields: dict[str, Any], value: int, data_fee: int) -> int:

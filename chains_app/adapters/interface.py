@@ -32,6 +32,12 @@ class BlockUnknownError(ChainError):
     code = "block_unknown"
 
 
+class FeeAboveCapError(ChainError):
+    """The chain asks more for a unit of gas than the registry allows: nothing is to be signed."""
+
+    code = "fee_above_cap"
+
+
 class TransactionRefusedError(ChainError):
     """A node refused to take a transaction; `reason` is one of Refusal, never a node's text."""
 
@@ -167,7 +173,10 @@ class ChainAdapter(Protocol):
         """Why paying `to` would fail now (no account, no registration, token refuses), or None."""
 
     def prepare(self, call: Call, terms: LockTerms, key: SigningKey) -> Prepared:
-        """Read fees, nonce, balance and (NEAR) a block hash for a call that we will sign."""
+        """Read fees, nonce, balance and (NEAR) a block hash for a call that we will sign.
+
+        Its `cost_cap` is never above the registry's `fee_cap`: raises FeeAboveCapError.
+        """
 
     def prepare_transfer_to_self(self, key: SigningKey) -> Prepared:
         """The same for a zero-value transfer to the signer (EVM: fills a nonce gap)."""

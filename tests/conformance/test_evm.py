@@ -1,6 +1,7 @@
 """What only an EVM chain can pretend."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from chains_app.adapters import evm_contract
 from chains_app.adapters.evm import EvmAdapter
 from chains_app.adapters.evm_contract import EscrowContracts
+from chains_app.adapters.interface import FeeAboveCapError
 from chains_app.locks import Call, LockState
 from chains_app.registry import signing_keys
 from chains_app.signers import SignerRole
@@ -104,3 +106,33 @@ def test_an_address_without_its_checksum_is_refused(
     problem = world.adapter.account_problem(spelled(world.maker.account))
     assert problem is not None
     assert "checksum" in problem
+
+
+@contextmanager
+def base_fee(world: EvmWorld, wei: int) -> Iterator[None]:
+    """The head asks so much; anvil forgets it with its block, but not at a revert."""
+    before = world.rpc.call("eth_getBlockByNumber", "latest", False)["baseFeePerGas"]
+    world.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(wei))
+    world.mine()
+    yield
+    world.rpc.call("anvil_setNextBlockBaseFeePerGas", before)
+
+
+@pytest.mark.parametrize("below", [0, 1, 10**9])
+def test_rule_15_a_first_fee_stays_below_the_cap_that_reservations_count_on(
+    world: EvmWorld, below: int
+) -> None:
+    asked = world.spec.max_gas_price - below
+    with base_fee(world, asked):
+        prepared = world.adapter.prepare(Call.WITHDRAW, terms(world), world.duty)
+    assert prepared.cost_cap == world.spec.fee_cap(Call.WITHDRAW, None)
+    assert prepared.fields["maxFeePerGas"] == world.spec.max_gas_price >= asked
+    assert prepared.fields["maxPriorityFeePerGas"] <= prepared.fields["maxFeePerGas"]
+
+
+def test_rule_15_nothing_is_prepared_while_gas_costs_more_than_the_cap(world: EvmWorld) -> None:
+    with base_fee(world, world.spec.max_gas_price + 1):
+        with pytest.raises(FeeAboveCapError, match="a unit of gas, we pay 20000000000 at most"):
+            world.adapter.prepare(Call.WITHDRAW, terms(world), world.duty)
+        with pytest.raises(FeeAboveCapError):
+            world.adapter.prepare_transfer_to_self(world.duty)
