@@ -12,6 +12,7 @@ from chains_app.adapters.interface import (
     ChainUnavailableError,
     Fact,
     FactsPage,
+    FeeAboveCapError,
     KeyState,
     Prepared,
     Signed,
@@ -133,14 +134,23 @@ class NearAdapter:
             raise ChainError(f"{self.name}: {key.account} is not there at the final block")
         balance = int(account["amount"]) - account["storage_usage"] * _STORAGE_BYTE
         allowance = _allowance(access)
-        price = max(self._spec.max_gas_price, _PRICE_HEADROOM * self._rpc.gas_price())
+        self._require_price_below_cap()
         return Prepared(
             fields={"block_hash": account["block_hash"], "gas": gas},
             nonce_floor=access["nonce"] + 1,
-            cost_cap=(gas + _SEND_GAS) * price + deposit,
+            cost_cap=(gas + _SEND_GAS) * self._spec.max_gas_price + deposit,
             balance=max(0, balance if allowance is None else min(balance, allowance)),
             expires_at_height=account["block_height"] + TRANSACTION_VALIDITY + 1,
         )
+
+    def _require_price_below_cap(self) -> None:
+        """Nobody signs a price on NEAR: what is sent pays that of its block."""
+        price, most = self._rpc.gas_price(), self._spec.max_gas_price
+        if _PRICE_HEADROOM * price > most:
+            raise FeeAboveCapError(
+                f"{self.name} asks {price} yocto for a unit of gas, and may ask {_PRICE_HEADROOM} "
+                f"times that soon; we pay {most} at most: it is tried again until the price falls"
+            )
 
     def sign(
         self,

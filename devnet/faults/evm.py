@@ -42,10 +42,11 @@ class BaseFaults(ChainFaults):
         self._blocks.reorganise(depth, keep_transactions=keep_transactions)
 
     def _hold_price(self, price: int) -> int:
-        head = self._anvil.rpc.call("eth_getBlockByNumber", "latest", False)
+        """The answer is what the next block would have had, whatever the head's was."""
+        history = self._anvil.rpc.call("eth_feeHistory", "0x1", "latest", [])
         self._blocks.hold_base_fee(price)
         self._anvil.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(price))
-        return int(head["baseFeePerGas"], 16)
+        return int(history["baseFeePerGas"][-1], 16)
 
     def _release_price(self, before: int) -> None:
         self._blocks.hold_base_fee(None)

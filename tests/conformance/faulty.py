@@ -9,7 +9,7 @@ from tests.conformance.world import World
 
 SENDS: Final = {"eth_sendRawTransaction", "broadcast_tx_async"}
 NO_ANSWER: Final = r"(base|near): no node answered [A-Za-z_]+"
-DEAR: Final[dict[type[ChainFaults], int]] = {BaseFaults: 5 * 10**9, NearFaults: 8 * 10**8}
+DEAR: Final[dict[type[ChainFaults], int]] = {BaseFaults: 5 * 10**9, NearFaults: 4 * 10**8}
 
 
 def stage(world: World, sent: Signed, key: SigningKey | None = None) -> Stage:

@@ -7,6 +7,7 @@ import pytest
 from chains_app.adapters.interface import (
     BlockUnknownError,
     ChainUnavailableError,
+    FeeAboveCapError,
     Refusal,
     Stage,
     TransactionRefusedError,
@@ -140,7 +141,7 @@ def test_a_sudden_spike_refuses_what_was_prepared_before(
     """On EVM; on NEAR nobody signs a price."""
     bound, world = terms(through), through
     before = signed(world, Call.LOCK, bound, world.lock)
-    with faults.fee_spike(1000 * DEAR[type(faults)]):
+    with faults.fee_spike(2 * DEAR[type(faults)]):
         world.mine()
         if isinstance(world, EvmWorld):
             with pytest.raises(TransactionRefusedError) as raised:
@@ -153,18 +154,22 @@ def test_a_sudden_spike_refuses_what_was_prepared_before(
         assert read(world, bound).state is LockState.OPEN
 
 
-def test_the_cost_stays_below_the_cap_in_a_spike(through: World, faults: ChainFaults) -> None:
-    """Dearer than `max_gas_price`: the cap tells it, and the signer refuses by the cap."""
+def test_nothing_is_prepared_above_the_cap(through: World, faults: ChainFaults) -> None:
+    """And up to it, what is prepared costs no more than it says."""
     world, bound = through, terms(through)
-    with faults.fee_spike(30 * DEAR[type(faults)]):
+    with faults.fee_spike(world.spec.max_gas_price + 1):
+        world.mine()
+        with pytest.raises(FeeAboveCapError, match=r"(wei|yocto) for a unit of gas.*we pay \d+ at"):
+            world.adapter.prepare(Call.LOCK, bound, world.lock)
+        with pytest.raises(FeeAboveCapError):
+            world.adapter.prepare_transfer_to_self(world.lock)
+    with faults.fee_spike(world.spec.max_gas_price // 2):
         world.mine()
         prepared = world.adapter.prepare(Call.LOCK, bound, world.lock)
         before = world.adapter.balance(world.lock.account, None)
         make(world, Call.LOCK, bound)
         spent = before - world.adapter.balance(world.lock.account, None)
-    fee = world.spec.fee_cap(Call.LOCK, None)
     assert bound.amount < spent <= prepared.cost_cap
-    assert prepared.cost_cap > fee + bound.amount
 
 
 def test_a_stalled_chain_answers_and_keeps_what_is_sent(

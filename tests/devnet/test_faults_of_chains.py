@@ -99,9 +99,12 @@ def test_blocks_on_demand_stall_and_go_on(devnet: Devnet) -> None:
 
 
 def test_the_base_fee_is_held_over_blocks_and_falls_back(devnet: Devnet) -> None:
-    before = base_head(devnet)["baseFeePerGas"]
+    before = devnet.anvil.rpc.call("eth_feeHistory", "0x1", "latest", [])["baseFeePerGas"][-1]
     start = int(base_head(devnet)["number"], 16)
-    with devnet.faults.base.fee_spike(HELD_FEE):
+    with devnet.faults.base.fee_spike(7 * HELD_FEE):
+        devnet.anvil.mine()
+    start += 1
+    with devnet.faults.base.fee_spike(HELD_FEE):  # the first one's fee is gone
         devnet.anvil.mine(3)
         devnet.anvil.mine(2, seconds=5)
     blocks = [
