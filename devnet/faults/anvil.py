@@ -82,7 +82,7 @@ class _Clock:
     def __init__(self, anvil: Anvil, seconds: float) -> None:
         self._anvil, self._seconds = anvil, seconds
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="anvil-blocks")
+        self._thread = threading.Thread(target=self._run, name="anvil-blocks", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

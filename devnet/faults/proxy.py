@@ -32,7 +32,7 @@ class Proxies:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxies")
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._all: list[FaultProxy] = []
 
     def start(self, node_url: str) -> "FaultProxy":
