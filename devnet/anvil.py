@@ -25,14 +25,19 @@ def start_anvil(folder: Path, *, block_seconds: float | None = None, port: int =
     # SIGKILL: anvil keeps nothing on disk, and handles SIGTERM only once it has started
     child = start("anvil", [BINARY, *options], folder, stop_signal=signal.SIGKILL)
     child.wait_until(lambda: accepts_connections(port))
-    return Anvil(child, f"http://127.0.0.1:{port}")
+    return Anvil(child, f"http://127.0.0.1:{port}", block_seconds)
 
 
 class Anvil:
-    """A running anvil and its development methods (amounts in wei, times in seconds)."""
+    """A running anvil and its development methods (amounts in wei, times in seconds).
 
-    def __init__(self, child: Child, url: str) -> None:
+    `held_base_fee`: that of each block made here, None to let it float.
+    """
+
+    def __init__(self, child: Child, url: str, block_seconds: float | None) -> None:
         self.child, self.url, self.rpc = child, url, JsonRpc(url)
+        self.block_seconds = block_seconds
+        self.held_base_fee: int | None = None
 
     def fund(self, address: str, wei: int) -> None:
         """Set the balance of `address`."""
@@ -40,11 +45,20 @@ class Anvil:
 
     def mine(self, blocks: int = 1, seconds: int = 0) -> None:
         """Add `blocks` blocks, the last `seconds` or more after the head; the clock stays so."""
-        if blocks > 1:
+        if self.held_base_fee is not None:
+            for _ in range(blocks - 1):
+                self.make_block(self.rpc)
+        elif blocks > 1:
             self.rpc.call("anvil_mine", hex(blocks - 1))
         if seconds:
             self._move_clock(seconds)
-        self.rpc.call("evm_mine")
+        self.make_block(self.rpc)
+
+    def make_block(self, rpc: JsonRpc) -> None:
+        """One block, asked for over a connection of the caller's thread."""
+        if self.held_base_fee is not None:
+            rpc.call("anvil_setNextBlockBaseFeePerGas", hex(self.held_base_fee))
+        rpc.call("evm_mine")
 
     def _move_clock(self, seconds: int) -> None:
         """By `seconds`, and by what many quick blocks have put the head ahead of anvil's clock."""

@@ -13,6 +13,7 @@ from typing import Protocol, Self, TypeVar
 
 from devnet.anvil import start_anvil
 from devnet.deployment import deploy
+from devnet.faults import Faults
 from devnet.near_node import start_near_node
 from devnet.postgres import start_postgres
 from devnet.redis import start_redis
@@ -39,9 +40,11 @@ class Devnet:
     """A running devnet; a context manager, which stops every server and removes its folder.
 
     Without `block_times` both chains make blocks on demand: one per transaction, and `mine`.
+    With `proxied_urls` the environment names so many URLs of each chain, which lead to its node
+    through proxies that can fail (`faults`); ours lead to it directly, as they do without.
     """
 
-    def __init__(self, block_times: BlockTimes | None = None) -> None:
+    def __init__(self, block_times: BlockTimes | None = None, *, proxied_urls: int = 0) -> None:
         base = None if block_times is None else block_times.base
         with ExitStack() as stack:
             folder = _new_folder(stack)
@@ -54,6 +57,10 @@ class Devnet:
                 "REDIS_URL": self.redis.url,
                 **deploy(self.anvil, self.near),
             }
+            self.faults = _started(stack, Faults(self.anvil, self.near, proxied_urls))
+            if proxied_urls:
+                self.environment["BASE_RPC_URL"] = ",".join(self.faults.base.urls)
+                self.environment["NEAR_RPC_URL"] = ",".join(self.faults.near.urls)
             if block_times is not None:
                 self.near.make_blocks_every(block_times.near)
             self._stack = stack.pop_all()

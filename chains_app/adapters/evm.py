@@ -27,6 +27,7 @@ from chains_app.adapters.interface import (
     TransactionStatus,
 )
 from chains_app.adapters.rpc import JsonRpc, RpcError
+from chains_app.adapters.shapes import fits_evm
 from chains_app.config import ChainSpec
 from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
 from chains_app.signers import SignerRole
@@ -56,7 +57,7 @@ class EvmAdapter:
     ) -> None:
         self.name, self._spec, self._keys = spec.name, spec, keys
         self._chain_id = int(spec.caip2.removeprefix("eip155:"))
-        self._rpc = JsonRpc(spec.name, urls)
+        self._rpc = JsonRpc(spec.name, urls, fits_evm)
         self._contracts = EscrowContracts(self._chain_id, spec.contract)
 
     def close(self) -> None:
@@ -221,14 +222,19 @@ class EvmAdapter:
         raise TransactionRefusedError(reason) from None
 
     def transaction_status(self, hash_: str, sender: str, tier: str) -> TransactionStatus:
+        found = self._rpc.first_known(lambda rpc: self._status(rpc, hash_, tier))
+        return TransactionStatus(Stage.UNKNOWN) if found is None else found
+
+    def _status(self, rpc: JsonRpc, hash_: str, tier: str) -> TransactionStatus | None:
+        """None when the node does not know it."""
         tag, depth = self._tier(tier)
-        known, receipt, tagged = self._rpc.read_all([
+        known, receipt, tagged = rpc.read_all([
             ("eth_getTransactionByHash", [hash_]),
             ("eth_getTransactionReceipt", [hash_]),
             ("eth_getBlockByNumber", [tag, False]),
         ])  # fmt: skip
         if receipt is None:
-            return TransactionStatus(Stage.UNKNOWN if known is None else Stage.PENDING)
+            return None if known is None else TransactionStatus(Stage.PENDING)
         height, final = int(receipt["blockNumber"], 16), int(tagged["number"], 16) - depth
         stage = Stage.FINAL if height <= final else Stage.INCLUDED
         succeeded = receipt["status"] == "0x1"

@@ -13,6 +13,7 @@ from chains_app.adapters.interface import (
     ChainUnavailableError,
     Fact,
     FactsPage,
+    FeeAboveCapError,
     KeyState,
     Prepared,
     Signed,
@@ -30,6 +31,7 @@ from orchestrator.kernel.hashlock import Secret
 PAGE_HEIGHTS: Final = 20  # of one page of facts
 TRANSACTION_VALIDITY: Final = 86_400  # blocks; mainnet's genesis, `transaction_validity_period`
 _SEND_GAS: Final = 10 * TGAS  # more than the fees of sending a call and running its receipt
+_PRICE_HEADROOM: Final = 2  # full blocks raise the price of gas by 1 % each: 70 of them to this
 _STORAGE_BYTE: Final = 10**19  # yocto; an account keeps this much for each byte that it uses
 
 
@@ -133,6 +135,7 @@ class NearAdapter:
             raise ChainError(f"{self.name}: {key.account} is not there at the final block")
         balance = int(account["amount"]) - account["storage_usage"] * _STORAGE_BYTE
         allowance = _allowance(access)
+        self._require_price_below_cap()
         return Prepared(
             fields={"block_hash": account["block_hash"], "gas": gas},
             nonce_floor=access["nonce"] + 1,
@@ -140,6 +143,15 @@ class NearAdapter:
             balance=max(0, balance if allowance is None else min(balance, allowance)),
             expires_at_height=account["block_height"] + TRANSACTION_VALIDITY + 1,
         )
+
+    def _require_price_below_cap(self) -> None:
+        """Nobody signs a price on NEAR: what is sent pays that of its block."""
+        price, most = self._rpc.gas_price(), self._spec.max_gas_price
+        if _PRICE_HEADROOM * price > most:
+            raise FeeAboveCapError(
+                f"{self.name} asks {price} yocto for a unit of gas, and may ask {_PRICE_HEADROOM} "
+                f"times that soon; we pay {most} at most: it is tried again until the price falls"
+            )
 
     def sign(
         self,
@@ -188,7 +200,7 @@ class NearAdapter:
         )
 
     def _reads_height(self, block_hash: str) -> int:
-        return self.block(block_hash).height
+        return self._rpc.known_block(block_hash).height
 
     def key_state(self, key: SigningKey) -> KeyState:
         final = self._rpc.access_key(key.account, key.public, FINAL)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from chains_app.adapters.interface import BlockUnknownError, ChainError, Refusal
 from chains_app.adapters.rpc import JsonRpc, RpcError
+from chains_app.adapters.shapes import fits_near
 from chains_app.locks import Block
 from orchestrator.kernel.clock import from_nanoseconds
 
@@ -26,7 +27,7 @@ class NearRpc:
     """A chain's nodes. `at` names a block: one of the constants, or `{"block_id": hash}`."""
 
     def __init__(self, chain: str, urls: Sequence[str]) -> None:
-        self.chain, self._rpc = chain, JsonRpc(chain, urls)
+        self.chain, self._rpc = chain, JsonRpc(chain, urls, fits_near)
 
     def close(self) -> None:
         """Close the connections."""
@@ -39,9 +40,18 @@ class NearRpc:
 
     def block(self, at: dict[str, Any]) -> Block:
         """A block; raises BlockUnknownError, also for a height that was skipped."""
-        header = self._at_block("block", at)["header"]
-        time = from_nanoseconds(int(header["timestamp_nanosec"]))
-        return Block(header["height"], header["hash"], header["prev_hash"], time)
+        return _block(self._at_block("block", at))
+
+    def known_block(self, block_hash: str) -> Block:
+        """The same, of a block that one node has told of and another may lack."""
+        found = self._known("block", {"block_id": block_hash}, _UNKNOWN_BLOCK)
+        if found is None:
+            raise BlockUnknownError(f"{self.chain} lacks the block asked for")
+        return _block(found)
+
+    def gas_price(self) -> int:
+        """Yocto per gas at the head."""
+        return int(self._rpc.read("gas_price", [None])["gas_price"])
 
     def data_changes(self, account: str, prefix: bytes, block_hash: str) -> list[bytes]:
         """The storage keys of `account` with that prefix which a block wrote, each once."""
@@ -91,7 +101,7 @@ class NearRpc:
         return json.loads(bytes(answer["result"]))
 
     def transaction(self, hash_: str, sender: str) -> dict[str, Any] | None:
-        """A transaction and what has run of it, not waited for; None when it is unknown."""
+        """A transaction and what has run of it, not waited for; None when no node knows it."""
         return self._transaction({"tx_hash": hash_, "sender_account_id": sender})
 
     def send(self, raw: bytes) -> Refusal | None:
@@ -112,13 +122,23 @@ class NearRpc:
         return None
 
     def _transaction(self, which: dict[str, str]) -> dict[str, Any] | None:
-        try:
-            answer: dict[str, Any] = self._rpc.read("tx", {**which, "wait_until": "NONE"})
-        except RpcError as error:
-            if error.cause == "UNKNOWN_TRANSACTION":
-                return None
-            raise
-        return answer
+        return self._known("tx", {**which, "wait_until": "NONE"}, ("UNKNOWN_TRANSACTION",))
+
+    def _known(
+        self, method: str, params: dict[str, Any], unknown: Sequence[str]
+    ) -> dict[str, Any] | None:
+        """The answer of a node that has it; None when all that answer say one of `unknown`."""
+
+        def ask(rpc: JsonRpc) -> dict[str, Any] | None:
+            try:
+                answer: dict[str, Any] = rpc.read(method, params)
+            except RpcError as error:
+                if error.cause in unknown:
+                    return None
+                raise
+            return answer
+
+        return self._rpc.first_known(ask)
 
     def _query(self, request: str, at: dict[str, Any], **more: Any) -> dict[str, Any]:
         return self._at_block("query", {"request_type": request, **at, **more})
@@ -131,6 +151,12 @@ class NearRpc:
                 raise BlockUnknownError(f"{self.chain} lacks the block asked for") from None
             raise
         return answer
+
+
+def _block(answer: dict[str, Any]) -> Block:
+    header = answer["header"]
+    time = from_nanoseconds(int(header["timestamp_nanosec"]))
+    return Block(header["height"], header["hash"], header["prev_hash"], time)
 
 
 def _refusal(data: Any) -> Refusal:

@@ -1,6 +1,7 @@
 """JSON-RPC over HTTP, for every chain: kept-alive connections, short timeouts, several nodes.
 
-Reads are tried again, at the next node. Sends never are: whoever sends looks up by hash (rule 6).
+Reads are tried again, at the next node. Sends never are: whoever sends looks up by hash (rule 6),
+and what is sent next goes to the next node. A result must answer our request, in its shape.
 What a node says, and where it is, stays in here: texts of errors are for classification only.
 """
 
@@ -8,6 +9,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import urllib3
@@ -26,6 +28,7 @@ _NO_ANSWER_CAUSES: Final = frozenset(  # nearcore's names
 
 T = TypeVar("T")
 Call = tuple[str, Any]  # a method and its parameters
+Fits = Callable[[str, Any, Any], bool]  # of a method, its parameters, and the result
 
 
 class RpcError(ChainError):
@@ -50,12 +53,16 @@ class RpcError(ChainError):
 class JsonRpc:
     """The nodes of one chain. May be used by several threads."""
 
-    def __init__(self, chain: str, urls: Sequence[str]) -> None:
-        self._chain, self._urls, self._preferred = chain, tuple(urls), 0
+    def __init__(
+        self, chain: str, urls: Sequence[str], fits: Fits, attempts: int = ATTEMPTS
+    ) -> None:
+        self._chain, self._urls, self._preferred, self._fits = chain, tuple(urls), 0, fits
+        alone = [JsonRpc(chain, [url], fits, attempts=1) for url in urls] if len(urls) > 1 else []
+        self._each = tuple(alone)
         self._process, self._pool = os.getpid(), _new_pool()
         self._ids = itertools.count(1)
         self._retrying = Retrying(
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=stop_after_attempt(attempts),
             wait=wait_random_exponential(multiplier=0.05, max=0.5),
             retry=retry_if_exception_type(ChainUnavailableError),
             reraise=True,
@@ -74,11 +81,25 @@ class JsonRpc:
 
     def send(self, method: str, params: Any) -> Any:
         """The result of a call that may change something: tried once, at one node."""
-        return self._one(method, params)
+        return self._elsewhere(lambda: self._one(method, params))
+
+    def first_known(self, ask: Callable[["JsonRpc"], T | None]) -> T | None:
+        """What a node knows; None only when none that answers knows it.
+
+        Raises what `ask` does of all nodes together, ChainUnavailableError when none answers.
+        """
+        found = ask(self)
+        for node in self._each:
+            if found is not None:
+                break
+            with suppress(ChainUnavailableError):
+                found = ask(node)
+        return found
 
     def close(self) -> None:
         """Close all connections."""
-        self._pool.clear()
+        for client in (self, *self._each):
+            client._pool.clear()
 
     def _elsewhere(self, ask: Callable[[], T]) -> T:
         """Ask; a node that gave no answer is not asked first the next time."""
@@ -90,17 +111,17 @@ class JsonRpc:
             raise
 
     def _one(self, method: str, params: Any) -> Any:
-        answer = self._post(method, self._request(method, params))
-        return self._result(method, answer)
+        request = self._request(method, params)
+        return self._result(request, self._post(method, request))
 
     def _batch(self, calls: Sequence[Call]) -> list[Any]:
         requests = [self._request(method, params) for method, params in calls]
         answers = self._post(calls[0][0], requests)
         if not isinstance(answers, list):
-            self._result(calls[0][0], answers)
+            self._result(requests[0], answers)
             raise self._unavailable(calls[0][0])
         by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
-        return [self._result(request["method"], by_id.get(request["id"])) for request in requests]
+        return [self._result(request, by_id.get(request["id"])) for request in requests]
 
     def _request(self, method: str, params: Any) -> dict[str, Any]:
         return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
@@ -115,8 +136,9 @@ class JsonRpc:
         except (HTTPError, ValueError):
             raise self._unavailable(method) from None
 
-    def _result(self, method: str, answer: Any) -> Any:
-        if not isinstance(answer, dict):
+    def _result(self, request: dict[str, Any], answer: Any) -> Any:
+        method, number = request["method"], request["id"]
+        if not isinstance(answer, dict) or answer.get("id") not in (number, None):
             raise self._unavailable(method)
         error = answer.get("error")
         if isinstance(error, dict):
@@ -124,7 +146,8 @@ class JsonRpc:
             if refused.is_no_answer:
                 raise self._unavailable(method)
             raise refused
-        if "result" not in answer:
+        is_ours = "result" in answer and answer.get("id") == number
+        if not is_ours or not self._fits(method, request["params"], answer["result"]):
             raise self._unavailable(method)
         return answer["result"]
 

@@ -9,6 +9,7 @@ from devnet.near import fees
 from devnet.near.actions import AccessKey
 from devnet.near.crypto import ZERO_HASH, hash_of
 from devnet.near.errors import InvalidTxError
+from devnet.near.forks import InFlight, in_flight
 from devnet.near.receipts import ActionReceipt, Block, DataReceipt, Outcome, Receipt
 from devnet.near.runtime import Runtime
 from devnet.near.state import Account, Column, Record, State, key_storage
@@ -66,8 +67,10 @@ class Chain:
         self.config = config
         self.clock_offset = 0  # nanoseconds that the chain is ahead of the wall clock
         self.pinned: PinnedTime | None = None
+        self.gas_price = fees.GAS_PRICE  # of the blocks to come
         self.runtime = Runtime(State(config.keep_blocks), vm)
         self.delayed: deque[Receipt] = deque()
+        self.before: deque[InFlight] = deque(maxlen=fees.FINALITY_BLOCKS)  # of blocks not final
         self.mempool: dict[str, SignedTransaction] = {}
         self.rejected: dict[
             str, InvalidTxError
@@ -88,7 +91,7 @@ class Chain:
         state.put(Record(Column.ACCOUNT, ROOT_ACCOUNT), Account(GENESIS_SUPPLY, ZERO_HASH, usage))
         now = time.time_ns()
         genesis_hash = hash_of(self.config.chain_id.encode(), now.to_bytes(8, "little"))
-        block = Block(0, genesis_hash, ZERO_HASH, now, GENESIS_SUPPLY)
+        block = Block(0, genesis_hash, ZERO_HASH, now, GENESIS_SUPPLY, self.gas_price)
         self._append(block)
         return block
 
@@ -97,6 +100,7 @@ class Chain:
     def produce_block(self) -> Block:
         """Build the next block: its transactions, then the receipts that are due."""
         block = self._next_block()
+        self.before.append(in_flight(self))
         due: deque[Receipt] = deque()
         incoming, self.runtime.outgoing = self.runtime.outgoing, []
         for transaction in self._take_mempool():
@@ -113,9 +117,8 @@ class Chain:
         height, prev = self.head.height + 1, self.head
         timestamp = self._next_time(height)
         parts = height.to_bytes(8, "little"), timestamp.to_bytes(8, "little")
-        return Block(
-            height, hash_of(prev.hash.encode(), *parts), prev.hash, timestamp, prev.total_supply
-        )
+        block_hash = hash_of(prev.hash.encode(), *parts)
+        return Block(height, block_hash, prev.hash, timestamp, prev.total_supply, self.gas_price)
 
     def _next_time(self, height: int) -> int:
         now = time.time_ns()
@@ -236,7 +239,7 @@ class Chain:
         """Raise InvalidTxError when the next block could not include the transaction."""
         self.check_block_hash(transaction.block_hash)
         check_form(transaction)
-        charge(transaction, self.runtime.state, self.head.height + 1)
+        charge(transaction, self.runtime.state, self.head.height + 1, self.gas_price)
 
     def check_block_hash(self, block_hash: str) -> None:
         """Raise InvalidTxError when a transaction's block hash is unknown or too old."""
@@ -251,6 +254,7 @@ class Chain:
         copied = object.__new__(Chain)
         copied.config, copied.genesis, copied.head = self.config, self.genesis, self.head
         copied.clock_offset, copied.pinned = self.clock_offset, self.pinned
+        copied.gas_price, copied.before = self.gas_price, self.before.copy()
         copied.runtime = self.runtime.copy()
         copied.delayed = self.delayed.copy()
         copied.mempool = dict(self.mempool)

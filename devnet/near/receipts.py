@@ -84,6 +84,7 @@ class Block:
     prev_hash: str
     timestamp: int
     total_supply: int
+    gas_price: int
     transactions: list[str] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)

@@ -4,9 +4,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from devnet.near import fees, transaction, views
+from devnet.near import transaction, views
 from devnet.near.changes import changes, changes_in_block
 from devnet.near.errors import InvalidTxError, RpcError, method_not_found
+from devnet.near.faults import ChainFaults
 from devnet.near.node import Node, UnknownSnapshotError, WaitTimeoutError
 from devnet.near.params import Params, invalid
 from devnet.near.queries import Queries
@@ -51,6 +52,7 @@ class Rpc:
             "devnet_snapshot": self.devnet_snapshot,
             "devnet_revert": self.devnet_revert,
             "devnet_set_block_ms": self.devnet_set_block_ms,
+            **ChainFaults(node).methods,
         }
 
     async def call(self, method: str, params: Any) -> Any:
@@ -96,9 +98,8 @@ class Rpc:
         return Params(params, ("chunk_id",) if is_hash else ("block_id", "shard_id"))
 
     async def gas_price(self, params: Any) -> Any:
-        """The gas price, fixed."""
-        self._block(params)
-        return {"gas_price": str(fees.GAS_PRICE)}
+        """The gas price of a block."""
+        return {"gas_price": str(self._block(params).gas_price)}
 
     async def validators(self, params: Any) -> Any:
         """The validators: the node alone, with nothing at stake."""

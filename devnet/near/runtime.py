@@ -45,7 +45,7 @@ class Runtime:
 
     def convert(self, transaction: SignedTransaction, block: Block) -> ActionReceipt:
         """Charge the signer and make the transaction's receipt; raises InvalidTxError."""
-        signer, key, cost = charge(transaction, self.state, block.height)
+        signer, key, cost = charge(transaction, self.state, block.height, block.gas_price)
         working = Working(self.state)
         working.put_account(transaction.signer_id, signer)
         working.put_access_key(transaction.signer_id, transaction.public_key, key)
@@ -57,10 +57,10 @@ class Runtime:
             transaction.receiver_id,
             transaction.signer_id,
             transaction.public_key,
-            fees.GAS_PRICE,
+            block.gas_price,
             transaction.actions,
         )
-        burnt = cost.burnt_gas * fees.GAS_PRICE
+        burnt = cost.burnt_gas * block.gas_price
         block.burn(burnt)
         block.transactions.append(transaction.hash)
         block.add(

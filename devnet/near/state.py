@@ -140,6 +140,15 @@ class State(Reader):
         self._replaced.append((height, self._open))
         self._open = {}
 
+    def undo_block(self) -> None:
+        """Put back what the newest block replaced."""
+        _, replaced = self._replaced.pop()
+        for record, value in replaced.items():
+            if value is None:
+                self.values.pop(record, None)
+            else:
+                self.values[record] = value
+
     def at(self, height: int) -> Reader:
         """The state after the block at `height`; the caller knows that it is still kept."""
         newer: list[Values] = []

@@ -37,16 +37,17 @@ class SignedTransaction(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What a transaction takes from its signer; gas is bought at the fixed price."""
+    """What a transaction takes from its signer; gas is bought at the price of its block."""
 
     burnt_gas: int
     prepaid_gas: int
     deposit: int
+    gas_price: int = fees.GAS_PRICE
 
     @property
     def gas_yocto(self) -> int:
         """The price of all gas, burnt and prepaid."""
-        return (self.burnt_gas + self.prepaid_gas) * fees.GAS_PRICE
+        return (self.burnt_gas + self.prepaid_gas) * self.gas_price
 
     @property
     def total(self) -> int:

@@ -25,9 +25,10 @@ def check_form(transaction: SignedTransaction) -> None:
 
 
 def charge(
-    transaction: SignedTransaction, state: Reader, height: int
+    transaction: SignedTransaction, state: Reader, height: int, gas_price: int
 ) -> tuple[Account, AccessKey, Cost]:
-    """The signer and its key after paying for the transaction in a block at `height`.
+    """The signer and its key after paying for the transaction in a block at `height` with
+    that price of gas.
 
     Raises InvalidTxError when the state does not allow the transaction.
     """
@@ -40,7 +41,7 @@ def charge(
         missing = {"account_id": signer_id, "public_key": public_key}
         raise InvalidAccessKeyError({"AccessKeyNotFound": missing})
     _check_nonce(transaction.nonce, key.nonce, height)
-    cost = cost_of(transaction.actions, transaction.receiver_id)
+    cost = cost_of(transaction.actions, transaction.receiver_id)._replace(gas_price=gas_price)
     if cost.total > signer.amount:
         amounts = {"balance": str(signer.amount), "cost": str(cost.total)}
         raise InvalidTxError({"NotEnoughBalance": {"signer_id": signer_id, **amounts}})

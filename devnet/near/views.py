@@ -205,7 +205,7 @@ def block_header(value: Block, chain: Chain) -> dict[str, Any]:
         "last_final_block": _ancestor_hash(value, chain, fees.FINALITY_BLOCKS),
         "last_ds_final_block": _ancestor_hash(value, chain, 1),
         "block_ordinal": value.height + 1,
-        "gas_price": str(fees.GAS_PRICE),
+        "gas_price": str(value.gas_price),
         "total_supply": str(value.total_supply),
         "rent_paid": "0",
         "validator_reward": "0",

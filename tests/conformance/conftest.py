@@ -4,15 +4,23 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import tenacity
+import urllib3
 
+from chains_app.adapters import rpc
+from chains_app.adapters.evm import EvmAdapter
+from chains_app.adapters.near import NearAdapter
 from chains_app.config import read_environment
-from chains_app.registry import use_environment
+from chains_app.registry import signing_keys, use_environment
+from chains_app.signers import SignerRole
+from devnet.faults import ChainFaults, Faults
 from devnet.network import Devnet
 from tests.conformance.evm_world import EvmWorld
 from tests.conformance.memory_world import MemoryWorld
 from tests.conformance.near_world import NearWorld
 from tests.conformance.world import World
 
+PATIENCE = urllib3.Timeout(connect=2, read=1)  # what hangs shall not take 5 s a test
 CHAINS = ("memory", "memory-growing", "evm", "near")
 
 
@@ -38,3 +46,34 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     snapshot = chain.snapshot()
     yield EvmWorld(devnet) if request.param == "evm" else NearWorld(devnet)
     chain.revert(snapshot)
+
+
+@pytest.fixture(scope="session")
+def both(devnet: Devnet) -> Iterator[Faults]:
+    """Two URLs through proxies to each node of the devnet."""
+    faults = Faults(devnet.anvil, devnet.near, urls=2)
+    yield faults
+    faults.stop()
+
+
+@pytest.fixture
+def faults(both: Faults, world: World) -> ChainFaults:
+    return both.base if isinstance(world, EvmWorld) else both.near
+
+
+@pytest.fixture
+def through(world: World, faults: ChainFaults, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The world, its adapter using the URLs that can fail, without pauses between its tries."""
+    monkeypatch.setattr(rpc, "_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(rpc, "wait_random_exponential", lambda **_: tenacity.wait_none())
+    direct, keys = world.adapter, {role: signing_keys(world.spec.name, role) for role in SignerRole}
+    adapter: EvmAdapter | NearAdapter
+    if isinstance(world, NearWorld):
+        code_hash = world.client.view_account(world.spec.contract)["code_hash"]
+        adapter = NearAdapter(world.spec, keys, faults.urls, code_hash)
+    else:
+        adapter = EvmAdapter(world.spec, keys, faults.urls)
+    world.adapter = adapter
+    yield world
+    world.adapter = direct
+    adapter.close()

@@ -1,32 +1,47 @@
-"""Blocks that are replaced (the devnet's NEAR node makes no forks yet)."""
+"""Blocks that are replaced."""
 
 import pytest
 
-from chains_app.adapters.interface import BlockUnknownError, Stage
-from chains_app.adapters.memory_chain import MemoryChain
-from chains_app.locks import Call, LockState
+from chains_app.adapters.interface import BlockUnknownError, Signed, Stage
+from chains_app.locks import Block, Call, LockState, LockTerms
 from tests.conformance.evm_world import EvmWorld
 from tests.conformance.memory_world import MemoryWorld
+from tests.conformance.near_world import NearWorld
 from tests.conformance.world import World, facts_since, make, read, terms
 
-pytestmark = pytest.mark.parametrize("world", ["memory", "evm"], indirect=True)
+pytestmark = pytest.mark.parametrize("world", ["memory", "evm", "near"], indirect=True)
 
 
 def replace_blocks(world: World, depth: int) -> None:
     """Other blocks, empty ones, instead of the newest `depth`."""
     if isinstance(world, EvmWorld):
         world.rpc.call("anvil_reorg", depth, [])
+    elif isinstance(world, NearWorld):
+        world.client.rpc.call("devnet_reorganise", depth=depth, keep_transactions=False)
     else:
         assert isinstance(world, MemoryWorld)
-        chain: MemoryChain = world.chain
-        chain.reorganise(depth, dropped={t.hash for t in chain.between(0, 10**9)[-1].transactions})
+        lost = world.chain.between(0, 10**9)[-1].transactions
+        world.chain.reorganise(depth, dropped={transaction.hash for transaction in lost})
+
+
+def lock_and_lose(world: World, bound: LockTerms) -> tuple[Signed, Block]:
+    """A lock, and the head that showed it, which is replaced with all that held the lock.
+
+    NEAR runs a call in the block after its transaction's.
+    """
+    with world.hold_blocks():
+        sent = make(world, Call.LOCK, bound)
+        depth = 2 if isinstance(world, NearWorld) else 1
+        world.mine(depth)
+        assert read(world, bound).state is LockState.OPEN
+        lost = world.adapter.head()
+        replace_blocks(world, depth)
+    return sent, lost
 
 
 def test_rule_7_a_lock_in_a_replaced_block_is_gone(world: World) -> None:
     bound, start = terms(world), world.adapter.head()
-    sent = make(world, Call.LOCK, bound)
-    lost = world.adapter.head()
-    replace_blocks(world, 1)
+    sent, lost = lock_and_lose(world, bound)
     assert read(world, bound).state is LockState.ABSENT
     assert facts_since(world, start.height).facts == ()
     tier = list(world.spec.finality)[-1]
@@ -37,9 +52,7 @@ def test_rule_7_a_lock_in_a_replaced_block_is_gone(world: World) -> None:
 
 def test_rule_7_nothing_is_read_at_a_replaced_block(world: World) -> None:
     bound = terms(world)
-    make(world, Call.LOCK, bound)
-    lost = world.adapter.head()
-    replace_blocks(world, 1)
+    _, lost = lock_and_lose(world, bound)
     with pytest.raises(BlockUnknownError):
         world.adapter.read_lock(bound, lost)
     with pytest.raises(BlockUnknownError):
@@ -57,8 +70,7 @@ def test_the_new_blocks_are_linked_to_what_stayed(world: World) -> None:
 
 def test_the_same_bytes_make_the_lock_again(world: World) -> None:
     bound = terms(world)
-    sent = make(world, Call.LOCK, bound)
-    replace_blocks(world, 1)
+    sent, _ = lock_and_lose(world, bound)
     world.adapter.broadcast(sent.raw)
     world.include()
     assert read(world, bound).state is LockState.OPEN

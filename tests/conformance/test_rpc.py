@@ -76,7 +76,7 @@ def nodes() -> Iterator[list[Node]]:
 
 @pytest.fixture
 def rpc(nodes: list[Node]) -> Iterator[JsonRpc]:
-    client = JsonRpc("base", [node.url for node in nodes])
+    client = JsonRpc("base", [node.url for node in nodes], lambda *_: True)
     yield client
     client.close()
 
@@ -85,6 +85,9 @@ NO_ANSWERS: dict[str, Answer] = {
     "not JSON": lambda _: (200, b"<html>"),
     "gateway error": lambda _: (502, b"bad gateway"),
     "neither result nor error": lambda _: (200, b"{}"),
+    "the answer to another request": lambda _: (200, b'{"id": 99999, "result": 1}'),
+    "the error of another request": lambda _: (200, b'{"id": 99999, "error": {"code": 3}}'),
+    "a result of no request": lambda _: (200, b'{"id": null, "result": 1}'),
     "a list": lambda _: (200, b"[]"),
     "overloaded": error(-32005),
     "internal error": error(-32000, "INTERNAL_ERROR", status=500),
@@ -125,6 +128,43 @@ def test_rule_6_a_send_is_tried_once(nodes: list[Node], rpc: JsonRpc, fault: str
     with pytest.raises(ChainUnavailableError):
         rpc.send("eth_sendRawTransaction", ["0x"])
     assert [len(node.requests) for node in nodes] == [1, 0]
+    assert rpc.send("eth_sendRawTransaction", ["0x"]) == "eth_sendRawTransaction"
+    assert [len(node.requests) for node in nodes] == [1, 1]
+
+
+def test_a_result_of_another_shape_is_no_answer(nodes: list[Node]) -> None:
+    asked: list[Any] = []
+
+    def fits(method: str, params: Any, result: Any) -> bool:
+        asked.append((method, params, result))
+        return len(asked) > 1
+
+    rpc = JsonRpc("base", [node.url for node in nodes], fits)
+    assert rpc.read("one", [1]) == "one"
+    rpc.close()
+    assert asked == [("one", [1], "one")] * 2
+    assert [len(node.requests) for node in nodes] == [1, 1]
+
+
+def test_all_nodes_are_asked_for_what_the_first_does_not_know(
+    nodes: list[Node], rpc: JsonRpc
+) -> None:
+    def known(node: JsonRpc) -> str | None:
+        said = node.read("one", [])
+        return None if said == "nothing" else str(said)
+
+    def nothing(body: Any) -> tuple[int, bytes]:
+        return 200, json.dumps({"id": body["id"], "result": "nothing"}).encode()
+
+    nodes[0].answer = nothing
+    assert rpc.first_known(known) == "one"
+    nodes[1].answer = nothing
+    assert rpc.first_known(known) is None
+    nodes[1].answer = NO_ANSWERS["gateway error"]
+    assert rpc.first_known(known) is None
+    nodes[0].answer = NO_ANSWERS["gateway error"]
+    with pytest.raises(ChainUnavailableError):
+        rpc.first_known(known)
 
 
 def test_a_refusal_is_told_at_once_without_the_nodes_text(nodes: list[Node], rpc: JsonRpc) -> None:
