@@ -71,7 +71,8 @@ def require_hashlock(mode: SecretMode, hashlock: bytes | None, function: HashFun
         return
     if hashlock is None:
         raise InvalidHashlockError(
-            f"mode `maker` needs the {function.value} of your secret of 32 bytes", field="hashlock"
+            f"mode `maker` needs a hashlock: give the {function.value} of your secret of 32 bytes",
+            field="hashlock",
         )
     if any(function.digest(guess) == hashlock for guess in _GUESSABLE):
         raise InvalidHashlockError(

@@ -12,7 +12,7 @@ from sessions_app.selectors import list_legs
 from sessions_app.wall import iso
 
 VERSION: Final = 1
-_SECRET: Final = {
+SECRET_INSTRUCTIONS: Final = {
     SecretMode.SERVICE: (
         "The secret is ours. Without it the destination can't be withdrawn: if it was not paid by "
         "its timelock, refund the source from the source's timelock on."
@@ -48,7 +48,7 @@ def exit_kit(session: Session) -> dict[str, Any]:
         "sessionId": str(session.id),
         "hashlock": "0x" + bytes(session.hashlock).hex(),
         "secretMode": mode.value,
-        "instructions": _SECRET[mode],
+        "instructions": SECRET_INSTRUCTIONS[mode],
         "legs": [_leg(legs[role][0], mode) for role in (Role.SOURCE, Role.DESTINATION)],
     }
 

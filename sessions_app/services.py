@@ -212,7 +212,10 @@ def post_secret(*, client: ApiClient, session_id: UUID, secret: Secret) -> Sessi
     if session.secret_mode != SecretMode.MAKER.value:
         raise SecretNotTakenError(f"the secret of session {session_id} is ours: you need not post")
     if not fits(secret, bytes(session.hashlock), function):
-        raise InvalidSecretError("the secret does not fit the session's hashlock", field="secret")
+        raise InvalidSecretError(
+            "the secret does not fit the session's hashlock: give the 32 bytes that you hashed",
+            field="secret",
+        )
     if session.secret_id is not None or session.secret_is_shown or session.state in ENDS:
         return session
     advance_locked([session], {})

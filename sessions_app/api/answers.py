@@ -6,7 +6,13 @@ from django.conf import settings
 
 from auctions_app.market import current_market
 from auctions_app.models import Quote
-from auctions_app.routes import TRUST_OF_SERVICE_MODE, Route, SecretMode, Side
+from auctions_app.routes import (
+    TRUST_OF_MAKER_MODE,
+    TRUST_OF_SERVICE_MODE,
+    Route,
+    SecretMode,
+    Side,
+)
 from auctions_app.timelocks import FinalityTiers, TimelockPolicy
 from chains_app.registry import get_adapter, get_chain
 from chains_app.selectors import LegFacts, LockTransaction, lock_transactions
@@ -18,7 +24,7 @@ from sessions_app.selectors import list_legs, wallet_transactions
 from sessions_app.wall import iso
 
 ABSENT = "absent"
-TRUST = {SecretMode.SERVICE: TRUST_OF_SERVICE_MODE}
+TRUST = {SecretMode.SERVICE: TRUST_OF_SERVICE_MODE, SecretMode.MAKER: TRUST_OF_MAKER_MODE}
 
 
 def route_answer(route: Route) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from typing import Any, Final
 
 from drf_spectacular.utils import OpenApiExample
 
-from auctions_app.routes import TRUST_OF_SERVICE_MODE
+from auctions_app.routes import TRUST_OF_MAKER_MODE, TRUST_OF_SERVICE_MODE, SecretMode
+from sessions_app.exit_kit import SECRET_INSTRUCTIONS
 
 _HASHLOCK: Final = "0x5f78c33274e43fa9de5659265c1d917e25c03722dcb0b8d27db8d5feaa813953"
 _QUOTE_ID: Final = "0d9a8f8e-5b7c-4a51-9c3e-0a5d4b1f6c11"
@@ -30,7 +31,7 @@ _QUOTE: Final[dict[str, Any]] = {
         "destinationTimelock": 60,
         "sourceTimelock": 100,
     },
-    "limits": {"minimum": "10000000000000000", "maximum": "5000000000000000000"},
+    "limits": {"minimum": "10000000000000000", "maximum": "100000000000000000000"},
     "createdAt": "2026-11-22T22:00:00Z",
     "expiresAt": "2026-11-22T22:00:30Z",
     "sessionId": None,
@@ -43,7 +44,7 @@ _SUMMARY: Final[dict[str, Any]] = {
     "progress": 20,
     "routeId": _ROUTE,
     "quoteId": _QUOTE_ID,
-    "secretMode": "service",
+    "secretMode": "maker",
     "hashlock": _HASHLOCK,
     "makerSourceAccount": _EVM_MAKER,
     "makerDestinationAccount": "alice.near",
@@ -126,9 +127,14 @@ _ROUTES: Final = {
             "secretModes": [
                 {
                     "mode": "service",
-                    "maximum": _QUOTE["limits"]["maximum"],
+                    "maximum": "5000000000000000000",
                     "trust": TRUST_OF_SERVICE_MODE,
-                }
+                },
+                {
+                    "mode": "maker",
+                    "maximum": "100000000000000000000",
+                    "trust": TRUST_OF_MAKER_MODE,
+                },
             ],
             "timelocks": _QUOTE["timelocks"],
         }
@@ -157,6 +163,74 @@ _CANCELLED: Final = {
 }
 
 
+_FINAL: Final = {"state": {"head": "open", "final": "open"}}
+_REVEALING: Final = {
+    **_SUMMARY,
+    "status": "revealing_secret",
+    "seq": 7,
+    "phase": "paying",
+    "progress": 85,
+    "legs": [{**_SOURCE, **_FINAL}, {**_DESTINATION, **_FINAL}],
+    "walletTransactions": [],
+}
+_EXIT_LEG: Final = (
+    "role", "chain", "caip2", "contract", "lockId", "symbol", "token", "decimals", "amount",
+    "depositor", "beneficiary", "lockBy", "timelock",
+)  # fmt: skip
+_EXIT_KIT: Final = {
+    "version": 1,
+    "sessionId": _SESSION_ID,
+    "hashlock": _HASHLOCK,
+    "secretMode": "maker",
+    "instructions": SECRET_INSTRUCTIONS[SecretMode.MAKER],
+    "legs": [
+        {
+            **{name: _SOURCE[name] for name in _EXIT_LEG},
+            "hashFunction": "sha256",
+            "exits": [
+                {
+                    "call": "refund",
+                    "notBefore": _SOURCE["timelock"],
+                    "before": None,
+                    "transaction": {
+                        "chainId": "0x2105",
+                        "to": _SOURCE["lockId"],
+                        "value": "0x0",
+                        "data": "0x...",
+                        "gas": "0x55730",
+                    },
+                }
+            ],
+        },
+        {
+            **{name: _DESTINATION[name] for name in _EXIT_LEG},
+            "hashFunction": "sha256",
+            "exits": [
+                {
+                    "call": "withdraw",
+                    "notBefore": None,
+                    "before": _DESTINATION["timelock"],
+                    "transaction": {
+                        "receiverId": "htlc.near",
+                        "actions": [
+                            {
+                                "type": "FunctionCall",
+                                "params": {
+                                    "methodName": "withdraw",
+                                    "args": {"id": _DESTINATION["lockId"], "secret": "{secret}"},
+                                    "gas": "70000000000000",
+                                    "deposit": "0",
+                                },
+                            }
+                        ],
+                    },
+                }
+            ],
+        },
+    ],
+}
+
+
 def _answer(name: str, value: Any, status: int = 200) -> OpenApiExample:
     return OpenApiExample(name, value, response_only=True, status_codes=[str(status)])
 
@@ -178,7 +252,8 @@ CREATE_SESSION: Final = (
             "quoteId": _QUOTE_ID,
             "makerSourceAccount": _EVM_MAKER,
             "makerDestinationAccount": "alice.near",
-            "secretMode": "service",
+            "secretMode": "maker",
+            "hashlock": _HASHLOCK,
         },
         request_only=True,
     ),
@@ -187,6 +262,11 @@ CREATE_SESSION: Final = (
 LIST_SESSIONS: Final = (_answer("the last page", {"items": [_SUMMARY], "nextCursor": None}),)
 SESSION: Final = (_answer("waiting for the maker", _SESSION),)
 CANCEL: Final = (_answer("cancelled before anything was locked", _CANCELLED),)
+POST_SECRET: Final = (
+    OpenApiExample("your secret", {"secret": "0x" + "5e" * 32}, request_only=True),
+    _answer("the reveal guard agreed", _REVEALING),
+)
+EXIT_KIT: Final = (_answer("for both chains", _EXIT_KIT),)
 LIST_EVENTS: Final = (_answer("after=2", {"items": [_UPDATE], "nextAfter": None}),)
 
 _CHANNEL: Final = {"channel": "session", "sessionId": _SESSION_ID}

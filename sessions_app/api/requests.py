@@ -12,11 +12,17 @@ from rest_framework.request import Request
 
 from auctions_app.routes import SecretMode
 from orchestrator.kernel.amounts import parse_amount
-from orchestrator.kernel.errors import InvalidAmountError, InvalidInputError
+from orchestrator.kernel.errors import (
+    InvalidAmountError,
+    InvalidInputError,
+    InvalidSecretError,
+)
+from orchestrator.kernel.hashlock import Secret
 
 MOST_SEQ: Final = 2**31 - 1
 MOST_NAMED: Final = 10  # unknown fields, so that an answer is no larger than what was sent
 _NAME: Final = r"[!-~]{1,128}"
+_HEX32: Final = "0x[0-9a-f]{64}"
 _LOWER_CASE_ID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
@@ -80,6 +86,36 @@ class IdField(NameField):
         return UUID(text)
 
 
+@extend_schema_field({"type": "string", "pattern": "^0x[0-9a-f]{64}$"})
+class HashlockField(NameField):
+    """32 bytes as 0x-hex in lower case; gives bytes."""
+
+    default_error_messages: ClassVar = {
+        "invalid": "{value} is not a hashlock: give 0x and 64 hex digits in lower case"
+    }
+
+    def to_internal_value(self, data: Any) -> bytes:
+        text = super().to_internal_value(data)
+        if not re.fullmatch(_HEX32, text):
+            self.refuse(data)
+        return bytes.fromhex(text[2:])
+
+
+@extend_schema_field({"type": "string", "pattern": "^0x[0-9a-f]{64}$"})
+class SecretField(NameField):
+    """The same for a secret, which no error repeats; gives a Secret."""
+
+    default_error_messages: ClassVar = {
+        "invalid": "this is not a secret: give 0x and 64 hex digits in lower case"
+    }
+    refusal: ClassVar = InvalidSecretError.code
+
+    def to_internal_value(self, data: Any) -> Secret:
+        if not (isinstance(data, str) and re.fullmatch(_HEX32, data)):
+            self.refuse(None)
+        return Secret(bytes.fromhex(data[2:]))
+
+
 class ModeField(serializers.ChoiceField):
     """Who draws the secret; gives a SecretMode."""
 
@@ -141,7 +177,16 @@ SessionRequest = type(
             default=SecretMode.SERVICE.value,
             help_text="Who draws the secret; /api/v1/routes says what each mode trusts whom with.",
         ),
+        "hashlock": HashlockField(
+            required=False,
+            help_text="In mode `maker`, and only there: SHA-256 of 32 random bytes that you keep.",
+        ),
     },
+)
+SecretRequest = type(
+    "SecretRequest",
+    (Body,),
+    {"secret": SecretField(help_text="The 32 bytes whose SHA-256 is the session's hashlock.")},
 )
 NothingRequest = type("NothingRequest", (Body,), {})
 

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from auctions_app.routes import SecretMode
 from chains_app.locks import Call, LockState
 from orchestrator.http.idempotency import HEADER
+from orchestrator.kernel.hashlock import HashFunction
 from sessions_app.api.requests import IdField
 from sessions_app.domain.states import Status
 from sessions_app.models import Role
@@ -194,6 +195,51 @@ SessionAnswer: Final = _shape(
             help_text="What the maker's wallet has to send now, in its own form: parameters of "
             "`eth_sendTransaction`, or of wallet-selector's `signAndSendTransactions`.",
         ),
+    },
+)
+
+Exit: Final = _shape(
+    "Exit",
+    {
+        "call": _one_of(Call.WITHDRAW.value, Call.REFUND.value, Call.PAY.value),
+        "notBefore": Time(allow_null=True, help_text="Of the chain's own clock."),
+        "before": Time(allow_null=True),
+        "transaction": serializers.DictField(
+            help_text="As the wallet takes it, for any account to send: parameters of "
+            "`eth_sendTransaction`, or of wallet-selector's `signAndSendTransaction`. In a "
+            "withdrawal, put the 64 hex digits of your secret where `{secret}` stands."
+        ),
+    },
+)
+ExitLeg: Final = _shape(
+    "ExitLeg",
+    {
+        "role": _one_of(*Role.values),
+        "chain": Text(),
+        "caip2": Text(),
+        "hashFunction": _one_of(*(function.value for function in HashFunction)),
+        "contract": Text(),
+        "lockId": Text(),
+        "symbol": Text(),
+        "token": Text(allow_null=True),
+        "decimals": Count(),
+        "amount": _amount(),
+        "depositor": Text(),
+        "beneficiary": Text(),
+        "lockBy": Time(),
+        "timelock": Time(),
+        "exits": Exit(many=True),
+    },
+)
+ExitKitAnswer: Final = _shape(
+    "ExitKit",
+    {
+        "version": Count(),
+        "sessionId": IdField(),
+        "hashlock": _hash("SHA-256 of the secret."),
+        "secretMode": _one_of(*MODES),
+        "instructions": Text(),
+        "legs": ExitLeg(many=True),
     },
 )
 

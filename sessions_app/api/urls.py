@@ -10,5 +10,7 @@ urlpatterns = [
     path("sessions/<uuid:session_id>", views.SessionView.as_view()),
     path("sessions/<uuid:session_id>/execute", views.ExecuteView.as_view()),
     path("sessions/<uuid:session_id>/cancel", views.CancelView.as_view()),
+    path("sessions/<uuid:session_id>/secret", views.SecretView.as_view()),
+    path("sessions/<uuid:session_id>/exit-kit", views.ExitKitView.as_view()),
     path("sessions/<uuid:session_id>/events", views.EventsView.as_view()),
 ]

@@ -23,11 +23,13 @@ from sessions_app.api.requests import (
     MOST_SEQ,
     NothingRequest,
     QuoteRequest,
+    SecretRequest,
     SessionRequest,
     read_body,
     read_number,
     read_text,
 )
+from sessions_app.exit_kit import exit_kit
 from sessions_app.feed import update_of
 from sessions_app.models import Session
 
@@ -103,6 +105,7 @@ class SessionsView(APIView):
             maker_source_account=wanted["makerSourceAccount"],
             maker_destination_account=wanted["makerDestinationAccount"],
             secret_mode=wanted["secretMode"],
+            hashlock=wanted.get("hashlock"),
         )
 
     def _store(self, session: Session) -> Response:
@@ -164,6 +167,31 @@ class CancelView(APIView):
         read_body(NothingRequest, request)
         cancel = partial(services.cancel_session, client=client_of(request), session_id=session_id)
         return answer_once(request, lambda: _answer(cancel()))
+
+
+class SecretView(APIView):
+    """Show your own secret once both locks are final: the destination is then paid to you by us."""
+
+    @schemas.describe(
+        "postSecret", schemas.SessionAnswer, request=SecretRequest,
+        problems=(400, 404, 409, 422), parameters=(schemas.KEY,), examples=examples.POST_SECRET,
+    )  # fmt: skip
+    def post(self, request: Request, session_id: UUID) -> Response:
+        secret = read_body(SecretRequest, request)["secret"]
+        take = partial(
+            services.post_secret, client=client_of(request), session_id=session_id, secret=secret
+        )
+        return answer_once(request, lambda: _answer(take()))
+
+
+class ExitKitView(APIView):
+    """All that the maker needs to get the money out on both chains without us: keep it."""
+
+    @schemas.describe(
+        "getExitKit", schemas.ExitKitAnswer, problems=(404, 409), examples=examples.EXIT_KIT
+    )
+    def get(self, request: Request, session_id: UUID) -> Response:
+        return Response(exit_kit(selectors.get_session(client_of(request), session_id)))
 
 
 class EventsView(APIView):

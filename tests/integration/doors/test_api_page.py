@@ -25,7 +25,7 @@ PAGE = (Path(__file__).resolve().parents[3] / "docs/api.md").read_text()
 # of doors that are not the API's, or that our resolver answers to nobody else
 ELSEWHERE = {
     "conflict", "nothing_to_retry", "already_filled", "insufficient_liquidity", "invalid_curve",
-    "invalid_secret", "secret_refused", "watch_conflict",
+    "secret_refused", "watch_conflict",
 }  # fmt: skip
 
 

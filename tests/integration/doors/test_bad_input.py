@@ -33,7 +33,11 @@ NO_ID = [
     str(uuid4()).upper(), str(uuid4())[:-1], f"{uuid4()}0",
 ]  # fmt: skip
 NO_MODE = [*NO_TEXT, "", "Service", "SERVICE", " service", "other", "x" * 200, "\ud800"]
-LIMITS = AMOUNTS[THERE] // 100, AMOUNTS[THERE] * 10
+NO_HASH = [
+    *NO_NAME, "ab" * 32, "0x", "0x" + "ab" * 31, "0x" + "ab" * 33, "0x" + "AB" * 32,
+    "0X" + "ab" * 32, "0x" + "g" * 64, "0x" + "ab" * 31 + "a", " 0x" + "ab" * 32,
+]  # fmt: skip
+LIMITS = AMOUNTS[THERE] // 100, AMOUNTS[THERE] * 100
 
 # field, the code of what is wrong in form, wrong values of that code; then others, each with its
 # code: in form, but naming nothing that there is
@@ -55,8 +59,12 @@ SESSION: list[tuple[str, str, list[Any], dict[str, str]]] = [
     ("quoteId", "invalid", NO_ID, {}),
     ("makerSourceAccount", "invalid", NO_NAME, NO_ACCOUNT),
     ("makerDestinationAccount", "invalid", NO_NAME, NO_ACCOUNT),
-    ("secretMode", "invalid_choice", NO_MODE, {"maker": "secret_mode_not_offered"}),
+    ("secretMode", "invalid_choice", NO_MODE, {}),
+    ("hashlock", "invalid", NO_HASH, {}),
 ]
+
+
+OPTIONAL = {"secretMode", "hashlock"}
 
 
 def wrong_values(
@@ -105,13 +113,13 @@ def test_each_wrong_value_of_a_quotes_field_is_refused(
 def test_each_wrong_value_of_a_sessions_field_is_refused(
     api: APIClient, name: str, code: str, out_of_form: list[Any], nameless: dict[str, str]
 ) -> None:
-    wrong = wrong_values(code, out_of_form, nameless, is_required=name != "secretMode")
+    wrong = wrong_values(code, out_of_form, nameless, is_required=name not in OPTIONAL)
     refuse_each(api, "/sessions", session_fields(quote(api)["quoteId"]), name, wrong)
 
 
 def test_the_table_has_every_field(api: APIClient) -> None:
     assert {row[0] for row in QUOTE} == quote_fields().keys()
-    assert {row[0] for row in SESSION} == session_fields("").keys()
+    assert {row[0] for row in SESSION} == session_fields("").keys() | {"hashlock"}
 
 
 def test_all_wrong_fields_are_named_at_once(api: APIClient) -> None:
@@ -122,7 +130,7 @@ def test_all_wrong_fields_are_named_at_once(api: APIClient) -> None:
     ]  # fmt: skip
 
 
-UNKNOWN = ["Amount", "secret", "hashlock", "", " amount", "\ud800", "a.b", "x" * 5000]
+UNKNOWN = ["Amount", "secret", "hashLock", "", " amount", "\ud800", "a.b", "x" * 5000]
 
 
 @pytest.mark.parametrize("name", UNKNOWN)

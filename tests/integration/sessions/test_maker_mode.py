@@ -200,7 +200,7 @@ def test_the_secret_of_mode_service_is_not_the_makers_to_post(world: World) -> N
 
 
 HASHLOCKS = {
-    "missing": (SecretMode.MAKER, None, "mode `maker` needs the sha256 of your secret"),
+    "missing": (SecretMode.MAKER, None, "mode `maker` needs a hashlock: give the sha256"),
     "not wanted": (SecretMode.SERVICE, b"\7" * 32, "in mode `service` the secret is ours"),
     "of zeros": (
         SecretMode.MAKER,
