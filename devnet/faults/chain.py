@@ -2,15 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from enum import Enum
 from functools import partial
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, ClassVar, Final, TypedDict, Unpack
 
 from devnet.faults import kinds
 from devnet.faults.exchange import Manner, Reply
-from devnet.faults.kinds import CallFault, Fault
+from devnet.faults.kinds import Fault
 from devnet.faults.proxy import FaultProxy, Proxies
 
 
@@ -44,6 +44,9 @@ class Lie(Enum):
     STATE = "state"
 
 
+Change = Callable[[str, Any], Any]  # of a method and its result
+Lies = Mapping[Lie, tuple[Collection[str], Change]]
+
 SAID: Final = "text of the fault proxy that nobody may see"
 _PAGES: Final = {Failure.HTTP_500: 500, Failure.HTTP_502: 502, Failure.HTTP_429: 429}
 _CALLS: Final[dict[Failure, dict[str, Any]]] = {
@@ -53,7 +56,14 @@ _CALLS: Final[dict[Failure, dict[str, Any]]] = {
 
 
 class ChainFaults(ABC):
-    """One chain. `urls` lead to its node through the proxies; `injected` counts by fault."""
+    """One chain. `urls` lead to its node through the proxies; `injected` counts by fault.
+
+    `past`: the fault that lets its node lag; `lies`: which methods tell what, and how
+    it is changed.
+    """
+
+    past: ClassVar[Callable[..., Fault]]
+    lies: ClassVar[Lies]
 
     def __init__(self, node_url: str, proxies: Proxies, urls: int) -> None:
         self.proxies: tuple[FaultProxy, ...] = tuple(proxies.start(node_url) for _ in range(urls))
@@ -93,22 +103,13 @@ class ChainFaults(ABC):
 
     def stale(self, blocks: int, **scope: Unpack[Scope]) -> AbstractContextManager[Fault]:
         """The node seems to lag by `blocks`: it knows nothing newer, but takes what is sent."""
-        return self._during("stale", scope, partial(self._past, blocks))
+        return self._during("stale", scope, partial(self.past, blocks=blocks))
 
     def lying(self, about: Lie, **scope: Unpack[Scope]) -> AbstractContextManager[Fault]:
         """Answers that are false in one respect; with `at`, two URLs disagree."""
-        scope.setdefault("methods", self._told_by(about))
-        change = self._change(about)
+        methods, change = self.lies[about]
+        scope.setdefault("methods", methods)
         return self._during(f"lie_{about.value}", scope, partial(kinds.Lie, change=change))
-
-    @abstractmethod
-    def _past(self, blocks: int, **of: Any) -> CallFault: ...
-
-    @abstractmethod
-    def _told_by(self, about: Lie) -> Collection[str]: ...
-
-    @abstractmethod
-    def _change(self, about: Lie) -> Callable[[str, Any], Any]: ...
 
     # the chain itself
 

@@ -1,24 +1,36 @@
 """Faults of BASE: anvil and the way to it."""
 
-from collections.abc import Callable, Collection
-from typing import Any, Final
+from typing import Any, ClassVar
 
 from devnet.anvil import Anvil
 from devnet.faults.anvil import AnvilBlocks
-from devnet.faults.chain import ChainFaults, Lie
+from devnet.faults.chain import ChainFaults, Lie, Lies
 from devnet.faults.evm_past import EvmPast
-from devnet.faults.kinds import CallFault
 from devnet.faults.proxy import Proxies
 
-_TOLD_BY: Final = {
-    Lie.BLOCK: ("eth_getBlockByNumber",),
-    Lie.RECEIPT: ("eth_getTransactionReceipt",),
-    Lie.STATE: ("eth_getStorageAt",),
-}
+
+def _other_hash(_method: str, block: dict[str, Any]) -> dict[str, Any]:
+    """Its last digit is another one."""
+    return {**block, "hash": block["hash"][:-1] + ("1" if block["hash"][-1] == "0" else "0")}
+
+
+def _other_end(_method: str, receipt: dict[str, Any]) -> dict[str, Any]:
+    return {**receipt, "status": "0x0" if receipt["status"] == "0x1" else "0x1"}
+
+
+def _no_state(_method: str, _word: str) -> str:
+    return "0x" + "00" * 32
 
 
 class BaseFaults(ChainFaults):
     """Prices are wei of base fee per gas."""
+
+    past = EvmPast
+    lies: ClassVar[Lies] = {
+        Lie.BLOCK: (("eth_getBlockByNumber",), _other_hash),
+        Lie.RECEIPT: (("eth_getTransactionReceipt",), _other_end),
+        Lie.STATE: (("eth_getStorageAt",), _no_state),
+    }
 
     def __init__(self, anvil: Anvil, proxies: Proxies, urls: int) -> None:
         super().__init__(anvil.url, proxies, urls)
@@ -51,32 +63,3 @@ class BaseFaults(ChainFaults):
     def _release_price(self, before: int) -> None:
         self._blocks.hold_base_fee(None)
         self._anvil.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(before))
-
-    def _past(self, blocks: int, **of: Any) -> CallFault:
-        return EvmPast(blocks=blocks, **of)
-
-    def _told_by(self, about: Lie) -> Collection[str]:
-        return _TOLD_BY[about]
-
-    def _change(self, about: Lie) -> Callable[[str, Any], Any]:
-        return _CHANGES[about]
-
-
-def _other_hash(_method: str, block: dict[str, Any]) -> dict[str, Any]:
-    """Its last digit is another one."""
-    return {**block, "hash": block["hash"][:-1] + ("1" if block["hash"][-1] == "0" else "0")}
-
-
-def _other_end(_method: str, receipt: dict[str, Any]) -> dict[str, Any]:
-    return {**receipt, "status": "0x0" if receipt["status"] == "0x1" else "0x1"}
-
-
-def _no_state(_method: str, _word: str) -> str:
-    return "0x" + "00" * 32
-
-
-_CHANGES: Final[dict[Lie, Callable[[str, Any], Any]]] = {
-    Lie.BLOCK: _other_hash,
-    Lie.RECEIPT: _other_end,
-    Lie.STATE: _no_state,
-}

@@ -1,24 +1,44 @@
 """Faults of NEAR: our node and the way to it."""
 
-from collections.abc import Callable, Collection
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from devnet.faults.chain import ChainFaults, Lie
-from devnet.faults.kinds import CallFault
+from devnet.faults.chain import ChainFaults, Lie, Lies
 from devnet.faults.near_past import NearPast
 from devnet.faults.proxy import Proxies
 from devnet.near_node import NearNode
 
-_TOLD_BY: Final = {
-    Lie.BLOCK: ("block",),
-    Lie.RECEIPT: ("tx", "EXPERIMENTAL_tx_status", "send_tx"),
-    Lie.STATE: ("query",),
-}
 _FAILURE: Final = {"Failure": {"ActionError": {"index": 0, "kind": "LackBalanceForState"}}}
+
+
+def _other_hash(_method: str, block: dict[str, Any]) -> dict[str, Any]:
+    """Its last character is another one."""
+    hash_ = block["header"]["hash"]
+    other = hash_[:-1] + ("3" if hash_[-1] == "2" else "2")
+    return {**block, "header": {**block["header"], "hash": other}}
+
+
+def _other_end(_method: str, found: dict[str, Any]) -> dict[str, Any]:
+    """A success becomes a failure, and a failure a success."""
+    status = found.get("status")
+    if not isinstance(status, dict):
+        return found
+    return {**found, "status": {"SuccessValue": ""} if "Failure" in status else _FAILURE}
+
+
+def _no_state(_method: str, found: dict[str, Any]) -> dict[str, Any]:
+    """A view that answers null: there is no such lock."""
+    return {**found, "result": list(b"null")} if "result" in found else found
 
 
 class NearFaults(ChainFaults):
     """Prices are yocto per gas; only the two blocks that are not final can be replaced."""
+
+    past = NearPast
+    lies: ClassVar[Lies] = {
+        Lie.BLOCK: (("block",), _other_hash),
+        Lie.RECEIPT: (("tx", "EXPERIMENTAL_tx_status", "send_tx"), _other_end),
+        Lie.STATE: (("query",), _no_state),
+    }
 
     def __init__(self, node: NearNode, proxies: Proxies, urls: int) -> None:
         super().__init__(node.url, proxies, urls)
@@ -44,39 +64,3 @@ class NearFaults(ChainFaults):
 
     def _release_price(self, before: int) -> None:
         self._rpc.call("devnet_set_gas_price", gas_price=str(before))
-
-    def _past(self, blocks: int, **of: Any) -> CallFault:
-        return NearPast(blocks=blocks, **of)
-
-    def _told_by(self, about: Lie) -> Collection[str]:
-        return _TOLD_BY[about]
-
-    def _change(self, about: Lie) -> Callable[[str, Any], Any]:
-        return _CHANGES[about]
-
-
-def _other_hash(_method: str, block: dict[str, Any]) -> dict[str, Any]:
-    """Its last character is another one."""
-    hash_ = block["header"]["hash"]
-    other = hash_[:-1] + ("3" if hash_[-1] == "2" else "2")
-    return {**block, "header": {**block["header"], "hash": other}}
-
-
-def _other_end(_method: str, found: dict[str, Any]) -> dict[str, Any]:
-    """A success becomes a failure, and a failure a success."""
-    status = found.get("status")
-    if not isinstance(status, dict):
-        return found
-    return {**found, "status": {"SuccessValue": ""} if "Failure" in status else _FAILURE}
-
-
-def _no_state(_method: str, found: dict[str, Any]) -> dict[str, Any]:
-    """A view that answers null: there is no such lock."""
-    return {**found, "result": list(b"null")} if "result" in found else found
-
-
-_CHANGES: Final[dict[Lie, Callable[[str, Any], Any]]] = {
-    Lie.BLOCK: _other_hash,
-    Lie.RECEIPT: _other_end,
-    Lie.STATE: _no_state,
-}
