@@ -96,11 +96,11 @@ class Recorder:
 
     def _watch_database(self) -> None:
         with closing(psycopg.connect(self._devnet.postgres.url, autocommit=True)) as database:
-            while not self._ended.wait(0.02):
+            while not self._ended.wait(0.05):
                 self._take_database(database)
 
     def _watch(self, service: Service) -> None:
-        while not self._ended.wait(0.2):
+        while not self._ended.wait(0.5):
             self._take_redis()
             self._take_processes(service)
 

@@ -21,15 +21,16 @@ import psycopg
 import pytest
 import urllib3
 
-from devnet.demo import SETTINGS, Demo
+from devnet.api import Api
+from devnet.demo import SETTINGS
 from devnet.ledger import WITHDRAWN
 from devnet.network import BlockTimes, Devnet
 from devnet.service import Service
 from orchestrator.kernel.cipher import Cipher
+from tests.acceptance.maker import TO_BASE, TO_NEAR, Maker, Way
 from tests.acceptance.secrecy.recorder import Heights, Recorder, files_of
 from tests.acceptance.secrecy.search import forms, found_in
 
-TO_NEAR, TO_BASE = ("base", "near", 10**17), ("near", "base", 20 * 10**24)
 PUBLISHED = "database chains_app_watch.preimage"  # what the chain has shown, read from it
 LOOKED_INTO = {  # a part of each recording that shows that something was recorded at all
     "file web.log": b"request_answered",
@@ -67,11 +68,26 @@ class Recording:
         }
 
 
-class Maker(Demo):
-    """The demo's maker, all of whose doings are recorded."""
+class RecordedApi(Api):
+    """A client of the API, all of whose answers are recorded."""
+
+    def __init__(self, url: str, key: str, recorder: Recorder) -> None:
+        super().__init__(url, key)
+        self._recorder = recorder
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        answer = super()._call(method, path, body)
+        self._recorder.add("API", json.dumps(answer))
+        return answer
+
+
+class RecordedMaker(Maker):
+    """A maker whose every doing is recorded, and with it all that others can see of his swaps."""
 
     def __init__(self, devnet: Devnet, service: Service, recorder: Recorder) -> None:
         super().__init__(devnet, service)
+        self._api.close()
+        self._api = RecordedApi(service.url, self._api._key, recorder)
         self._service, self._recorder, self._staff = service, recorder, Staff(service, recorder)
         self.secrets: dict[str, bytes] = {}
 
@@ -80,46 +96,33 @@ class Maker(Demo):
         self._staff.close()
         super().close()
 
-    def begin(self, source: str, destination: str, amount: int, *, cancel: bool = False) -> str:
-        """A session whose source lock is sent, or one that is called off then; its id."""
-        quote = self._post(
-            "/quote", routeId=self._route(source, destination)["routeId"], amount=str(amount)
-        )
-        session = self._post(
-            "/sessions",
-            quoteId=quote["quoteId"],
-            makerSourceAccount=self._accounts[source],
-            makerDestinationAccount=self._accounts[destination],
-        )
-        name: str = session["sessionId"]
-        self.secrets[name] = read_vault(self._devnet, name)
-        for transaction in self._post(f"/sessions/{name}/execute")["walletTransactions"]:
-            self._wallets[source].send(transaction)
-        if cancel:
-            self._post(f"/sessions/{name}/cancel")
-        return name
+    def begin(self, way: Way) -> str:
+        """A session whose source lock is sent; its id."""
+        session = self.create(way)
+        self.secrets[session] = read_vault(self._devnet, session)
+        self.lock_source(session, way)
+        return session
+
+    def call_off(self, session: str) -> None:
+        """Ask for the money back."""
+        self._api.post(f"/sessions/{session}/cancel")
 
     def follow(self, session: str) -> None:
         """To its end; with each update all is looked at."""
-        for update in self._api.follow(self._api.get(f"/sessions/{session}")):
+        for update in self._api.follow(self.look_at(session)):
             self._recorder.add("WebSocket", json.dumps(update))
             self._look_everywhere()
 
     def destination_lock(self, session: str) -> str:
         """The id of its destination leg's lock."""
-        legs = self._api.get(f"/sessions/{session}")["legs"]
+        legs = self.look_at(session)["legs"]
         (lock,) = [leg["lockId"] for leg in legs if leg["role"] == "destination"]
         return str(lock)
-
-    def _post(self, path: str, **body: Any) -> Any:
-        answer = self._api.post(path, **body)
-        self._recorder.add("API", json.dumps(answer))
-        return answer
 
     def _look_everywhere(self) -> None:
         paths = [f"/sessions/{session}" for session in self.secrets]
         for path in (*paths, *(f"{path}/events" for path in paths), "/sessions", "/routes"):
-            self._recorder.add("API", json.dumps(self._api.get(path)))
+            self._api.get(path)
         self._staff.visit_all(self.secrets)
 
     def run_commands(self) -> None:
@@ -210,9 +213,9 @@ def record(devnet: Devnet, service: Service, recorder: Recorder) -> Recording:
     first = devnet.heights()
     try:
         recorder.watch(service)
-        with closing(Maker(devnet, service, recorder)) as maker:
-            there, back = maker.begin(*TO_NEAR), maker.begin(*TO_BASE)
-            off = maker.begin(*TO_NEAR, cancel=True)
+        with closing(RecordedMaker(devnet, service, recorder)) as maker:
+            there, back, off = (maker.begin(way) for way in (TO_NEAR, TO_BASE, TO_NEAR))
+            maker.call_off(off)
             maker.run_commands()
             for session in (there, back, off):
                 maker.follow(session)

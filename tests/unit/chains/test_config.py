@@ -114,6 +114,15 @@ def test_a_wrong_variable_is_named_in_one_line(name: str, monkeypatch: pytest.Mo
         assert WRONG[name].split(",")[-1] not in said
 
 
+@pytest.mark.parametrize("digit", ["0", "f"])
+def test_a_number_that_is_no_key_is_named(digit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASE_DUTY_KEY", "0x" + digit * 64)
+    assert refusal() == (
+        "wrong configuration: BASE_DUTY_KEY is no key: "
+        "it must lie between 0 and the order of secp256k1"
+    )
+
+
 REQUIRED = [name for name in ENVIRONMENT if name != "POLICY"]
 
 
