@@ -87,7 +87,7 @@ def read_heads(session_ids: Iterable[UUID]) -> dict[UUID, Head]:
     """Whose each session is, and how far it is."""
     rows = Session.objects.filter(pk__in=list(session_ids))
     heads = rows.values_list("pk", "client_id", "version", "attention")
-    return {session_id: Head(*head) for session_id, *head in heads}
+    return {pk: Head(client_id, seq, attention) for pk, client_id, seq, attention in heads}
 
 
 def read_prices(session_ids: Iterable[UUID]) -> dict[UUID, str]:
