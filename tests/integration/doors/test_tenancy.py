@@ -1,7 +1,5 @@
 """Who may see and do what: another's session and no session are the same."""
 
-from uuid import uuid4
-
 import pytest
 from rest_framework.test import APIClient
 
@@ -12,13 +10,14 @@ from tests.integration.doors.calls import create_session, get, post, quote, sess
 from tests.integration.floor.conftest import body, caller
 from tests.integration.sessions.world import World
 
-READS = ["", "/events"]
+NOBODYS_ID = "5b2f1c1e-8a0d-4c5e-9d0b-2f6a7c3e4d5f"
+READS = ["", "/events", "/exit-kit"]
 WRITES = ["/execute", "/cancel"]
 
 
 @pytest.mark.parametrize("path", READS)
 def test_anothers_session_reads_like_none(api: APIClient, stranger: APIClient, path: str) -> None:
-    theirs, none = create_session(api)["sessionId"], str(uuid4())
+    theirs, none = create_session(api)["sessionId"], NOBODYS_ID
     refused = get(stranger, f"/sessions/{theirs}{path}", 404)
     missing = get(stranger, f"/sessions/{none}{path}", 404)
     assert refused["detail"].replace(theirs, none) == missing.pop("detail")
@@ -30,7 +29,8 @@ def test_anothers_session_reads_like_none(api: APIClient, stranger: APIClient, p
 def test_anothers_session_is_not_changed(api: APIClient, stranger: APIClient, path: str) -> None:
     theirs = create_session(api)["sessionId"]
     assert post(stranger, f"/sessions/{theirs}{path}", status=404)["code"] == "session_not_found"
-    assert post(stranger, f"/sessions/{uuid4()}{path}", status=404)["code"] == "session_not_found"
+    missing = post(stranger, f"/sessions/{NOBODYS_ID}{path}", status=404)
+    assert missing["code"] == "session_not_found"
     assert Session.objects.get().version == 1
 
 
@@ -59,7 +59,7 @@ def test_a_scope_is_not_another(world: World, scopes: list[Scope]) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/routes", "/sessions", f"/sessions/{uuid4()}", f"/quote/{uuid4()}"]
+    "path", ["/routes", "/sessions", f"/sessions/{NOBODYS_ID}", f"/quote/{NOBODYS_ID}"]
 )
 def test_nobody_in_particular_reads_nothing(world: World, path: str) -> None:
     response = caller().get("/api/v1" + path)
