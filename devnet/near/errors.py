@@ -81,10 +81,11 @@ class InvalidTxError(Exception):
 
 
 class InvalidAccessKeyError(InvalidTxError):
-    """The access key is missing or does not permit the transaction."""
+    """The access key is missing or does not permit the transaction; `reason` says which."""
 
-    def __init__(self, kind: Json) -> None:
-        super().__init__({"InvalidAccessKeyError": kind})
+    def __init__(self, reason: Json) -> None:
+        super().__init__({"InvalidAccessKeyError": reason})
+        self.reason = reason
 
 
 class ActionsInvalidError(InvalidTxError):

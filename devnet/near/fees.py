@@ -25,6 +25,7 @@ VALIDITY_BLOCKS = 86_400  # a transaction's block hash is at most this old
 FINALITY_BLOCKS = 2  # a block is final when this many were built on it
 EPOCH_BLOCKS = 43_200
 REGISTRAR = "registrar"
+ETH_WALLET_CONTRACT = "2zodJZK2e4nnv5AqwCRnenNSmkikXhEd7PPY6BmfTmW4"  # of ETH-implicit accounts
 MIN_TOP_LEVEL_LENGTH = 65  # shorter top-level names belong to the registrar: all of them
 
 
@@ -58,6 +59,7 @@ ADD_FULL_KEY = Fee(101_765_125_000, 101_765_125_000)
 ADD_CALL_KEY = Fee(102_217_625_000, 102_217_625_000)
 ADD_CALL_KEY_BYTE = Fee(47_683_715, 1_925_331)
 DELETE_KEY = Fee(94_946_625_000, 94_946_625_000)
+DELEGATE = Fee(200_000_000_000, 200_000_000_000)
 
 # Limits
 MAX_GAS = 300_000_000_000_000  # of all calls of a transaction together, and of one call

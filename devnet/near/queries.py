@@ -95,6 +95,11 @@ class Queries:
         account = self._account(request, state, block)
         name = request.account()
         code = state.code(name)
+        if account.global_contract is not None:
+            identifier = {"hash": account.global_contract}
+            text = f"Global contract code with identifier {identifier} has never been observed"
+            info = {"identifier": identifier, **_at(block)}
+            raise RpcError("NO_GLOBAL_CONTRACT_CODE", text, info)
         if code is None:
             text = f"Contract code for contract ID #{name} has never been observed on the node"
             raise RpcError("NO_CONTRACT_CODE", text, {"contract_account_id": name, **_at(block)})

@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from devnet.near import fees, transaction, views
+from devnet.near import block_views, fees, transaction, views
 from devnet.near.changes import changes, changes_in_block
 from devnet.near.errors import InvalidTxError, RpcError, method_not_found
 from devnet.near.node import Node, UnknownSnapshotError, WaitTimeoutError
@@ -65,7 +65,7 @@ class Rpc:
     async def status(self, params: Any) -> Any:
         """The node's status; parameters are ignored."""
         uptime = int(time.monotonic() - self._started)
-        return views.status(self.node.chain, self._address, uptime)
+        return block_views.status(self.node.chain, self._address, uptime)
 
     async def health(self, params: Any) -> Any:
         """Null: the node is well."""
@@ -73,7 +73,7 @@ class Rpc:
 
     async def block(self, params: Any) -> Any:
         """A block by height, hash or finality."""
-        return views.block(self._block(params), self.node.chain)
+        return block_views.block(self._block(params), self.node.chain)
 
     async def chunk(self, params: Any) -> Any:
         """A chunk by its hash, or by block and shard."""
@@ -81,15 +81,15 @@ class Rpc:
         if request.has("chunk_id"):
             wanted = request.hash("chunk_id")
             for block in reversed(self.node.chain.blocks.values()):
-                if views.chunk_hash(block) == wanted:
-                    return views.chunk(block, self.node.chain)
+                if block_views.chunk_hash(block) == wanted:
+                    return block_views.chunk(block, self.node.chain)
             text = f"Chunk Missing (hash: {wanted}). It is not available on the node"
             raise RpcError("UNKNOWN_CHUNK", text, {"chunk_hash": wanted})
         shard_id = request.natural("shard_id")
-        if shard_id != views.SHARD_ID:
+        if shard_id != block_views.SHARD_ID:
             text = f"Shard ID {shard_id} does not exist"
             raise RpcError("INVALID_SHARD_ID", text, {"shard_id": shard_id})
-        return views.chunk(request.known_block(self.node.chain), self.node.chain)
+        return block_views.chunk(request.known_block(self.node.chain), self.node.chain)
 
     def _chunk_params(self, params: Any) -> Params:
         is_hash = isinstance(params, list) and len(params) == 1
@@ -103,11 +103,11 @@ class Rpc:
     async def validators(self, params: Any) -> Any:
         """The validators: the node alone, with nothing at stake."""
         height = self.node.chain.head.height
-        return views.validators(height)
+        return block_views.validators(height)
 
     async def network_info(self, params: Any) -> Any:
         """The network: nobody else."""
-        return views.NETWORK_INFO
+        return block_views.NETWORK_INFO
 
     def _block(self, params: Any) -> Block:
         return Params(params, ("block_id",)).known_block(self.node.chain)

@@ -33,11 +33,15 @@ class Record(NamedTuple):
 
 
 class Account(NamedTuple):
-    """An account: `amount` in yocto, `code_hash` in base58 (all ones without a contract)."""
+    """An account: `amount` in yocto, `code_hash` in base58 (all ones without a contract).
+
+    `global_contract` is the hash of a contract that the account shares with others, if it does.
+    """
 
     amount: int
     code_hash: str
     storage_usage: int
+    global_contract: str | None = None
 
     def missing_for_storage(self) -> int:
         """The yocto that the account lacks for its storage, 0 when it has enough."""
