@@ -245,6 +245,7 @@ class ActionsOf:
             prepaid_gas=call.gas,
             block_height=self.block.height,
             block_timestamp=self.block.timestamp,
+            epoch_height=self.block.epoch,
             random_seed=sha256(f"{self.receipt.id}{self.block.hash}".encode()).digest(),
             data_receivers=len(outputs),
             is_view=False,

@@ -20,27 +20,21 @@ def time_text(nanoseconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{rest:09d}Z"
 
 
-def epoch_id(height: int) -> str:
-    """The id of the epoch that a height belongs to."""
-    epoch = height // fees.EPOCH_BLOCKS
+def epoch_id(epoch: int) -> str:
+    """The id of the epoch of this number."""
     return ZERO_HASH if epoch == 0 else hash_of(b"epoch", epoch.to_bytes(8, "little"))
 
 
-def block(value: Block, chain: Chain) -> dict[str, Any]:
-    """A block with the header of its only chunk."""
+def block(value: Block) -> dict[str, Any]:
+    """A block with the header of its only chunk, which may be that of an earlier block."""
     return {
         "author": ROOT_ACCOUNT,
-        "header": block_header(value, chain),
-        "chunks": [chunk_header(value)],
+        "header": block_header(value),
+        "chunks": [chunk_header(value.with_chunk)],
     }
 
 
-def _ancestor_hash(value: Block, chain: Chain, behind: int) -> str:
-    older = chain.blocks.get(max(chain.genesis.height, value.height - behind))
-    return older.hash if older else ZERO_HASH
-
-
-def block_header(value: Block, chain: Chain) -> dict[str, Any]:
+def block_header(value: Block) -> dict[str, Any]:
     """A block's header; roots of Merkle trees that this node does not build are zero."""
     roots = dict.fromkeys(
         (
@@ -56,20 +50,21 @@ def block_header(value: Block, chain: Chain) -> dict[str, Any]:
         ),
         ZERO_HASH,
     )
+    has_chunk = value.older_chunk is None
     return {
         **roots,
         "height": value.height,
-        "prev_height": value.height - 1 if value.height else None,
+        "prev_height": value.prev.height if value.prev else None,
         "hash": value.hash,
         "prev_hash": value.prev_hash,
-        "epoch_id": epoch_id(value.height),
-        "next_epoch_id": epoch_id(value.height + fees.EPOCH_BLOCKS),
+        "epoch_id": epoch_id(value.epoch),
+        "next_epoch_id": epoch_id(value.epoch + 1),
         "timestamp": value.timestamp,
         "timestamp_nanosec": str(value.timestamp),
         "random_value": hash_of(value.hash.encode()),
-        "last_final_block": _ancestor_hash(value, chain, fees.FINALITY_BLOCKS),
-        "last_ds_final_block": _ancestor_hash(value, chain, 1),
-        "block_ordinal": value.height + 1,
+        "last_final_block": value.last_final.hash,
+        "last_ds_final_block": value.last_near_final.hash,
+        "block_ordinal": value.ordinal,
         "gas_price": str(fees.GAS_PRICE),
         "total_supply": str(value.total_supply),
         "rent_paid": "0",
@@ -78,9 +73,9 @@ def block_header(value: Block, chain: Chain) -> dict[str, Any]:
         "challenges_result": [],
         "approvals": [_NO_SIGNATURE],
         "signature": _NO_SIGNATURE,
-        "chunks_included": 1,
-        "chunk_mask": [True],
-        "chunk_endorsements": [[1]],
+        "chunks_included": int(has_chunk),
+        "chunk_mask": [has_chunk],
+        "chunk_endorsements": [[1] if has_chunk else []],
         "epoch_sync_data_hash": None,
         "latest_protocol_version": PROTOCOL_VERSION,
     }
@@ -124,7 +119,11 @@ def chunk_header(value: Block) -> dict[str, Any]:
 
 
 def chunk(value: Block, chain: Chain) -> dict[str, Any]:
-    """A block's only chunk: its transactions, and the receipts that ran in it."""
+    """A block's only chunk: its transactions, and the receipts that ran in it.
+
+    Of a block without a chunk of its own, that of the block before which had one.
+    """
+    value = value.with_chunk
     ran = [chain.receipts[each.id] for each in value.outcomes if each.id in chain.receipts]
     return {
         "author": ROOT_ACCOUNT,
@@ -156,8 +155,8 @@ def status(chain: Chain, rpc_address: str, uptime: int) -> dict[str, Any]:
             "earliest_block_hash": earliest.hash,
             "earliest_block_height": earliest.height,
             "earliest_block_time": time_text(earliest.timestamp),
-            "epoch_id": epoch_id(head.height),
-            "epoch_start_height": head.height // fees.EPOCH_BLOCKS * fees.EPOCH_BLOCKS,
+            "epoch_id": epoch_id(head.epoch),
+            "epoch_start_height": head.epoch * chain.config.epoch_blocks,
         },
         "validator_account_id": ROOT_ACCOUNT,
         "validator_public_key": SYSTEM_KEY,
@@ -168,9 +167,8 @@ def status(chain: Chain, rpc_address: str, uptime: int) -> dict[str, Any]:
     }
 
 
-def validators(height: int) -> dict[str, Any]:
+def validators(epoch: int, first_height: int) -> dict[str, Any]:
     """The validators of the epoch: the node alone, with nothing at stake."""
-    epoch = height // fees.EPOCH_BLOCKS
     return {
         "current_validators": [],
         "next_validators": [],
@@ -178,7 +176,7 @@ def validators(height: int) -> dict[str, Any]:
         "next_fishermen": [],
         "current_proposals": [],
         "prev_epoch_kickout": [],
-        "epoch_start_height": epoch * fees.EPOCH_BLOCKS,
+        "epoch_start_height": first_height,
         "epoch_height": epoch,
     }
 

@@ -22,8 +22,8 @@ MAX_DELETION_BYTES = 10_000  # DeleteAccount is refused above this, code not cou
 
 NONCE_RANGE = 1_000_000  # an access key's first nonce is (height - 1) times this
 VALIDITY_BLOCKS = 86_400  # a transaction's block hash is at most this old
-FINALITY_BLOCKS = 2  # a block is final when this many were built on it
-EPOCH_BLOCKS = 43_200
+EPOCH_BLOCKS = 2_500  # mainnet's are 43,200 long; this keeps a day of blocks in bounded memory
+EPOCHS_KEPT = 5  # nearcore's garbage collection: the current one and those before it
 REGISTRAR = "registrar"
 ETH_WALLET_CONTRACT = "2zodJZK2e4nnv5AqwCRnenNSmkikXhEd7PPY6BmfTmW4"  # of ETH-implicit accounts
 MIN_TOP_LEVEL_LENGTH = 65  # shorter top-level names belong to the registrar: all of them

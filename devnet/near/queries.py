@@ -147,6 +147,7 @@ def _view_context(request: Params, block: Block) -> CallContext:
         prepaid_gas=fees.MAX_GAS,
         block_height=block.height,
         block_timestamp=block.timestamp,
+        epoch_height=block.epoch,
         random_seed=sha256(block.hash.encode()).digest(),
         data_receivers=0,
         is_view=True,

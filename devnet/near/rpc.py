@@ -16,6 +16,7 @@ from devnet.near.transaction import SignedTransaction
 
 _BLOCK_MS = 86_400_000
 _MINE_BLOCKS = 100_000
+_MISSED_CHUNKS = 100
 _MINE_SECONDS = 10 * 366 * 86_400
 
 Handler = Callable[[Any], Awaitable[Any]]
@@ -48,6 +49,8 @@ class Rpc:
             "block_effects": self.changes_in_block,
             "devnet_mine": self.devnet_mine,
             "devnet_set_next_block_time": self.devnet_set_next_block_time,
+            "devnet_skip_heights": self.devnet_skip_heights,
+            "devnet_miss_chunks": self.devnet_miss_chunks,
             "devnet_snapshot": self.devnet_snapshot,
             "devnet_revert": self.devnet_revert,
             "devnet_set_block_ms": self.devnet_set_block_ms,
@@ -73,7 +76,7 @@ class Rpc:
 
     async def block(self, params: Any) -> Any:
         """A block by height, hash or finality."""
-        return block_views.block(self._block(params), self.node.chain)
+        return block_views.block(self._block(params))
 
     async def chunk(self, params: Any) -> Any:
         """A chunk by its hash, or by block and shard."""
@@ -102,8 +105,8 @@ class Rpc:
 
     async def validators(self, params: Any) -> Any:
         """The validators: the node alone, with nothing at stake."""
-        height = self.node.chain.head.height
-        return block_views.validators(height)
+        epoch = self.node.chain.head.epoch
+        return block_views.validators(epoch, epoch * self.node.chain.config.epoch_blocks)
 
     async def network_info(self, params: Any) -> Any:
         """The network: nobody else."""
@@ -212,6 +215,16 @@ class Rpc:
             self.node.chain.pin_time(int(text), blocks_before)
         except ValueError as error:
             raise invalid(str(error)) from None
+        return True
+
+    async def devnet_skip_heights(self, params: Any) -> Any:
+        """Let the next block leave out `count` heights."""
+        self.node.skip_heights(Params(params, ("count",)).natural("count", limit=_MINE_BLOCKS))
+        return True
+
+    async def devnet_miss_chunks(self, params: Any) -> Any:
+        """Let the next `count` blocks come without a chunk."""
+        self.node.miss_chunks(Params(params, ("count",)).natural("count", limit=_MISSED_CHUNKS))
         return True
 
     async def devnet_snapshot(self, params: Any) -> Any:

@@ -114,12 +114,15 @@ def test_a_view_sees_the_height_and_time_of_its_block(near: NearClient, keeper: 
 
 
 def test_blocks_that_are_not_kept_are_garbage_collected() -> None:
-    with running_node("--keep-blocks", "10") as node:
+    with running_node("--epoch-blocks", "4") as node:
+        node.near.mine(2)
         sent = node.near.send(node.root, "test.near", [tx.create_transfer_action(1)])
         old = _head(node.near)
-        node.near.mine(10)
+        node.near.mine(16)  # the current epoch begins at 16: with it five epochs, none collected
+        assert node.near.rpc.call("status")["sync_info"]["earliest_block_height"] == 0
+        node.near.mine(1)
         earliest = node.near.rpc.call("status")["sync_info"]["earliest_block_height"]
-        assert earliest == old["height"] + 1
+        assert (old["height"], earliest) == (3, 4)
         assert node.near.view_account("test.near", block_id=earliest)["block_height"] == earliest
         for block_id in (old["hash"], old["height"]):
             with pytest.raises(JsonRpcError) as refused:
