@@ -34,6 +34,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--log-blocks", action="store_true", help="one line for each block on standard error"
     )
+    parser.add_argument(
+        "--check-broadcasts",
+        action="store_true",
+        help="tell more than nearcore: refuse what is sent without waiting, know the mempool",
+    )
     return parser.parse_args()
 
 
@@ -54,7 +59,9 @@ async def _serve(arguments: argparse.Namespace) -> None:
     node = Node(config, arguments.block_ms, arguments.wait_seconds)
     address = f"{arguments.host}:{arguments.port}"
     runner = web.AppRunner(
-        application(Rpc(node, address)), access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS
+        application(Rpc(node, address, checks_broadcasts=arguments.check_broadcasts)),
+        access_log=None,
+        keepalive_timeout=KEEP_ALIVE_SECONDS,
     )
     await runner.setup()
     site = web.TCPSite(runner, arguments.host, arguments.port)

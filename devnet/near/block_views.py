@@ -11,6 +11,7 @@ from devnet.near.views import receipt, transaction
 
 PROTOCOL_VERSION = 83
 SHARD_ID = 0
+_SHARD_COUNTS = [(v, w) for v in ("produced", "expected") for w in ("chunks", "endorsements")]
 _NO_SIGNATURE = "ed25519:" + "1" * 64
 
 
@@ -119,19 +120,18 @@ def chunk_header(value: Block) -> dict[str, Any]:
 
 
 def chunk(value: Block, chain: Chain) -> dict[str, Any]:
-    """A block's only chunk: its transactions, and the receipts that ran in it.
+    """A block's only chunk: its transactions, and the receipts that the chunk before sent to it.
 
     Of a block without a chunk of its own, that of the block before which had one.
     """
     value = value.with_chunk
-    ran = [chain.receipts[each.id] for each in value.outcomes if each.id in chain.receipts]
     return {
         "author": ROOT_ACCOUNT,
         "header": chunk_header(value),
         "transactions": [
             transaction(chain.included[each].transaction) for each in value.transactions
         ],
-        "receipts": [receipt(each) for each in ran],
+        "receipts": [receipt(each) for each in value.incoming],
     }
 
 
@@ -167,11 +167,28 @@ def status(chain: Chain, rpc_address: str, uptime: int) -> dict[str, Any]:
     }
 
 
-def validators(epoch: int, first_height: int) -> dict[str, Any]:
+def validators(epoch: int, first_height: int, blocks: int) -> dict[str, Any]:
     """The validators of the epoch: the node alone, with nothing at stake."""
+    counts = dict.fromkeys(("blocks", "chunks", "endorsements"), blocks)
+    of_shard = {f"num_{verb}_{what}_per_shard": [blocks] for verb, what in _SHARD_COUNTS}
+    node = {
+        "account_id": ROOT_ACCOUNT,
+        "public_key": SYSTEM_KEY,
+        "stake": "0",
+        "shards": [SHARD_ID],
+    }
     return {
-        "current_validators": [],
-        "next_validators": [],
+        "current_validators": [
+            {
+                **node,
+                "is_slashed": False,
+                "shards_endorsed": [SHARD_ID],
+                **{f"num_produced_{what}": count for what, count in counts.items()},
+                **{f"num_expected_{what}": count for what, count in counts.items()},
+                **of_shard,
+            }
+        ],
+        "next_validators": [node],
         "current_fishermen": [],
         "next_fishermen": [],
         "current_proposals": [],

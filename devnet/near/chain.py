@@ -82,6 +82,7 @@ class Chain:
         self.included: dict[str, Included] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.receipts: dict[str, ActionReceipt] = {}
+        self.data_receipts: dict[str, DataReceipt] = {}
         self.head = self._genesis()
         self.genesis = self.head
 
@@ -112,11 +113,11 @@ class Chain:
 
     def _fill(self, block: Block) -> None:
         due: deque[Receipt] = deque()
-        incoming, self.runtime.outgoing = self.runtime.outgoing, []
+        block.incoming, self.runtime.outgoing = self.runtime.outgoing, []
         for transaction in self._take_mempool():
             self._include(transaction, block, due)
         due += self.delayed
-        due += incoming
+        due += block.incoming
         while due and block.gas_used < fees.BLOCK_GAS_LIMIT:
             self._process(due.popleft(), block)
         self.delayed = due
@@ -191,7 +192,9 @@ class Chain:
         made_before = len(self.runtime.outgoing)
         self.runtime.process(receipt, block)
         for made in self.runtime.outgoing[made_before:]:
-            if not isinstance(made, DataReceipt):
+            if isinstance(made, DataReceipt):
+                self.data_receipts[made.id] = made
+            else:
                 self.receipts[made.id] = made
 
     def _append(self, block: Block) -> None:
@@ -217,6 +220,8 @@ class Chain:
         for outcome in old.outcomes:
             self.outcomes.pop(outcome.id, None)
             self.receipts.pop(outcome.id, None)
+        for receipt in old.incoming:
+            self.data_receipts.pop(receipt.id, None)
 
     @property
     def is_idle(self) -> bool:
@@ -293,4 +298,5 @@ class Chain:
         copied.included = dict(self.included)
         copied.outcomes = dict(self.outcomes)
         copied.receipts = dict(self.receipts)
+        copied.data_receipts = dict(self.data_receipts)
         return copied

@@ -7,7 +7,10 @@ Json = Any
 
 
 class RpcError(Exception):
-    """An error answer of the JSON-RPC: nearcore's `{name, cause, code, message, data}`."""
+    """An error answer of the JSON-RPC: nearcore's `{name, cause, code, message, data}`.
+
+    `has_info` is false for the kinds that nearcore defines without any fields.
+    """
 
     def __init__(
         self,
@@ -15,6 +18,7 @@ class RpcError(Exception):
         data: Json,
         info: dict[str, Json] | None = None,
         *,
+        has_info: bool = True,
         name: str = "HANDLER_ERROR",
         code: int = -32000,
         message: str = "Server error",
@@ -24,7 +28,7 @@ class RpcError(Exception):
         self.http_status = http_status
         self.body = {
             "name": name,
-            "cause": {"name": cause, "info": info or {}},
+            "cause": {"name": cause, "info": info or {}} if has_info else {"name": cause},
             "code": code,
             "message": message,
             "data": data,

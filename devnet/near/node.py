@@ -93,10 +93,11 @@ class Node:
     async def wait(self, transaction_hash: str, level: Level) -> Progress | None:
         """Wait until a transaction has reached a level; None for NONE before it is in a block.
 
-        Raises InvalidTxError when it fell out of the mempool, WaitTimeoutError when time is up.
+        Raises InvalidTxError when it fell out of the mempool, WaitTimeoutError when time is up,
+        also for one that the node has never seen: it may still come.
         """
         reached = self._when_reached(transaction_hash, level)
-        if self.block_ms is None:
+        if self.block_ms is None and transaction_hash in self.chain.included:
             self._mine_until(reached)
         try:
             async with asyncio.timeout(self.wait_seconds):

@@ -106,6 +106,7 @@ class Block:
     transactions: list[str] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    incoming: list[Receipt] = field(default_factory=list)  # made by the chunk before
     gas_used: int = 0
     balance_burnt: int = 0
     ids_made: int = 0

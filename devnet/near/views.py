@@ -6,7 +6,7 @@ from typing import Any
 
 from devnet.near import actions
 from devnet.near.actions import AccessKey, Action
-from devnet.near.receipts import ActionReceipt, Outcome
+from devnet.near.receipts import ActionReceipt, DataReceipt, Outcome, Receipt
 from devnet.near.state import Account
 from devnet.near.status import Progress
 from devnet.near.transaction import SignedTransaction
@@ -124,13 +124,29 @@ def transaction(value: SignedTransaction) -> dict[str, Any]:
     }
 
 
-def receipt(value: ActionReceipt) -> dict[str, Any]:
-    """A receipt of actions."""
+def receipt(value: Receipt) -> dict[str, Any]:
+    """A receipt of actions or of data."""
+    body = {"Data": _data(value)} if isinstance(value, DataReceipt) else {"Action": _action(value)}
+    return {
+        "predecessor_id": value.predecessor_id,
+        "receiver_id": value.receiver_id,
+        "receipt_id": value.id,
+        "receipt": body,
+        "priority": 0,
+    }
+
+
+def _data(value: DataReceipt) -> dict[str, Any]:
+    data = None if value.data is None else base64(value.data)
+    return {"data_id": value.data_id, "data": data, "is_promise_resume": False}
+
+
+def _action(value: ActionReceipt) -> dict[str, Any]:
     outputs = [
         {"data_id": data_id, "receiver_id": receiver}
         for data_id, receiver in value.output_receivers
     ]
-    body = {
+    return {
         "signer_id": value.signer_id,
         "signer_public_key": value.signer_public_key,
         "gas_price": str(value.gas_price),
@@ -138,13 +154,6 @@ def receipt(value: ActionReceipt) -> dict[str, Any]:
         "input_data_ids": list(value.input_data_ids),
         "actions": [action(each) for each in value.actions],
         "is_promise_yield": False,
-    }
-    return {
-        "predecessor_id": value.predecessor_id,
-        "receiver_id": value.receiver_id,
-        "receipt_id": value.id,
-        "receipt": {"Action": body},
-        "priority": 0,
     }
 
 

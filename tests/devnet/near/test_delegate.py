@@ -1,11 +1,9 @@
 """Delegate actions (NEP-366): one signs, another pays and sends."""
 
 import base64
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from nacl.signing import SigningKey
 from py_near import transactions as tx
 
 from devnet.jsonrpc import JsonRpcError
@@ -13,12 +11,12 @@ from devnet.near.client import NEAR, TGAS, Key, NearClient, Outcome, Signer, cal
 from devnet.near.crypto import base58_decode
 from tests.devnet.near.conftest import NewAccount
 from tests.devnet.near.contracts import KEEPER, contract, value_of
+from tests.devnet.near.delegates import delegated, nonce_of
 
 GAS_PRICE = 100_000_000
 RECEIPT = 108_059_500_000
 DELEGATE = 200_000_000_000
 TRANSFER = 115_123_062_500
-Delegated = Callable[..., Any]
 
 WHO = contract({"who": value_of("(call $predecessor_account_id (i64.const 0))")})
 
@@ -38,34 +36,6 @@ def keeper(new_account: NewAccount) -> Signer:
     return new_account("keeper", wasm=KEEPER)
 
 
-def _nonce(near: NearClient, signer: Signer) -> int:
-    key = near.query("view_access_key", signer.account_id, public_key=signer.key.public_key)
-    return int(key["nonce"])
-
-
-def _delegated(
-    near: NearClient,
-    signer: Signer,
-    receiver_id: str,
-    actions: list[Any],
-    *,
-    nonce: int | None = None,
-    until: int = 10**6,
-    signed_by: Key | None = None,
-) -> Any:
-    """A signed delegate action; by default with the key's next nonce and its own signature."""
-    action = tx.DelegateAction(
-        signer.account_id,
-        receiver_id,
-        actions,
-        _nonce(near, signer) + 1 if nonce is None else nonce,
-        until,
-        signer.key.public_bytes,
-    )
-    secret = SigningKey((signed_by or signer.key).secret)
-    return tx.create_signed_delegate(action, secret.sign(bytes(action.get_nep461_hash())).signature)
-
-
 def _kind(outcome: Outcome) -> Any:
     return outcome.failure["ActionError"]["kind"]
 
@@ -78,17 +48,17 @@ def test_the_contract_sees_the_sender_and_the_relayer_pays(
         near.balance("alice.test.near"),
         near.balance("relayer.test.near"),
     )
-    nonce = _nonce(near, alice)
+    nonce = nonce_of(near, alice)
     sent = near.send(
         relayer,
         "alice.test.near",
-        [_delegated(near, alice, "who.test.near", [call("who", deposit=7, gas=30 * TGAS)])],
+        [delegated(near, alice, "who.test.near", [call("who", deposit=7, gas=30 * TGAS)])],
         "FINAL",
     )
     assert sent.failures == []
     inner = next(each for each in sent.receipts if each["executor_id"] == "who.test.near")
     assert base64.b64decode(inner["status"]["SuccessValue"]) == b"alice.test.near"
-    assert _nonce(near, alice) == nonce + 1
+    assert nonce_of(near, alice) == nonce + 1
     assert near.balance("alice.test.near") == alice_before
     # tokens_burnt counts the part of the gas that the contract earns, too
     assert near.balance("relayer.test.near") == relayer_before - 7 - sent.tokens_burnt
@@ -99,7 +69,7 @@ def test_it_burns_what_nearcores_parameters_say(
 ) -> None:
     transfer = [tx.create_transfer_action(1)]
     sent = near.send(
-        relayer, "alice.test.near", [_delegated(near, alice, "test.near", transfer)], "FINAL"
+        relayer, "alice.test.near", [delegated(near, alice, "test.near", transfer)], "FINAL"
     )
     burnt = [each["gas_burnt"] for each in sent.receipts if each["gas_burnt"] != 0]
     assert sent.raw["transaction_outcome"]["outcome"]["gas_burnt"] == RECEIPT + DELEGATE + TRANSFER
@@ -116,7 +86,7 @@ def test_a_failed_call_returns_the_deposit_to_the_sender_and_the_gas_to_the_rela
     )
     actions = [call("set_and_panic", deposit=9)]
     sent = near.send(
-        relayer, "alice.test.near", [_delegated(near, alice, keeper.account_id, actions)], "FINAL"
+        relayer, "alice.test.near", [delegated(near, alice, keeper.account_id, actions)], "FINAL"
     )
     assert len(sent.failures) == 1
     assert near.balance("alice.test.near") == alice_before + 9
@@ -124,7 +94,7 @@ def test_a_failed_call_returns_the_deposit_to_the_sender_and_the_gas_to_the_rela
 
 
 def test_a_signature_by_another_key(near: NearClient, alice: Signer, relayer: Signer) -> None:
-    action = _delegated(
+    action = delegated(
         near, alice, "test.near", [tx.create_transfer_action(1)], signed_by=Key.generate()
     )
     sent = near.send(relayer, alice.account_id, [action], "FINAL")
@@ -136,7 +106,7 @@ def test_max_block_height_is_the_last_height_at_which_it_runs(
 ) -> None:
     def outcome(margin: int) -> Outcome:
         head = near.rpc.call("status")["sync_info"]["latest_block_height"]
-        action = _delegated(
+        action = delegated(
             near, alice, "test.near", [tx.create_transfer_action(1)], until=head + margin
         )
         return near.send(relayer, alice.account_id, [action], "FINAL")
@@ -148,7 +118,7 @@ def test_max_block_height_is_the_last_height_at_which_it_runs(
 def test_the_receiver_of_the_transaction_must_be_the_sender(
     near: NearClient, alice: Signer, relayer: Signer
 ) -> None:
-    action = _delegated(near, alice, "test.near", [tx.create_transfer_action(1)])
+    action = delegated(near, alice, "test.near", [tx.create_transfer_action(1)])
     sent = near.send(relayer, "test.near", [action], "FINAL")
     assert _kind(sent) == {
         "DelegateActionSenderDoesNotMatchTxReceiver": {
@@ -160,7 +130,7 @@ def test_the_receiver_of_the_transaction_must_be_the_sender(
 
 def test_an_unknown_key(near: NearClient, alice: Signer, relayer: Signer) -> None:
     stranger = Signer(alice.account_id, Key.generate())
-    action = _delegated(near, stranger, "test.near", [tx.create_transfer_action(1)], nonce=1)
+    action = delegated(near, stranger, "test.near", [tx.create_transfer_action(1)], nonce=1)
     sent = near.send(relayer, alice.account_id, [action], "FINAL")
     missing = {"account_id": "alice.test.near", "public_key": stranger.key.public_key}
     assert _kind(sent) == {"DelegateActionAccessKeyError": {"AccessKeyNotFound": missing}}
@@ -169,11 +139,11 @@ def test_an_unknown_key(near: NearClient, alice: Signer, relayer: Signer) -> Non
 def test_nonces_grow_and_stay_below_the_height(
     near: NearClient, alice: Signer, relayer: Signer
 ) -> None:
-    last = _nonce(near, alice)
+    last = nonce_of(near, alice)
 
     def kind(nonce: int) -> Any:
         transfer = [tx.create_transfer_action(1)]
-        action = _delegated(near, alice, "test.near", transfer, nonce=nonce)
+        action = delegated(near, alice, "test.near", transfer, nonce=nonce)
         return _kind(near.send(relayer, alice.account_id, [action], "FINAL"))
 
     same = {"delegate_nonce": last, "ak_nonce": last}
@@ -181,11 +151,11 @@ def test_nonces_grow_and_stay_below_the_height(
     refused = kind(10**15)["DelegateActionNonceTooLarge"]
     assert refused["delegate_nonce"] == 10**15
     assert refused["upper_bound"] % 1_000_000 == 0
-    assert _nonce(near, alice) == last
+    assert nonce_of(near, alice) == last
 
 
 def test_the_same_action_runs_once(near: NearClient, alice: Signer, relayer: Signer) -> None:
-    action = _delegated(near, alice, "test.near", [tx.create_transfer_action(1)])
+    action = delegated(near, alice, "test.near", [tx.create_transfer_action(1)])
     assert near.send(relayer, alice.account_id, [action], "FINAL").failures == []
     again = near.send(relayer, alice.account_id, [action], "FINAL")
     assert "DelegateActionInvalidNonce" in _kind(again)
@@ -202,7 +172,7 @@ def test_a_call_key_delegates_its_calls_only(
     limited = Signer(alice.account_id, key)
 
     def outcome(receiver_id: str, actions: list[Any]) -> Outcome:
-        action = _delegated(near, limited, receiver_id, actions)
+        action = delegated(near, limited, receiver_id, actions)
         return near.send(relayer, alice.account_id, [action], "FINAL")
 
     def refusal(receiver_id: str, actions: list[Any]) -> Any:
@@ -221,7 +191,7 @@ def test_a_call_key_delegates_its_calls_only(
 
 
 def test_it_cannot_contain_another(near: NearClient, alice: Signer, relayer: Signer) -> None:
-    action = _delegated(near, alice, "test.near", [tx.create_create_account_action()])
+    action = delegated(near, alice, "test.near", [tx.create_create_account_action()])
     signed = base64.b64decode(near.sign(relayer, alice.account_id, [action]))
     names = b"".join(
         len(name).to_bytes(4, "little") + name for name in (b"alice.test.near", b"test.near")
@@ -236,7 +206,7 @@ def test_it_cannot_contain_another(near: NearClient, alice: Signer, relayer: Sig
 def test_there_is_one_in_a_transaction_at_most(
     near: NearClient, alice: Signer, relayer: Signer
 ) -> None:
-    action = _delegated(near, alice, "test.near", [tx.create_transfer_action(1)])
+    action = delegated(near, alice, "test.near", [tx.create_transfer_action(1)])
     with pytest.raises(JsonRpcError) as refused:
         near.send(relayer, alice.account_id, [action, action])
     invalid = refused.value.error["data"]["TxExecutionError"]["InvalidTxError"]
@@ -244,7 +214,7 @@ def test_there_is_one_in_a_transaction_at_most(
 
 
 def test_what_it_contains_is_validated(near: NearClient, alice: Signer, relayer: Signer) -> None:
-    action = _delegated(near, alice, "test.near", [call("set", gas=0)])
+    action = delegated(near, alice, "test.near", [call("set", gas=0)])
     with pytest.raises(JsonRpcError) as refused:
         near.send(relayer, alice.account_id, [action])
     invalid = refused.value.error["data"]["TxExecutionError"]["InvalidTxError"]
@@ -254,14 +224,14 @@ def test_what_it_contains_is_validated(near: NearClient, alice: Signer, relayer:
 def test_the_signature_is_shown_as_it_was_sent(
     near: NearClient, alice: Signer, relayer: Signer
 ) -> None:
-    action = _delegated(near, alice, "test.near", [tx.create_transfer_action(5)], until=77)
+    action = delegated(near, alice, "test.near", [tx.create_transfer_action(5)], until=77)
     sent = near.send(relayer, alice.account_id, [action], "FINAL")
     shown = sent.raw["transaction"]["actions"][0]["Delegate"]
     assert shown["delegate_action"] == {
         "sender_id": "alice.test.near",
         "receiver_id": "test.near",
         "actions": [{"Transfer": {"deposit": "5"}}],
-        "nonce": _nonce(near, alice),
+        "nonce": nonce_of(near, alice),
         "max_block_height": 77,
         "public_key": alice.key.public_key,
     }

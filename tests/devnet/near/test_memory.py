@@ -53,6 +53,7 @@ class _Driver:
             "transactions": len(chain.included),
             "outcomes": len(chain.outcomes),
             "receipts": len(chain.receipts),
+            "data": len(chain.data_receipts),
             "hashes": len(chain.heights),
             "rejected": len(chain.rejected),
             "on their way": len(chain.mempool) + len(chain.delayed) + len(runtime.outgoing),
@@ -85,6 +86,7 @@ def test_a_day_of_blocks_is_held_in_bounded_memory() -> None:
         "transactions": sent,
         "outcomes": 3 * sent - 2,  # of the transaction; of its call and the refund, one block later
         "receipts": 2 * sent - 1,
+        "data": 0,
         "hashes": 86_401,
         "rejected": 0,
         "on their way": 1,

@@ -235,7 +235,7 @@ def test_the_same_transaction_twice_is_one(near: NearClient, alice: Signer) -> N
 
 def test_an_unknown_transaction(near: NearClient) -> None:
     with pytest.raises(JsonRpcError) as refused:
-        near.rpc.call("tx", "1" * 32, "test.near")
+        near.rpc.call("tx", tx_hash="1" * 32, sender_account_id="test.near", wait_until="NONE")
     assert refused.value.error["cause"] == {
         "name": "UNKNOWN_TRANSACTION",
         "info": {"requested_transaction_hash": "1" * 32},
