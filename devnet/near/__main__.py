@@ -11,6 +11,7 @@ import uvloop
 from aiohttp import web
 from nacl.signing import SigningKey
 
+from devnet.near import account_id
 from devnet.near.chain import ROOT_ACCOUNT, ChainConfig
 from devnet.near.crypto import base58_encode
 from devnet.near.fees import EPOCH_BLOCKS
@@ -32,6 +33,13 @@ def _arguments() -> argparse.Namespace:
         "--wait-seconds", type=float, default=10.0, help="how long a waiter waits (nearcore: 10)"
     )
     parser.add_argument(
+        "--account",
+        action="append",
+        type=_account,
+        default=[],
+        help="a further account in the genesis, with the same key; may be given more than once",
+    )
+    parser.add_argument(
         "--log-blocks", action="store_true", help="one line for each block on standard error"
     )
     parser.add_argument(
@@ -40,6 +48,12 @@ def _arguments() -> argparse.Namespace:
         help="tell more than nearcore: refuse what is sent without waiting, know the mempool",
     )
     return parser.parse_args()
+
+
+def _account(name: str) -> str:
+    if not account_id.is_valid(name) or name == ROOT_ACCOUNT:
+        raise argparse.ArgumentTypeError(f"{name!r} is no further account id")
+    return name
 
 
 def _positive(text: str) -> int:
@@ -55,7 +69,9 @@ async def _serve(arguments: argparse.Namespace) -> None:
         logging.getLogger("devnet.near.node").setLevel(logging.INFO)
     key = SigningKey.generate()
     public_key = "ed25519:" + base58_encode(key.verify_key.encode())
-    config = ChainConfig(arguments.chain_id, public_key, arguments.epoch_blocks)
+    config = ChainConfig(
+        arguments.chain_id, public_key, arguments.epoch_blocks, tuple(arguments.account)
+    )
     node = Node(config, arguments.block_ms, arguments.wait_seconds)
     address = f"{arguments.host}:{arguments.port}"
     runner = web.AppRunner(

@@ -20,6 +20,7 @@ Finality = Literal["optimistic", "near-final", "final"]
 
 GENESIS_SUPPLY = 10**33  # yocto: a thousand million NEAR
 ROOT_ACCOUNT = "test.near"
+_ENDOWMENT = 10**30  # yocto of each further account: a million NEAR
 _REJECTED_KEPT = 1_000
 
 
@@ -54,12 +55,14 @@ class PinnedTime(NamedTuple):
 class ChainConfig:
     """How the chain is called, whose key owns everything at first, and how long its epochs are.
 
-    As a node that is no archive, it keeps the blocks and the state of five epochs.
+    As a node that is no archive, it keeps the blocks and the state of five epochs. The accounts of
+    `more_accounts` are there from the start, with the same key.
     """
 
     chain_id: str
     root_public_key: str
     epoch_blocks: int = fees.EPOCH_BLOCKS
+    more_accounts: tuple[str, ...] = ()
 
 
 class Chain:
@@ -87,16 +90,22 @@ class Chain:
         self.genesis = self.head
 
     def _genesis(self) -> Block:
-        state = self.runtime.state
-        key = AccessKey(0, None)
-        usage = fees.STORAGE_BYTES_ACCOUNT + key_storage(self.config.root_public_key, key)
-        state.put(Record(Column.ACCESS_KEY, ROOT_ACCOUNT, self.config.root_public_key), key)
-        state.put(Record(Column.ACCOUNT, ROOT_ACCOUNT), Account(GENESIS_SUPPLY, ZERO_HASH, usage))
+        others = self.config.more_accounts
+        self._endow(ROOT_ACCOUNT, GENESIS_SUPPLY - len(others) * _ENDOWMENT)
+        for account_id in others:
+            self._endow(account_id, _ENDOWMENT)
         now = time.time_ns()
         genesis_hash = hash_of(self.config.chain_id.encode(), now.to_bytes(8, "little"))
         block = Block(0, genesis_hash, now, GENESIS_SUPPLY)
         self._append(block)
         return block
+
+    def _endow(self, account_id: str, amount: int) -> None:
+        state, public_key = self.runtime.state, self.config.root_public_key
+        key = AccessKey(0, None)
+        usage = fees.STORAGE_BYTES_ACCOUNT + key_storage(public_key, key)
+        state.put(Record(Column.ACCESS_KEY, account_id, public_key), key)
+        state.put(Record(Column.ACCOUNT, account_id), Account(amount, ZERO_HASH, usage))
 
     # blocks
 

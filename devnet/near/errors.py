@@ -155,7 +155,7 @@ def code_does_not_exist(account_id: str) -> ContractError:
     """A call of an account without a contract."""
     return ContractError(
         {"CompilationError": {"CodeDoesNotExist": {"account_id": account_id}}},
-        f'CompilationError(CodeDoesNotExist {{ account_id: AccountId("{account_id}") }})',
+        f'CompilationError(CodeDoesNotExist {{ account_id: "{account_id}" }})',
     )
 
 
