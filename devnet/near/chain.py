@@ -287,7 +287,7 @@ class Chain:
     def check_block_hash(self, block_hash: str) -> None:
         """Raise InvalidTxError when a transaction's block hash is unknown or too old."""
         height = self.heights.get(block_hash)
-        if height is None or self.head.height + 1 - height > fees.VALIDITY_BLOCKS:
+        if height is None or self.head.height - height > fees.VALIDITY_BLOCKS:
             raise InvalidTxError("Expired")
 
     # development

@@ -21,7 +21,7 @@ ZERO_BALANCE_BYTES = 770  # NEP-448: an account up to this size needs no balance
 MAX_DELETION_BYTES = 10_000  # DeleteAccount is refused above this, code not counted
 
 NONCE_RANGE = 1_000_000  # an access key's first nonce is (height - 1) times this
-VALIDITY_BLOCKS = 86_400  # a transaction's block hash is at most this old
+VALIDITY_BLOCKS = 86_400  # so old a transaction's block hash may be, counted from the head
 EPOCH_BLOCKS = 2_500  # mainnet's are 43,200 long; this keeps a day of blocks in bounded memory
 EPOCHS_KEPT = 5  # nearcore's garbage collection: the current one and those before it
 REGISTRAR = "registrar"
