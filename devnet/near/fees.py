@@ -22,6 +22,7 @@ MAX_DELETION_BYTES = 10_000  # DeleteAccount is refused above this, code not cou
 
 NONCE_RANGE = 1_000_000  # an access key's first nonce is (height - 1) times this
 VALIDITY_BLOCKS = 86_400  # so old a transaction's block hash may be, counted from the head
+FINALITY_BLOCKS = 2  # so many filled heights in a row after a block make it final
 EPOCH_BLOCKS = 2_500  # mainnet's are 43,200 long; this keeps a day of blocks in bounded memory
 EPOCHS_KEPT = 5  # nearcore's garbage collection: the current one and those before it
 REGISTRAR = "registrar"
