@@ -14,7 +14,8 @@ CHAIN_ID = "devnet"
 
 def start_near_node(folder: Path) -> "NearNode":
     """Start the node, with blocks on demand (one or more per transaction)."""
-    command = [sys.executable, "-m", "devnet.near", "--port", "0", "--chain-id", CHAIN_ID]
+    options = ["--chain-id", CHAIN_ID, "--check-broadcasts"]
+    command = [sys.executable, "-m", "devnet.near", "--port", "0", *options]
     child = start(
         "near", command, folder, stop_signal=signal.SIGKILL, env={"PYTHONPATH": str(ROOT)}
     )

@@ -19,9 +19,14 @@ def is_near_implicit(account_id: str) -> bool:
     return _NEAR_IMPLICIT.fullmatch(account_id) is not None
 
 
+def is_eth_implicit(account_id: str) -> bool:
+    """Whether the name is an Ethereum address, whose wallet a transfer may create (NEP-518)."""
+    return _ETH_IMPLICIT.fullmatch(account_id) is not None
+
+
 def is_implicit(account_id: str) -> bool:
     """Whether no CreateAccount may make this name."""
-    return is_near_implicit(account_id) or _ETH_IMPLICIT.fullmatch(account_id) is not None
+    return is_near_implicit(account_id) or is_eth_implicit(account_id)
 
 
 def is_top_level(account_id: str) -> bool:

@@ -1,10 +1,10 @@
 """The actions of transactions and receipts, their fees, and the rules that they must keep."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from devnet.near import account_id, fees
-from devnet.near.crypto import key_bytes
+from devnet.near.crypto import key_bytes, signature_fits
 from devnet.near.errors import ActionsInvalidError
 from devnet.near.fees import Fee
 
@@ -83,7 +83,7 @@ class DeleteAccount(NamedTuple):
     beneficiary_id: str
 
 
-Action = (
+PlainAction = (
     CreateAccount
     | DeployContract
     | FunctionCall
@@ -95,8 +95,38 @@ Action = (
 )
 
 
+class Delegate(NamedTuple):
+    """NEP-366: actions that `sender_id` signed and somebody else pays for and sends.
+
+    The receiver of the receipt must be `sender_id`; `digest` is what the signature is of.
+    """
+
+    sender_id: str
+    receiver_id: str
+    actions: tuple[PlainAction, ...]
+    nonce: int
+    max_block_height: int
+    public_key: str
+    digest: bytes
+    signature: str
+    signature_bytes: bytes
+
+    def signature_is_valid(self) -> bool:
+        """Whether the key that the delegate action names has signed it."""
+        return signature_fits(self.public_key, self.digest, self.signature_bytes)
+
+
+Action = PlainAction | Delegate
+
+
 def fee_of(action: Action, receiver_id: str) -> Fee:
     """The gas that sending and running one action costs, its bytes included."""
+    if isinstance(action, Delegate):
+        return _delegate_fee(action)
+    return _plain_fee(action, receiver_id)
+
+
+def _plain_fee(action: PlainAction, receiver_id: str) -> Fee:
     match action:
         case CreateAccount():
             return fees.CREATE_ACCOUNT
@@ -117,11 +147,20 @@ def fee_of(action: Action, receiver_id: str) -> Fee:
             return fees.DELETE_ACCOUNT
 
 
+def _delegate_fee(delegate: Delegate) -> Fee:
+    """The relayer pays for the receipt that follows: sending it is part of running this one."""
+    follows = total_fee(delegate.actions, delegate.receiver_id)
+    sent = follows.send - fees.RECEIPT.send
+    return fees.DELEGATE.plus(Fee(sent, sent + follows.execution))
+
+
 def _transfer_fee(receiver_id: str) -> Fee:
     """A transfer to an implicit account pays for making it, be it there already or not."""
-    if not account_id.is_near_implicit(receiver_id):
-        return fees.TRANSFER
-    return fees.TRANSFER.plus(fees.CREATE_ACCOUNT).plus(fees.ADD_FULL_KEY)
+    if account_id.is_near_implicit(receiver_id):
+        return fees.TRANSFER.plus(fees.CREATE_ACCOUNT).plus(fees.ADD_FULL_KEY)
+    if account_id.is_eth_implicit(receiver_id):
+        return fees.TRANSFER.plus(fees.CREATE_ACCOUNT)
+    return fees.TRANSFER
 
 
 def _add_key_fee(permission: CallPermission | None) -> Fee:
@@ -140,13 +179,23 @@ def total_fee(actions: Sequence[Action], receiver_id: str) -> Fee:
 
 
 def total_deposit(actions: Sequence[Action]) -> int:
-    """The yocto that leave the sender with the actions."""
-    return sum(action.deposit for action in actions if isinstance(action, FunctionCall | Transfer))
+    """The yocto that leave the sender with the actions, those of a delegate's included."""
+    return sum(
+        action.deposit for action in _plain(actions) if isinstance(action, FunctionCall | Transfer)
+    )
 
 
 def total_prepaid_gas(actions: Sequence[Action]) -> int:
-    """The gas attached to the function calls."""
-    return sum(action.gas for action in actions if isinstance(action, FunctionCall))
+    """The gas attached to the function calls, those of a delegate's included."""
+    return sum(action.gas for action in _plain(actions) if isinstance(action, FunctionCall))
+
+
+def _plain(actions: Sequence[Action]) -> Iterator[PlainAction]:
+    for action in actions:
+        if isinstance(action, Delegate):
+            yield from action.actions
+        else:
+            yield action
 
 
 def validate(actions: Sequence[Action]) -> None:
@@ -160,10 +209,13 @@ def validate(actions: Sequence[Action]) -> None:
                 }
             }
         )
-    for action in actions[:-1]:
-        if isinstance(action, DeleteAccount):
+    delegates = 0
+    for index, action in enumerate(actions):
+        if isinstance(action, DeleteAccount) and index < len(actions) - 1:
             raise ActionsInvalidError("DeleteActionMustBeFinal")
-    for action in actions:
+        delegates += isinstance(action, Delegate)
+        if delegates > 1:
+            raise ActionsInvalidError("DelegateActionMustBeOnlyOne")
         _validate_one(action)
     prepaid = total_prepaid_gas(actions)
     if prepaid >= 2**64:
@@ -182,6 +234,8 @@ def _validate_one(action: Action) -> None:
             )
         case FunctionCall():
             _validate_call(action)
+        case Delegate():
+            validate(action.actions)
         case AddKey(_, AccessKey(_, CallPermission() as permission)):
             _validate_permission(permission)
         case Stake(_, public_key) if key_bytes(public_key)[0] != 0:

@@ -5,7 +5,8 @@ from hashlib import sha256
 
 from devnet.near import account_id, actions, fees
 from devnet.near.actions import Action
-from devnet.near.crypto import ZERO_HASH, hash_of, key_text
+from devnet.near.crypto import ZERO_HASH, hash_bytes, hash_of, key_text
+from devnet.near.delegating import check_delegate
 from devnet.near.errors import ActionError, ActionsInvalidError, code_does_not_exist
 from devnet.near.host import CallContext, Logic
 from devnet.near.receipts import ActionReceipt, Block, deposit_refund
@@ -44,7 +45,8 @@ class ActionsOf:
 
     def apply(self, action: Action, *, is_last: bool) -> None:
         """Apply one action; raises ActionError or ContractError."""
-        fee = actions.fee_of(action, self.account_id).execution
+        is_delegate = isinstance(action, actions.Delegate)  # the rest of its fee is the relayed's
+        fee = (fees.DELEGATE if is_delegate else actions.fee_of(action, self.account_id)).execution
         self.done.gas_burnt += fee
         self.done.gas_used += fee
         account = self.working.account(self.account_id)
@@ -79,6 +81,8 @@ class ActionsOf:
             case actions.Stake(stake):
                 self._require_actor()
                 self._refuse_stake(account, stake)
+            case actions.Delegate():
+                self._delegate(action)
 
     def _require_actor(self) -> None:
         if self.actor_id != self.account_id:
@@ -107,8 +111,14 @@ class ActionsOf:
     def _create_implicit(self, transfer: actions.Transfer) -> None:
         name = self.account_id
         alone = len(self.receipt.actions) == 1 and not self.receipt.is_refund
-        if not (alone and account_id.is_near_implicit(name)):
+        if not (alone and account_id.is_implicit(name)):
             raise ActionError({"AccountDoesNotExist": {"account_id": name}})
+        if account_id.is_eth_implicit(name):
+            wallet = fees.ETH_WALLET_CONTRACT
+            usage = fees.STORAGE_BYTES_ACCOUNT + len(hash_bytes(wallet))
+            account = Account(transfer.deposit, ZERO_HASH, usage, wallet)
+            self.working.put_account(name, account)
+            return
         public_key = key_text(b"\0" + bytes.fromhex(name))
         key = actions.AccessKey(self._first_nonce(), None)
         usage = fees.STORAGE_BYTES_ACCOUNT + key_storage(public_key, key)
@@ -191,11 +201,36 @@ class ActionsOf:
     def _save(self, account: Account) -> None:
         self.working.put_account(self.account_id, account)
 
+    # meta-transactions
+
+    def _delegate(self, delegate: actions.Delegate) -> None:
+        """Send on what somebody else signed; the signer of this receipt pays for all of it."""
+        check_delegate(delegate, self.account_id, self.working, self.block.height)
+        receipt = self.receipt
+        self.done.receipts.append(
+            ActionReceipt(
+                self.block.new_id(receipt.id),
+                self.account_id,
+                delegate.receiver_id,
+                receipt.signer_id,
+                receipt.signer_public_key,
+                receipt.gas_price,
+                delegate.actions,
+            )
+        )
+        follows = actions.total_fee(delegate.actions, delegate.receiver_id)
+        sent = follows.send - fees.RECEIPT.send
+        self.done.gas_burnt += sent
+        self.done.gas_used += sent + follows.execution + actions.total_prepaid_gas(delegate.actions)
+
     # calls
 
     def _function_call(
         self, account: Account, call: actions.FunctionCall, *, is_last: bool
     ) -> None:
+        if account.global_contract is not None:
+            identifier = {"hash": account.global_contract}
+            raise ActionError({"GlobalContractDoesNotExist": {"identifier": identifier}})
         funded = account._replace(amount=account.amount + call.deposit)
         outputs = self.receipt.output_receivers if is_last else ()
         context = CallContext(
@@ -210,6 +245,7 @@ class ActionsOf:
             prepaid_gas=call.gas,
             block_height=self.block.height,
             block_timestamp=self.block.timestamp,
+            epoch_height=self.block.epoch,
             random_seed=sha256(f"{self.receipt.id}{self.block.hash}".encode()).digest(),
             data_receivers=len(outputs),
             is_view=False,

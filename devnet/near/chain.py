@@ -1,7 +1,7 @@
 """The chain: genesis, mempool, blocks, finality, its own clock, and what each block keeps."""
 
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -21,6 +21,7 @@ Finality = Literal["optimistic", "near-final", "final"]
 
 GENESIS_SUPPLY = 10**33  # yocto: a thousand million NEAR
 ROOT_ACCOUNT = "test.near"
+_ENDOWMENT = 10**30  # yocto of each further account: a million NEAR
 _REJECTED_KEPT = 1_000
 
 
@@ -53,11 +54,16 @@ class PinnedTime(NamedTuple):
 
 @dataclass(frozen=True)
 class ChainConfig:
-    """How the chain is called, whose key owns everything at first, and how much past it keeps."""
+    """How the chain is called, whose key owns everything at first, and how long its epochs are.
+
+    As a node that is no archive, it keeps the blocks and the state of five epochs. The accounts of
+    `more_accounts` are there from the start, with the same key.
+    """
 
     chain_id: str
     root_public_key: str
-    keep_blocks: int = 10_000
+    epoch_blocks: int = fees.EPOCH_BLOCKS
+    more_accounts: tuple[str, ...] = ()
 
 
 class Chain:
@@ -68,32 +74,41 @@ class Chain:
         self.clock_offset = 0  # nanoseconds that the chain is ahead of the wall clock
         self.pinned: PinnedTime | None = None
         self.gas_price = fees.GAS_PRICE  # of the blocks to come
-        self.runtime = Runtime(State(config.keep_blocks), vm)
+        self.heights_to_skip = self.chunks_to_miss = 0
+        self.runtime = Runtime(State(), vm)
         self.delayed: deque[Receipt] = deque()
         self.before: deque[InFlight] = deque(maxlen=fees.FINALITY_BLOCKS)  # of blocks not final
         self.mempool: dict[str, SignedTransaction] = {}
         self.rejected: dict[
             str, InvalidTxError
         ] = {}  # left the mempool without getting into a block
-        self.blocks: dict[int, Block] = {}
-        self.heights: dict[str, int] = {}  # hash to height, of a validity period
+        # By height, ordered: from a plain dict the first entry is not taken in constant time.
+        self.blocks: OrderedDict[int, Block] = OrderedDict()
+        self.heights: OrderedDict[str, int] = OrderedDict()  # by hash, of a validity period
         self.included: dict[str, Included] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.receipts: dict[str, ActionReceipt] = {}
+        self.data_receipts: dict[str, DataReceipt] = {}
         self.head = self._genesis()
         self.genesis = self.head
 
     def _genesis(self) -> Block:
-        state = self.runtime.state
-        key = AccessKey(0, None)
-        usage = fees.STORAGE_BYTES_ACCOUNT + key_storage(self.config.root_public_key, key)
-        state.put(Record(Column.ACCESS_KEY, ROOT_ACCOUNT, self.config.root_public_key), key)
-        state.put(Record(Column.ACCOUNT, ROOT_ACCOUNT), Account(GENESIS_SUPPLY, ZERO_HASH, usage))
+        others = self.config.more_accounts
+        self._endow(ROOT_ACCOUNT, GENESIS_SUPPLY - len(others) * _ENDOWMENT)
+        for account_id in others:
+            self._endow(account_id, _ENDOWMENT)
         now = time.time_ns()
         genesis_hash = hash_of(self.config.chain_id.encode(), now.to_bytes(8, "little"))
-        block = Block(0, genesis_hash, ZERO_HASH, now, GENESIS_SUPPLY, self.gas_price)
+        block = Block(0, genesis_hash, now, GENESIS_SUPPLY, self.gas_price)
         self._append(block)
         return block
+
+    def _endow(self, account_id: str, amount: int) -> None:
+        state, public_key = self.runtime.state, self.config.root_public_key
+        key = AccessKey(0, None)
+        usage = fees.STORAGE_BYTES_ACCOUNT + key_storage(public_key, key)
+        state.put(Record(Column.ACCESS_KEY, account_id, public_key), key)
+        state.put(Record(Column.ACCOUNT, account_id), Account(amount, ZERO_HASH, usage))
 
     # blocks
 
@@ -101,24 +116,46 @@ class Chain:
         """Build the next block: its transactions, then the receipts that are due."""
         block = self._next_block()
         self.before.append(in_flight(self))
-        due: deque[Receipt] = deque()
-        incoming, self.runtime.outgoing = self.runtime.outgoing, []
-        for transaction in self._take_mempool():
-            self._include(transaction, block, due)
-        due += self.delayed
-        due += incoming
-        while due and block.gas_used < fees.BLOCK_GAS_LIMIT:
-            self._process(due.popleft(), block)
-        self.delayed = due
+        if self.chunks_to_miss:
+            self.chunks_to_miss -= 1
+            block.older_chunk = self.head.with_chunk
+        else:
+            self._fill(block)
         self._append(block)
         return block
 
+    def _fill(self, block: Block) -> None:
+        due: deque[Receipt] = deque()
+        block.incoming, self.runtime.outgoing = self.runtime.outgoing, []
+        for transaction in self._take_mempool():
+            self._include(transaction, block, due)
+        due += self.delayed
+        due += block.incoming
+        while due and block.gas_used < fees.BLOCK_GAS_LIMIT:
+            self._process(due.popleft(), block)
+        self.delayed = due
+
     def _next_block(self) -> Block:
-        height, prev = self.head.height + 1, self.head
+        prev, height = self.head, self.head.height + 1 + self.heights_to_skip
+        self.heights_to_skip = 0
         timestamp = self._next_time(height)
         parts = height.to_bytes(8, "little"), timestamp.to_bytes(8, "little")
-        block_hash = hash_of(prev.hash.encode(), *parts)
-        return Block(height, block_hash, prev.hash, timestamp, prev.total_supply, self.gas_price)
+        # By nearcore's rule a height that nobody filled delays finality: a block becomes final
+        # when the two heights after it are filled.
+        follows = height == prev.height + 1
+        twice = follows and prev.prev is not None and prev.last_near_final == prev.prev
+        return Block(
+            height,
+            hash_of(prev.hash.encode(), *parts),
+            timestamp,
+            prev.total_supply,
+            self.gas_price,
+            height // self.config.epoch_blocks,
+            prev.ordinal + 1,
+            prev.id,
+            prev.last_near_final if twice else prev.last_final,
+            prev.id if follows else prev.last_near_final,
+        )
 
     def _next_time(self, height: int) -> int:
         now = time.time_ns()
@@ -169,7 +206,9 @@ class Chain:
         made_before = len(self.runtime.outgoing)
         self.runtime.process(receipt, block)
         for made in self.runtime.outgoing[made_before:]:
-            if not isinstance(made, DataReceipt):
+            if isinstance(made, DataReceipt):
+                self.data_receipts[made.id] = made
+            else:
                 self.receipts[made.id] = made
 
     def _append(self, block: Block) -> None:
@@ -178,19 +217,25 @@ class Chain:
         self.heights[block.hash] = block.height
         self.outcomes.update((outcome.id, outcome) for outcome in block.outcomes)
         self.head = block
-        self._forget(block.height)
+        self._collect_garbage()
 
-    def _forget(self, height: int) -> None:
-        """Drop what is too old to be kept."""
-        old = self.blocks.pop(height - self.config.keep_blocks, None)
-        if old is not None:
-            for transaction_hash in old.transactions:
-                self.included.pop(transaction_hash, None)
-            for outcome in old.outcomes:
-                self.outcomes.pop(outcome.id, None)
-                self.receipts.pop(outcome.id, None)
+    def _collect_garbage(self) -> None:
+        """Drop the blocks of the epochs that are too old to be kept."""
+        first_kept = (self.head.epoch + 1 - fees.EPOCHS_KEPT) * self.config.epoch_blocks
+        while self.earliest.height < first_kept:
+            self._forget(self.blocks.popitem(last=False)[1])
+            self.runtime.state.forget(self.earliest.height)
         if len(self.heights) > fees.VALIDITY_BLOCKS + 1:
-            self.heights.pop(next(iter(self.heights)))
+            self.heights.popitem(last=False)
+
+    def _forget(self, old: Block) -> None:
+        for transaction_hash in old.transactions:
+            self.included.pop(transaction_hash, None)
+        for outcome in old.outcomes:
+            self.outcomes.pop(outcome.id, None)
+            self.receipts.pop(outcome.id, None)
+        for receipt in old.incoming:
+            self.data_receipts.pop(receipt.id, None)
 
     @property
     def is_idle(self) -> bool:
@@ -201,17 +246,20 @@ class Chain:
 
     def final_height(self, finality: Finality = "final") -> int:
         """The height of the newest block of this finality."""
-        behind = {"optimistic": 0, "near-final": 1, "final": fees.FINALITY_BLOCKS}[finality]
-        return max(self.genesis.height, self.head.height - behind)
+        if finality == "optimistic":
+            return self.head.height
+        head = self.head
+        return (head.last_final if finality == "final" else head.last_near_final).height
 
     def block_at(self, height: int) -> Block:
         """The block at a height; raises UnknownBlockError or GarbageCollectedError."""
         block = self.blocks.get(height)
         if block is not None:
             return block
-        if 0 <= height < self.head.height:
-            known = {value: key for key, value in self.heights.items()}
-            raise GarbageCollectedError(height, known.get(height, self.genesis.hash))
+        if height < self.earliest.height:
+            for block_hash, at_height in self.heights.items():
+                if at_height == height:
+                    raise GarbageCollectedError(height, block_hash)
         raise UnknownBlockError(height)
 
     def block_of(self, block_hash: str) -> Block:
@@ -244,7 +292,7 @@ class Chain:
     def check_block_hash(self, block_hash: str) -> None:
         """Raise InvalidTxError when a transaction's block hash is unknown or too old."""
         height = self.heights.get(block_hash)
-        if height is None or self.head.height + 1 - height > fees.VALIDITY_BLOCKS:
+        if height is None or self.head.height - height > fees.VALIDITY_BLOCKS:
             raise InvalidTxError("Expired")
 
     # development
@@ -255,13 +303,15 @@ class Chain:
         copied.config, copied.genesis, copied.head = self.config, self.genesis, self.head
         copied.clock_offset, copied.pinned = self.clock_offset, self.pinned
         copied.gas_price, copied.before = self.gas_price, self.before.copy()
+        copied.heights_to_skip, copied.chunks_to_miss = self.heights_to_skip, self.chunks_to_miss
         copied.runtime = self.runtime.copy()
         copied.delayed = self.delayed.copy()
         copied.mempool = dict(self.mempool)
         copied.rejected = dict(self.rejected)
-        copied.blocks = dict(self.blocks)
-        copied.heights = dict(self.heights)
+        copied.blocks = self.blocks.copy()
+        copied.heights = self.heights.copy()
         copied.included = dict(self.included)
         copied.outcomes = dict(self.outcomes)
         copied.receipts = dict(self.receipts)
+        copied.data_receipts = dict(self.data_receipts)
         return copied

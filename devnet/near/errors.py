@@ -7,7 +7,10 @@ Json = Any
 
 
 class RpcError(Exception):
-    """An error answer of the JSON-RPC: nearcore's `{name, cause, code, message, data}`."""
+    """An error answer of the JSON-RPC: nearcore's `{name, cause, code, message, data}`.
+
+    `has_info` is false for the kinds that nearcore defines without any fields.
+    """
 
     def __init__(
         self,
@@ -15,6 +18,7 @@ class RpcError(Exception):
         data: Json,
         info: dict[str, Json] | None = None,
         *,
+        has_info: bool = True,
         name: str = "HANDLER_ERROR",
         code: int = -32000,
         message: str = "Server error",
@@ -24,7 +28,7 @@ class RpcError(Exception):
         self.http_status = http_status
         self.body = {
             "name": name,
-            "cause": {"name": cause, "info": info or {}},
+            "cause": {"name": cause, "info": info or {}} if has_info else {"name": cause},
             "code": code,
             "message": message,
             "data": data,
@@ -81,10 +85,11 @@ class InvalidTxError(Exception):
 
 
 class InvalidAccessKeyError(InvalidTxError):
-    """The access key is missing or does not permit the transaction."""
+    """The access key is missing or does not permit the transaction; `reason` says which."""
 
-    def __init__(self, kind: Json) -> None:
-        super().__init__({"InvalidAccessKeyError": kind})
+    def __init__(self, reason: Json) -> None:
+        super().__init__({"InvalidAccessKeyError": reason})
+        self.reason = reason
 
 
 class ActionsInvalidError(InvalidTxError):
@@ -150,7 +155,7 @@ def code_does_not_exist(account_id: str) -> ContractError:
     """A call of an account without a contract."""
     return ContractError(
         {"CompilationError": {"CodeDoesNotExist": {"account_id": account_id}}},
-        f'CompilationError(CodeDoesNotExist {{ account_id: AccountId("{account_id}") }})',
+        f'CompilationError(CodeDoesNotExist {{ account_id: "{account_id}" }})',
     )
 
 

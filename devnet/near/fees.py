@@ -21,10 +21,12 @@ ZERO_BALANCE_BYTES = 770  # NEP-448: an account up to this size needs no balance
 MAX_DELETION_BYTES = 10_000  # DeleteAccount is refused above this, code not counted
 
 NONCE_RANGE = 1_000_000  # an access key's first nonce is (height - 1) times this
-VALIDITY_BLOCKS = 86_400  # a transaction's block hash is at most this old
-FINALITY_BLOCKS = 2  # a block is final when this many were built on it
-EPOCH_BLOCKS = 43_200
+VALIDITY_BLOCKS = 86_400  # so old a transaction's block hash may be, counted from the head
+FINALITY_BLOCKS = 2  # so many filled heights in a row after a block make it final
+EPOCH_BLOCKS = 2_500  # mainnet's are 43,200 long; this keeps a day of blocks in bounded memory
+EPOCHS_KEPT = 5  # nearcore's garbage collection: the current one and those before it
 REGISTRAR = "registrar"
+ETH_WALLET_CONTRACT = "2zodJZK2e4nnv5AqwCRnenNSmkikXhEd7PPY6BmfTmW4"  # of ETH-implicit accounts
 MIN_TOP_LEVEL_LENGTH = 65  # shorter top-level names belong to the registrar: all of them
 
 
@@ -58,6 +60,7 @@ ADD_FULL_KEY = Fee(101_765_125_000, 101_765_125_000)
 ADD_CALL_KEY = Fee(102_217_625_000, 102_217_625_000)
 ADD_CALL_KEY_BYTE = Fee(47_683_715, 1_925_331)
 DELETE_KEY = Fee(94_946_625_000, 94_946_625_000)
+DELEGATE = Fee(200_000_000_000, 200_000_000_000)
 
 # Limits
 MAX_GAS = 300_000_000_000_000  # of all calls of a transaction together, and of one call

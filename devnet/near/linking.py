@@ -12,12 +12,15 @@ from typing import Any
 
 from wasmtime import FuncType, Linker, ValType
 from wasmtime import _bindings as c_api
+from wasmtime._ffi import WASMTIME_EXTERN_MEMORY
 
 from devnet.near.host.imports import Import
+from devnet.near.wasm import MEMORY_EXPORT
 
 _WORDS_PER_SLOT = 2
 _TYPES = {"i64": ValType.i64, "i32": ValType.i32}
 _MASKS = {"i64": 2**64 - 1, "i32": 2**32 - 1}
+_MEMORY = MEMORY_EXPORT.encode()
 _TRAP_TEXT = b"host function failed\0"
 _Words = Any  # a pointer to the slots, as 64-bit words
 _CALLBACK = ctypes.CFUNCTYPE(
@@ -38,6 +41,7 @@ class HostLinker:
         self._kept: list[Any] = []  # ctypes does not hold on to callbacks
         self.subject: Any = None  # the first argument of every function
         self.raised: BaseException | None = None
+        self._caller: Any = None
 
     def define(self, name: str, entry: Import) -> None:
         """Offer a function under `env`."""
@@ -66,6 +70,7 @@ class HostLinker:
         returns = bool(entry.result)
 
         def call(environment: Any, caller: Any, words: _Words, count: int) -> int:
+            self._caller = caller
             try:
                 result = function(self.subject, *[words[place] & mask for place in places])
             except BaseException as error:  # must not unwind through wasm: see take_raised
@@ -77,6 +82,23 @@ class HostLinker:
             return 0
 
         return call
+
+    def locate_memory(self) -> tuple[int, int]:
+        """Where the memory of the contract that is calling lies, and how long it is.
+
+        It never moves, but it may grow; (0, 0) when there is none. Asked of the caller, since a
+        module's `start` function calls before anybody has the instance.
+        """
+        caller = ctypes.cast(self._caller, ctypes.POINTER(c_api.wasmtime_caller_t))
+        found = c_api.wasmtime_extern_t()
+        is_there = c_api.wasmtime_caller_export_get(
+            caller, _MEMORY, len(_MEMORY), ctypes.byref(found)
+        )
+        if not is_there or int(found.kind) != WASMTIME_EXTERN_MEMORY.value:
+            return 0, 0
+        context, memory = c_api.wasmtime_caller_context(caller), ctypes.byref(found.of.memory)
+        data = c_api.wasmtime_memory_data(context, memory)
+        return ctypes.addressof(data.contents), c_api.wasmtime_memory_data_size(context, memory)
 
     def take_raised(self) -> BaseException | None:
         """What an import raised, once."""

@@ -1,14 +1,19 @@
 """A running node: when blocks are made, and who waits for which transaction."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from devnet.near.chain import Chain, ChainConfig
+from devnet.near.receipts import Block
 from devnet.near.status import Level, Progress, progress
 from devnet.near.transaction import SignedTransaction
 from devnet.near.vm import Vm
 
 _MAX_BLOCKS_PER_TRANSACTION = 1_000
+_BLOCK_LINE = "block %d %s: %d transactions, %d receipts, %.3f Tgas%s"
+
+log = logging.getLogger(__name__)
 
 
 class WaitTimeoutError(Exception):
@@ -43,7 +48,9 @@ class Node:
 
     def produce_block(self) -> None:
         """Make a block and wake those who wait for one."""
-        self.chain.produce_block()
+        block = self.chain.produce_block()
+        if log.isEnabledFor(logging.INFO):
+            log.info(_BLOCK_LINE, *_told_of(block))
         waiters, self._new_block = self._new_block, asyncio.Event()
         waiters.set()
 
@@ -86,10 +93,11 @@ class Node:
     async def wait(self, transaction_hash: str, level: Level) -> Progress | None:
         """Wait until a transaction has reached a level; None for NONE before it is in a block.
 
-        Raises InvalidTxError when it fell out of the mempool, WaitTimeoutError when time is up.
+        Raises InvalidTxError when it fell out of the mempool, WaitTimeoutError when time is up,
+        also for one that the node has never seen: it may still come.
         """
         reached = self._when_reached(transaction_hash, level)
-        if self.block_ms is None:
+        if self.block_ms is None and transaction_hash in self.chain.included:
             self._mine_until(reached)
         try:
             async with asyncio.timeout(self.wait_seconds):
@@ -110,12 +118,20 @@ class Node:
         return reached
 
     def _mine_until(self, reached: Callable[[], bool]) -> None:
-        for _ in range(3):  # all receipts have run: only finality can be missing
+        for _ in range(_MAX_BLOCKS_PER_TRANSACTION):  # skipped heights may delay finality
             if reached():
                 return
             self.produce_block()
 
     # development
+
+    def skip_heights(self, count: int) -> None:
+        """Let the next block leave out `count` heights."""
+        self.chain.heights_to_skip = count
+
+    def miss_chunks(self, count: int) -> None:
+        """Let the next `count` blocks come without a chunk: nothing happens in them."""
+        self.chain.chunks_to_miss = count
 
     def mine(self, blocks: int, seconds: int) -> None:
         """Put the chain's clock ahead by `seconds` for ever after, and make `blocks` blocks."""
@@ -135,3 +151,10 @@ class Node:
         if snapshot_id not in self._snapshots:
             raise UnknownSnapshotError(snapshot_id)
         self.chain = self._snapshots[snapshot_id].copy()
+
+
+def _told_of(block: Block) -> tuple[object, ...]:
+    receipts = len(block.outcomes) - len(block.transactions)
+    gap = ", no chunk" if block.older_chunk else ""
+    gas = block.gas_used / 10**12
+    return block.height, block.hash, len(block.transactions), receipts, gas, gap

@@ -115,7 +115,7 @@ class Params:
             return chain.block_at(self.natural("block_id"))
         if self.has("sync_checkpoint"):
             checkpoint = self.choice("sync_checkpoint", ("genesis", "earliest_available"), "")
-            return chain.block_at(0) if checkpoint == "genesis" else chain.earliest
+            return chain.genesis if checkpoint == "genesis" else chain.earliest
         finality = self.choice("finality", _FINALITIES, default)
         return chain.block_at(chain.final_height(finality))
 

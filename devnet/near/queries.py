@@ -15,7 +15,14 @@ from devnet.near.receipts import Block
 from devnet.near.state import Account, Column, Reader, Working
 from devnet.near.vm import Vm
 
+REQUEST_TYPES = (
+    "view_account", "view_access_key", "view_access_key_list", "view_code", "view_state",
+    "call_function",
+)  # fmt: skip
 _VIEWER = "near"  # nobody signs a view, and contracts can't ask who did
+
+
+Handler = Callable[[Params, Reader, Block], dict[str, Any]]
 
 
 class Queries:
@@ -25,20 +32,26 @@ class Queries:
         self._chain, self._vm = chain, vm
 
     def answer(self, params: Any) -> dict[str, Any]:
-        """The answer to one query; raises RpcError."""
+        """The answer to one `query`; raises RpcError.
+
+        For old clients' sake nearcore answers two of its errors here as a result.
+        """
         request = Params(_from_path(params) if isinstance(params, list) else params)
-        handlers: dict[str, Callable[[Params, Reader, Block], dict[str, Any]]] = {
-            "view_account": self._view_account,
-            "view_access_key": self._view_access_key,
-            "view_access_key_list": self._view_access_key_list,
-            "view_code": self._view_code,
-            "view_state": self._view_state,
-            "call_function": self._call_function,
-        }
-        handler = handlers.get(request.text("request_type"))
-        if handler is None:
-            known = ", ".join(f"`{name}`" for name in handlers)
-            raise invalid(f"unknown variant `{request.text('request_type')}`, expected {known}")
+        try:
+            return self.answer_to(request.text("request_type"), request)
+        except RpcError as error:
+            cause, info = error.body["cause"]["name"], error.body["cause"]["info"]
+            if cause not in ("UNKNOWN_ACCESS_KEY", "CONTRACT_EXECUTION_ERROR"):
+                raise
+            at = {name: info[name] for name in ("block_height", "block_hash")}
+            return {"error": error.body["data"], "logs": [], **at}
+
+    def answer_to(self, request_type: str, request: Params) -> dict[str, Any]:
+        """The answer to a query of this type; raises RpcError."""
+        if request_type not in REQUEST_TYPES:
+            known = ", ".join(f"`{name}`" for name in REQUEST_TYPES)
+            raise invalid(f"unknown variant `{request_type}`, expected {known}")
+        handler: Handler = getattr(self, f"_{request_type}")
         block = self._block(request)
         answer = handler(request, self._chain.runtime.state.at(block.height), block)
         return {**answer, **_at(block)}
@@ -47,12 +60,11 @@ class Queries:
         try:
             return request.block(self._chain)
         except UnknownBlockError:
-            reference = {"block_id": request.fields["block_id"]}
-            text = (
-                "Block either has never been observed on the node or has been garbage "
-                f"collected: {reference['block_id']}"
-            )
-            raise RpcError("UNKNOWN_BLOCK", text, {"block_reference": reference}) from None
+            block_id = request.fields["block_id"]
+            named = f"BLOCK HEIGHT: {block_id} \n Cause: Unknown"
+            named = f"BLOCK HEADER: {block_id}" if isinstance(block_id, str) else named
+            reference = {"block_reference": {"block_id": block_id}}
+            raise RpcError("UNKNOWN_BLOCK", f"DB Not Found Error: {named}", reference) from None
         except GarbageCollectedError as error:
             text = (
                 f"The data for block #{error.height} is garbage collected on this node, use an "
@@ -74,12 +86,11 @@ class Queries:
 
     def _view_access_key(self, request: Params, state: Reader, block: Block) -> dict[str, Any]:
         key = state.access_key(request.account(), request.public_key())
-        if key is None:  # nearcore answers this one as a result
+        if key is None:
             public_key = request.public_key()
-            return {
-                "error": f"access key {public_key} does not exist while viewing",
-                "logs": [],
-            }
+            text = f"access key {public_key} does not exist while viewing"
+            info = {"public_key": public_key, **_at(block)}
+            raise RpcError("UNKNOWN_ACCESS_KEY", text, info)
         return views.access_key(key)
 
     def _view_access_key_list(self, request: Params, state: Reader, block: Block) -> dict[str, Any]:
@@ -95,6 +106,11 @@ class Queries:
         account = self._account(request, state, block)
         name = request.account()
         code = state.code(name)
+        if account.global_contract is not None:
+            identifier = {"hash": account.global_contract}
+            text = f"Global contract code with identifier {identifier} has never been observed"
+            info = {"identifier": identifier, **_at(block)}
+            raise RpcError("NO_GLOBAL_CONTRACT_CODE", text, info)
         if code is None:
             text = f"Contract code for contract ID #{name} has never been observed on the node"
             raise RpcError("NO_CONTRACT_CODE", text, {"contract_account_id": name, **_at(block)})
@@ -123,8 +139,10 @@ class Queries:
         logic.storage_usage = account.storage_usage
         try:
             run_call(self._vm, account, logic)
-        except ContractError as error:  # nearcore answers this one as a result, too
-            return {"error": f"wasm execution failed with error: {error.debug}", "logs": []}
+        except ContractError as error:
+            text = f"wasm execution failed with error: {error.debug}"
+            info = {"vm_error": error.kind, **_at(block)}
+            raise RpcError("CONTRACT_EXECUTION_ERROR", text, info) from None
         returned = logic.returned if isinstance(logic.returned, bytes) else b""
         return {"result": list(returned), "logs": logic.logs}
 
@@ -142,6 +160,7 @@ def _view_context(request: Params, block: Block) -> CallContext:
         prepaid_gas=fees.MAX_GAS,
         block_height=block.height,
         block_timestamp=block.timestamp,
+        epoch_height=block.epoch,
         random_seed=sha256(block.hash.encode()).digest(),
         data_receivers=0,
         is_view=True,

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from devnet.near.account_id import SYSTEM
 from devnet.near.actions import Action, Transfer
-from devnet.near.crypto import SYSTEM_KEY, hash_of
+from devnet.near.crypto import SYSTEM_KEY, ZERO_HASH, hash_of
 from devnet.near.state import Change
 
 
@@ -75,22 +75,57 @@ class Outcome(NamedTuple):
         return self.status.get("Failure")
 
 
-@dataclass
-class Block:
-    """A block and what happened in it; complete and constant once it is part of the chain."""
+class BlockId(NamedTuple):
+    """A block that another one refers to."""
 
     height: int
     hash: str
-    prev_hash: str
+
+
+_NONE_YET = BlockId(0, ZERO_HASH)
+
+
+@dataclass
+class Block:
+    """A block and what happened in it; complete and constant once it is part of the chain.
+
+    `last_final` and `last_near_final` are the newest blocks that this one makes final, and nearly
+    so. A block that lacks a chunk of its own shows that of an earlier block: `older_chunk`.
+    """
+
+    height: int
+    hash: str
     timestamp: int
     total_supply: int
     gas_price: int
+    epoch: int = 0
+    ordinal: int = 1
+    prev: BlockId | None = None
+    last_final: BlockId = _NONE_YET
+    last_near_final: BlockId = _NONE_YET
+    older_chunk: "Block | None" = None
     transactions: list[str] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    incoming: list[Receipt] = field(default_factory=list)  # made by the chunk before
     gas_used: int = 0
     balance_burnt: int = 0
     ids_made: int = 0
+
+    @property
+    def id(self) -> BlockId:
+        """Its height and hash."""
+        return BlockId(self.height, self.hash)
+
+    @property
+    def prev_hash(self) -> str:
+        """The hash of the block before it; the first block has none."""
+        return self.prev.hash if self.prev else ZERO_HASH
+
+    @property
+    def with_chunk(self) -> "Block":
+        """The block whose chunk this one shows: itself, or an earlier one."""
+        return self.older_chunk or self
 
     def new_id(self, parent: str) -> str:
         """A fresh id for a receipt or data that follows from `parent`."""

@@ -33,11 +33,15 @@ class Record(NamedTuple):
 
 
 class Account(NamedTuple):
-    """An account: `amount` in yocto, `code_hash` in base58 (all ones without a contract)."""
+    """An account: `amount` in yocto, `code_hash` in base58 (all ones without a contract).
+
+    `global_contract` is the hash of a contract that the account shares with others, if it does.
+    """
 
     amount: int
     code_hash: str
     storage_usage: int
+    global_contract: str | None = None
 
     def missing_for_storage(self) -> int:
         """The yocto that the account lacks for its storage, 0 when it has enough."""
@@ -113,11 +117,11 @@ def _sort_key(record: Record) -> bytes:
 
 
 class State(Reader):
-    """The state after the head block, and what the last `keep_blocks` blocks replaced."""
+    """The state after the head block, and what each block that is kept replaced."""
 
-    def __init__(self, keep_blocks: int) -> None:
+    def __init__(self) -> None:
         self.values: dict[Record, Value] = {}
-        self._replaced: deque[tuple[int, Values]] = deque(maxlen=keep_blocks)
+        self._replaced: deque[tuple[int, Values]] = deque()
         self._open: Values = {}  # what the block under way has replaced so far
 
     def get(self, record: Record) -> Value | None:
@@ -149,6 +153,16 @@ class State(Reader):
             else:
                 self.values[record] = value
 
+    def forget(self, height: int) -> None:
+        """The block at `height` is the oldest whose state is still asked for."""
+        while self._replaced and self._replaced[0][0] <= height:
+            self._replaced.popleft()
+
+    @property
+    def blocks_held(self) -> int:
+        """How many blocks' replaced values are kept."""
+        return len(self._replaced)
+
     def at(self, height: int) -> Reader:
         """The state after the block at `height`; the caller knows that it is still kept."""
         newer: list[Values] = []
@@ -161,7 +175,7 @@ class State(Reader):
 
     def copy(self) -> "State":
         """An independent copy, for a snapshot; values are shared, since they never change."""
-        copied = State(self._replaced.maxlen or 0)
+        copied = State()
         copied.values = dict(self.values)
         copied._replaced = self._replaced.copy()
         return copied

@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from devnet.near import account_id, actions, fees
-from devnet.near.actions import AccessKey, Action, CallPermission
+from devnet.near.actions import AccessKey, Action, CallPermission, PlainAction
 from devnet.near.crypto import (
     KEY_LENGTHS,
     KEY_TYPES,
@@ -14,6 +14,9 @@ from devnet.near.crypto import (
     key_text,
     signature_fits,
 )
+
+_DELEGATE_TAG = 8
+_DELEGATE_PREFIX = (2**30 + 366).to_bytes(4, "little")  # NEP-461: what else is signed, by its NEP
 
 
 class SignedTransaction(NamedTuple):
@@ -120,8 +123,8 @@ class _Reader:
     def add_key(self) -> actions.AddKey:
         return actions.AddKey(self.public_key(), self.access_key())
 
-    def action(self) -> Action:
-        readers: tuple[Callable[[], Action], ...] = (
+    def plain_action(self) -> PlainAction:
+        readers: tuple[Callable[[], PlainAction], ...] = (
             actions.CreateAccount,
             lambda: actions.DeployContract(self.vector()),
             self.function_call,
@@ -132,6 +135,33 @@ class _Reader:
             lambda: actions.DeleteAccount(self.account()),
         )
         return readers[self.tag("Action", len(readers))]()
+
+    def action(self) -> Action:
+        if self.data[self.position : self.position + 1] != bytes([_DELEGATE_TAG]):
+            return self.plain_action()
+        self.take(1)
+        return self.delegate()
+
+    def delegate(self) -> actions.Delegate:
+        start = self.position
+        sender, receiver = self.account(), self.account()
+        sent = tuple(self.inner_action() for _ in range(self.number(4)))
+        nonce, max_block_height, key = self.number(8), self.number(8), self.public_key()
+        digest = sha256(_DELEGATE_PREFIX + self.data[start : self.position]).digest()
+        text, signature = self.signature()
+        return actions.Delegate(
+            sender, receiver, sent, nonce, max_block_height, key, digest, text, signature
+        )
+
+    def inner_action(self) -> PlainAction:
+        if self.data[self.position : self.position + 1] == bytes([_DELEGATE_TAG]):
+            raise ValueError("DelegateAction mustn't contain a nested one")
+        return self.plain_action()
+
+    def signature(self) -> tuple[str, bytes]:
+        tag = self.tag("Signature", len(SIGNATURE_LENGTHS))
+        signature = self.take(SIGNATURE_LENGTHS[tag])
+        return f"{KEY_TYPES[tag]}:{base58_encode(signature)}", signature
 
 
 def parse(data: bytes) -> SignedTransaction:
@@ -145,11 +175,9 @@ def parse(data: bytes) -> SignedTransaction:
     receiver, block_hash = reader.account(), base58_encode(reader.take(32))
     sent = tuple(reader.action() for _ in range(reader.number(4)))
     digest = sha256(data[: reader.position]).digest()
-    tag = reader.tag("Signature", len(SIGNATURE_LENGTHS))
-    signature = reader.take(SIGNATURE_LENGTHS[tag])
+    text, signature = reader.signature()
     if reader.position != len(data):
         raise ValueError("Not all bytes read")
-    text = f"{KEY_TYPES[tag]}:{base58_encode(signature)}"
     return SignedTransaction(
         signer, key, nonce, receiver, block_hash, sent,
         digest, base58_encode(digest), text, signature, len(data),

@@ -3,8 +3,10 @@
 Order and errors are those of nearcore's `chain/client` and `runtime/runtime/src/verifier.rs`.
 """
 
+from collections.abc import Sequence
+
 from devnet.near import actions, fees
-from devnet.near.actions import AccessKey, CallPermission, FunctionCall
+from devnet.near.actions import AccessKey, Action, CallPermission, FunctionCall
 from devnet.near.errors import InvalidAccessKeyError, InvalidTxError
 from devnet.near.state import Account, Reader
 from devnet.near.transaction import Cost, SignedTransaction, cost_of
@@ -52,7 +54,7 @@ def charge(
         kind = {"signer_id": signer_id, "amount": str(lacking)}
         raise InvalidTxError({"LackBalanceForState": kind})
     if permission is not None:
-        _check_permission(transaction, permission)
+        check_permission(transaction.actions, transaction.receiver_id, permission)
     return charged, AccessKey(transaction.nonce, permission), cost
 
 
@@ -83,16 +85,17 @@ def _charge_allowance(
     return permission._replace(allowance=permission.allowance - cost.gas_yocto)
 
 
-def _check_permission(transaction: SignedTransaction, permission: CallPermission) -> None:
-    match transaction.actions:
+def check_permission(sent: Sequence[Action], receiver_id: str, permission: CallPermission) -> None:
+    """Raise InvalidAccessKeyError when a function-call key may not sign these actions."""
+    match sent:
         case (FunctionCall(method_name, _, _, deposit),):
             pass
         case _:
             raise InvalidAccessKeyError("RequiresFullAccess")
     if deposit:
         raise InvalidAccessKeyError("DepositWithFunctionCall")
-    if transaction.receiver_id != permission.receiver_id:
-        names = {"tx_receiver": transaction.receiver_id, "ak_receiver": permission.receiver_id}
+    if receiver_id != permission.receiver_id:
+        names = {"tx_receiver": receiver_id, "ak_receiver": permission.receiver_id}
         raise InvalidAccessKeyError({"ReceiverMismatch": names})
     if permission.method_names and method_name not in permission.method_names:
         raise InvalidAccessKeyError({"MethodNameMismatch": {"method_name": method_name}})

@@ -1,8 +1,6 @@
 """Runs contract wasm in wasmtime: compiles once, meters, and turns traps into nearcore's errors."""
 
-import ctypes
 import logging
-from functools import partial
 from typing import NamedTuple, cast
 
 from wasmtime import (
@@ -12,7 +10,6 @@ from wasmtime import (
     FuncType,
     InstancePre,
     Linker,
-    Memory,
     Module,
     Store,
     Trap,
@@ -149,10 +146,8 @@ class Vm:
 
     def _run(self, contract: Contract, method: str, logic: Logic, store: Store) -> None:
         try:
-            exports = contract.linked.instantiate(store).exports(store)
-            memory = exports.get(wasm.MEMORY_EXPORT)
-            if isinstance(memory, Memory):
-                logic.locate_memory = partial(_locate, memory, store)
+            logic.locate_memory = self._host.locate_memory
+            exports = contract.linked.instantiate(store).exports(store)  # runs `start`, if any
             cast(Func, exports[method])(store)
         except (Trap, WasmtimeError) as error:
             raise self._failure(error) from None
@@ -190,11 +185,6 @@ def _config() -> Config:
     config.consume_fuel = True
     config.cranelift_opt_level = "speed"
     return config
-
-
-def _locate(memory: Memory, store: Store) -> tuple[int, int]:
-    """Where a contract's memory lies and how long it is; it never moves, but it may grow."""
-    return ctypes.addressof(memory.data_ptr(store).contents), memory.data_len(store)
 
 
 def _methods(module: Module) -> dict[str, bool]:

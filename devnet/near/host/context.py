@@ -92,7 +92,7 @@ def block_timestamp(logic: Logic) -> int:
 def epoch_height(logic: Logic) -> int:
     """The number of the epoch."""
     logic.pay(fees.HOST)
-    return logic.context.block_height // fees.EPOCH_BLOCKS
+    return logic.context.epoch_height
 
 
 @imported

@@ -28,6 +28,7 @@ class CallContext(NamedTuple):
     prepaid_gas: int
     block_height: int
     block_timestamp: int
+    epoch_height: int
     random_seed: bytes
     data_receivers: int
     is_view: bool

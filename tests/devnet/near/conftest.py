@@ -6,6 +6,7 @@ import pytest
 from py_near import transactions as tx
 
 from devnet.near.client import NEAR, Key, NearClient, Signer
+from tests.devnet.near.checked import CheckedJsonRpc
 from tests.devnet.near.running import Running, running_node
 
 FRESH = "1"  # the node's first snapshot
@@ -17,6 +18,8 @@ def node() -> Iterator[Running]:
     """The shared node; tests take `near` instead, which resets the chain."""
     with running_node() as running:
         assert running.near.snapshot() == FRESH
+        running.near.close()
+        running.near.rpc = CheckedJsonRpc(running.url)
         yield running
 
 

@@ -6,7 +6,7 @@ import pytest
 from py_near import transactions as tx
 
 from devnet.jsonrpc import JsonRpcError
-from devnet.near.client import NEAR, Key, NearClient, Signer, call
+from devnet.near.client import NEAR, Key, NearClient, Signer, ViewError, call
 from tests.devnet.near.conftest import NewAccount
 from tests.devnet.near.contracts import KEEPER, contract
 
@@ -198,3 +198,31 @@ def test_staking_is_refused(near: NearClient, new_account: NewAccount) -> None:
 
 def _usage(near: NearClient, signer: Signer) -> int:
     return int(near.view_account(signer.account_id)["storage_usage"])
+
+
+def test_a_transfer_makes_an_eth_implicit_account(near: NearClient, root: Signer) -> None:
+    name = "0x" + "ab" * 20
+    made = near.send(root, name, [tx.create_transfer_action(NEAR)])
+    assert made.failures == []
+    # it has a contract that all such accounts share, and no key
+    assert made.gas_burnt == 2 * (108_059_500_000 + 115_123_062_500 + 3_850_000_000_000)
+    account = near.view_account(name)
+    assert (account["amount"], account["storage_usage"]) == (str(NEAR), 132)
+    assert account["global_contract_hash"] == "2zodJZK2e4nnv5AqwCRnenNSmkikXhEd7PPY6BmfTmW4"
+    assert near.query("view_access_key_list", name)["keys"] == []
+    again = near.send(root, name, [tx.create_transfer_action(NEAR)])
+    assert (again.failures, near.balance(name)) == ([], 2 * NEAR)
+
+
+def test_the_wallet_of_an_eth_implicit_account_is_not_there(near: NearClient, root: Signer) -> None:
+    name = "0x" + "cd" * 20
+    near.send(root, name, [tx.create_transfer_action(NEAR)])
+    identifier = {"hash": "2zodJZK2e4nnv5AqwCRnenNSmkikXhEd7PPY6BmfTmW4"}
+    called = near.send(root, name, [call("rlp_execute", deposit=5)], "FINAL")
+    assert _kind(called.failure) == {"GlobalContractDoesNotExist": {"identifier": identifier}}
+    assert near.balance(name) == NEAR
+    with pytest.raises(JsonRpcError) as missing:
+        near.query("view_code", name)
+    assert missing.value.error["cause"]["name"] == "NO_GLOBAL_CONTRACT_CODE"
+    with pytest.raises(ViewError, match="CodeDoesNotExist"):
+        near.view(name, "get_nonce")

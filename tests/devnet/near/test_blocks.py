@@ -114,12 +114,15 @@ def test_a_view_sees_the_height_and_time_of_its_block(near: NearClient, keeper: 
 
 
 def test_blocks_that_are_not_kept_are_garbage_collected() -> None:
-    with running_node("--keep-blocks", "10") as node:
+    with running_node("--epoch-blocks", "4") as node:
+        node.near.mine(2)
         sent = node.near.send(node.root, "test.near", [tx.create_transfer_action(1)])
         old = _head(node.near)
-        node.near.mine(10)
+        node.near.mine(16)  # the current epoch begins at 16: with it five epochs, none collected
+        assert node.near.rpc.call("status")["sync_info"]["earliest_block_height"] == 0
+        node.near.mine(1)
         earliest = node.near.rpc.call("status")["sync_info"]["earliest_block_height"]
-        assert earliest == old["height"] + 1
+        assert (old["height"], earliest) == (3, 4)
         assert node.near.view_account("test.near", block_id=earliest)["block_height"] == earliest
         for block_id in (old["hash"], old["height"]):
             with pytest.raises(JsonRpcError) as refused:
@@ -128,8 +131,9 @@ def test_blocks_that_are_not_kept_are_garbage_collected() -> None:
                 "name": "GARBAGE_COLLECTED_BLOCK",
                 "info": {"block_height": old["height"], "block_hash": old["hash"]},
             }
+        which = {"tx_hash": sent.hash, "sender_account_id": "test.near", "wait_until": "NONE"}
         with pytest.raises(JsonRpcError, match="doesn't exist"):
-            node.near.rpc.call("tx", sent.hash, "test.near")
+            node.near.rpc.call("tx", **which)
 
 
 # the clock
@@ -186,8 +190,9 @@ def test_a_revert_restores_everything(near: NearClient, keeper: Signer, root: Si
         near.revert(snapshot)
         assert _head(near) == before
         assert _everything(near, keeper, before["hash"]) == state
+        which = {"tx_hash": sent.hash, "sender_account_id": keeper.account_id}
         with pytest.raises(JsonRpcError, match="doesn't exist"):
-            near.rpc.call("tx", sent.hash, keeper.account_id)
+            near.rpc.call("tx", **which, wait_until="NONE")
     near.mine(1)
     assert _head(near)["timestamp"] < before["timestamp"] + 10_000 * 10**9
 
@@ -311,19 +316,30 @@ def test_the_old_form_of_queries(near: NearClient, keeper: Signer) -> None:
     assert key["permission"] == "FullAccess"
 
 
-def test_a_chunk_has_the_transactions_and_receipts_of_its_block(
-    near: NearClient, root: Signer
+def test_a_chunk_has_its_transactions_and_the_receipts_of_the_chunk_before(
+    near: NearClient, root: Signer, keeper: Signer
 ) -> None:
-    sent = near.send(root, root.account_id, [tx.create_transfer_action(1)])
+    sent = near.send(root, keeper.account_id, [call("set", b"1")], "FINAL")
     block = near.rpc.call("block", sent.raw["transaction_outcome"]["block_hash"])
     chunk = near.rpc.call("chunk", block["chunks"][0]["chunk_hash"])
     assert [each["hash"] for each in chunk["transactions"]] == [sent.hash]
-    ran = [each["receipt_id"] for each in chunk["receipts"]]
-    assert ran == [sent.raw["receipts_outcome"][0]["id"]]
-    gas = sum(
-        each["outcome"]["gas_burnt"]
-        for each in (sent.raw["transaction_outcome"], sent.raw["receipts_outcome"][0])
-    )
+    assert chunk["receipts"] == []
+    ran, refund = sent.raw["receipts_outcome"]
+    for outcome in (ran, refund):
+        chunk = near.rpc.call("chunk", block_id=outcome["block_hash"], shard_id=0)
+        assert [each["receipt_id"] for each in chunk["receipts"]] == [outcome["id"]]
+        assert chunk["transactions"] == []
+        assert chunk["header"]["gas_used"] == outcome["outcome"]["gas_burnt"]
+
+
+def test_a_receipt_to_oneself_is_in_no_chunk(near: NearClient, root: Signer) -> None:
+    """It runs in the block of its transaction, so that no chunk has to bring it there."""
+    sent = near.send(root, root.account_id, [tx.create_transfer_action(1)])
+    block = near.rpc.call("block", sent.raw["transaction_outcome"]["block_hash"])
+    chunk = near.rpc.call("chunk", block["chunks"][0]["chunk_hash"])
+    assert chunk["receipts"] == []
+    outcomes = (sent.raw["transaction_outcome"], sent.raw["receipts_outcome"][0])
+    gas = sum(each["outcome"]["gas_burnt"] for each in outcomes)
     assert block["chunks"][0]["gas_used"] == gas
 
 

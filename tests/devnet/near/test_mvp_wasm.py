@@ -192,3 +192,16 @@ def test_every_contract_has_nearcores_memory(near: NearClient, new_account: NewA
         outcome = near.send(account, account.account_id, [call("size")])
         words = [int.from_bytes(outcome.value[at : at + 4], "little") for at in (0, 4, 8)]
         assert words == [1024, 1024, 2**32 - 1]
+
+
+def test_the_start_function_may_call_the_host(near: NearClient, new_account: NewAccount) -> None:
+    starter = contract(
+        {"get": "(call $value_return (i64.const 3) (i64.const 1024))"},
+        text="\\00\\00\\00",
+        more="""(func $fill (drop (call $storage_has_key (i64.const 3) (i64.const 1024)))
+            (i32.store8 (i32.const 1025) (i32.const 7))) (start $fill)""",
+    )
+    signer = new_account("starter", wasm=starter)
+    assert near.query("call_function", signer.account_id, method_name="get", args_base64="")[
+        "result"
+    ] == [0, 7, 0]

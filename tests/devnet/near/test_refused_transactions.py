@@ -90,7 +90,7 @@ def test_unknown_block_hash(near: NearClient, alice: Signer) -> None:
 
 def test_block_hash_is_good_for_86400_blocks(near: NearClient, alice: Signer) -> None:
     head = near.rpc.call("status")["sync_info"]["latest_block_hash"]
-    near.mine(86_399)
+    near.mine(86_400)
     first = _signed(near, alice, [tx.create_transfer_action(1)], block_hash=head)
     late = _signed(near, alice, [tx.create_transfer_action(2)], block_hash=head)
     assert "status" in near.rpc.call("send_tx", first)
@@ -235,7 +235,7 @@ def test_the_same_transaction_twice_is_one(near: NearClient, alice: Signer) -> N
 
 def test_an_unknown_transaction(near: NearClient) -> None:
     with pytest.raises(JsonRpcError) as refused:
-        near.rpc.call("tx", "1" * 32, "test.near")
+        near.rpc.call("tx", tx_hash="1" * 32, sender_account_id="test.near", wait_until="NONE")
     assert refused.value.error["cause"] == {
         "name": "UNKNOWN_TRANSACTION",
         "info": {"requested_transaction_hash": "1" * 32},

@@ -1,8 +1,10 @@
 """Blocks at an interval: a mempool, and waiters for each level of a transaction."""
 
 import signal
+from base64 import b64decode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import near_jsonrpc_models as models
@@ -12,6 +14,7 @@ from py_near import transactions as tx
 from devnet.jsonrpc import JsonRpcError
 from devnet.near.client import NEAR, Key, NearClient, Signer
 from devnet.near.crypto import base58_decode
+from devnet.near.transaction import parse
 from tests.devnet.near.oracle import assert_error_fits
 from tests.devnet.near.running import Running, running_node
 
@@ -108,10 +111,7 @@ def test_nobody_waits_for_none(stopped: Running) -> None:
     answer = stopped.near.rpc.call("send_tx", signed_tx_base64=signed, wait_until="NONE")
     assert answer == {"final_execution_status": "NONE"}
     transaction_hash = stopped.near.rpc.call("broadcast_tx_async", signed)
-    pending = stopped.near.rpc.call(
-        "tx", tx_hash=transaction_hash, sender_account_id="test.near", wait_until="NONE"
-    )
-    assert pending == {"final_execution_status": "NONE"}
+    assert _is_unknown(stopped.near, transaction_hash)  # nearcore looks into blocks only
     stopped.near.mine(1)
     included = stopped.near.rpc.call("tx", transaction_hash, "test.near")
     assert included["final_execution_status"] == "EXECUTED_OPTIMISTIC"
@@ -132,8 +132,61 @@ def test_a_transaction_that_lost_its_money_in_the_mempool_is_refused(stopped: Ru
     near.mine(2)
     first = near.rpc.call("tx", hashes[0], "test.near")
     assert first["final_execution_status"] == "EXECUTED_OPTIMISTIC"
-    with pytest.raises(JsonRpcError, match="doesn't exist"):
-        near.rpc.call("tx", hashes[1], "test.near")
+    assert _is_unknown(near, hashes[1])
+
+
+def _is_unknown(near: NearClient, transaction_hash: str) -> bool:
+    with pytest.raises(JsonRpcError) as refused:
+        near.rpc.call(
+            "tx", tx_hash=transaction_hash, sender_account_id="test.near", wait_until="NONE"
+        )
+    return bool(refused.value.error["cause"]["name"] == "UNKNOWN_TRANSACTION")
+
+
+def test_an_invalid_transaction_that_nobody_waits_for_is_dropped(stopped: Running) -> None:
+    near = stopped.near
+    key = near.query("view_access_key", "test.near", public_key=stopped.root.key.public_key)
+    invalid = _sign(stopped, key["nonce"], key["block_hash"], 1)
+    transaction_hash = near.rpc.call("broadcast_tx_async", invalid)
+    sent = near.rpc.call("send_tx", signed_tx_base64=invalid, wait_until="NONE")
+    assert sent == {"final_execution_status": "NONE"}
+    near.mine(1)
+    assert _is_unknown(near, transaction_hash)
+    for method in ("send_tx", "broadcast_tx_commit", "tx", "EXPERIMENTAL_tx_status"):
+        with pytest.raises(JsonRpcError) as refused:
+            near.rpc.call(method, signed_tx_base64=invalid)
+        assert refused.value.error["cause"]["name"] == "INVALID_TRANSACTION"
+        assert "InvalidNonce" in str(refused.value.error["data"])
+
+
+def test_who_asks_too_early_is_told_when_it_comes(timed: Running) -> None:
+    near = timed.near
+    signed = _transfer(timed)
+    transaction_hash = parse(b64decode(signed)).hash
+    which = {"tx_hash": transaction_hash, "sender_account_id": "test.near"}
+    with ThreadPoolExecutor(1) as pool, closing(NearClient(timed.url)) as other:
+        asked = pool.submit(other.rpc.call, "tx", **which, wait_until="FINAL")
+        near.rpc.call("broadcast_tx_async", signed)
+        assert asked.result()["final_execution_status"] == "FINAL"
+
+
+def test_who_asks_for_what_never_comes_is_told_in_time(stopped: Running) -> None:
+    which = {"tx_hash": "1" * 32, "sender_account_id": "test.near"}
+    for method in ("tx", "EXPERIMENTAL_tx_status"):
+        error = _timeout(stopped.near, method, **which, wait_until="INCLUDED")
+        assert error["cause"] == {"name": "TIMEOUT_ERROR", "info": {"cause": "NOT_OBSERVED"}}
+
+
+def test_when_told_to_it_checks_what_nobody_waits_for() -> None:
+    with running_node("--block-ms", "3600000", "--check-broadcasts") as node:
+        near = node.near
+        key = near.query("view_access_key", "test.near", public_key=node.root.key.public_key)
+        with pytest.raises(JsonRpcError) as refused:
+            near.rpc.call("broadcast_tx_async", _sign(node, key["nonce"], key["block_hash"], 1))
+        assert refused.value.error["cause"]["name"] == "INVALID_TRANSACTION"
+        pending = near.rpc.call("broadcast_tx_async", _transfer(node))
+        which = {"tx_hash": pending, "sender_account_id": "test.near", "wait_until": "NONE"}
+        assert near.rpc.call("tx", **which) == {"final_execution_status": "NONE"}
 
 
 def _sign(node: Running, nonce: int, block_hash: str, amount: int) -> str:
