@@ -73,11 +73,11 @@ class Chain:
         self.config = config
         self.clock_offset = 0  # nanoseconds that the chain is ahead of the wall clock
         self.pinned: PinnedTime | None = None
-        self.gas_price = fees.GAS_PRICE  # of the blocks to come
         self.heights_to_skip = self.chunks_to_miss = 0
+        self.gas_price = fees.GAS_PRICE  # of the blocks to come
         self.runtime = Runtime(State(), vm)
         self.delayed: deque[Receipt] = deque()
-        self.before: deque[InFlight] = deque(maxlen=fees.FINALITY_BLOCKS)  # of blocks not final
+        self.before: deque[InFlight] = deque()  # of the blocks that are not final
         self.mempool: dict[str, SignedTransaction] = {}
         self.rejected: dict[
             str, InvalidTxError
@@ -221,6 +221,8 @@ class Chain:
 
     def _collect_garbage(self) -> None:
         """Drop the blocks of the epochs that are too old to be kept."""
+        while len(self.before) > self.head.ordinal - self.block_at(self.final_height()).ordinal:
+            self.before.popleft()
         first_kept = (self.head.epoch + 1 - fees.EPOCHS_KEPT) * self.config.epoch_blocks
         while self.earliest.height < first_kept:
             self._forget(self.blocks.popitem(last=False)[1])
@@ -302,8 +304,8 @@ class Chain:
         copied = object.__new__(Chain)
         copied.config, copied.genesis, copied.head = self.config, self.genesis, self.head
         copied.clock_offset, copied.pinned = self.clock_offset, self.pinned
-        copied.gas_price, copied.before = self.gas_price, self.before.copy()
         copied.heights_to_skip, copied.chunks_to_miss = self.heights_to_skip, self.chunks_to_miss
+        copied.gas_price, copied.before = self.gas_price, self.before.copy()
         copied.runtime = self.runtime.copy()
         copied.delayed = self.delayed.copy()
         copied.mempool = dict(self.mempool)

@@ -5,7 +5,6 @@ replaced. So nothing is copied but the receipts under way.
 """
 
 from collections import deque
-from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from devnet.near.receipts import ActionReceipt, Receipt
@@ -43,8 +42,7 @@ def take_back(chain: "Chain", depth: int, *, keep_transactions: bool) -> None:
 
     Raises ValueError when one of the blocks is final.
     """
-    newest = takewhile(lambda height: height > chain.final_height(), reversed(chain.blocks))
-    not_final = len(list(newest))  # heights may have been skipped
+    not_final = chain.head.ordinal - chain.block_at(chain.final_height()).ordinal
     if depth > not_final:
         raise ValueError(f"only the newest {not_final} blocks are not final")
     taken: dict[str, SignedTransaction] = {}
@@ -62,11 +60,10 @@ def _drop_head(chain: "Chain") -> dict[str, SignedTransaction]:
         del chain.outcomes[outcome.id]
         for made in outcome.receipt_ids:
             chain.receipts.pop(made, None)
-            chain.data_receipts.pop(made, None)
+    for sent in chain.runtime.outgoing:
+        chain.data_receipts.pop(sent.id, None)
     del chain.blocks[block.height], chain.heights[block.hash]
-    if block.prev is None:
-        raise ValueError("the first block is final, whatever follows")
-    chain.head = chain.blocks[block.prev.height]
+    chain.head = next(reversed(chain.blocks.values()))
     chain.runtime.state.undo_block()
     _put_back(chain, chain.before.pop())
     return transactions

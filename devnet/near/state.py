@@ -144,15 +144,6 @@ class State(Reader):
         self._replaced.append((height, self._open))
         self._open = {}
 
-    def undo_block(self) -> None:
-        """Put back what the newest block replaced."""
-        _, replaced = self._replaced.pop()
-        for record, value in replaced.items():
-            if value is None:
-                self.values.pop(record, None)
-            else:
-                self.values[record] = value
-
     def forget(self, height: int) -> None:
         """The block at `height` is the oldest whose state is still asked for."""
         while self._replaced and self._replaced[0][0] <= height:
@@ -162,6 +153,15 @@ class State(Reader):
     def blocks_held(self) -> int:
         """How many blocks' replaced values are kept."""
         return len(self._replaced)
+
+    def undo_block(self) -> None:
+        """Put back what the newest block replaced."""
+        _, replaced = self._replaced.pop()
+        for record, value in replaced.items():
+            if value is None:
+                self.values.pop(record, None)
+            else:
+                self.values[record] = value
 
     def at(self, height: int) -> Reader:
         """The state after the block at `height`; the caller knows that it is still kept."""
