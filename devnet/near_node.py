@@ -14,7 +14,7 @@ CHAIN_ID = "devnet"
 
 def start_near_node(folder: Path) -> "NearNode":
     """Start the node, with blocks on demand (one or more per transaction)."""
-    options = ["--chain-id", CHAIN_ID, "--check-broadcasts"]
+    options = ["--chain-id", CHAIN_ID]
     command = [sys.executable, "-m", "devnet.near", "--port", "0", *options]
     child = start(
         "near", command, folder, stop_signal=signal.SIGKILL, env={"PYTHONPATH": str(ROOT)}

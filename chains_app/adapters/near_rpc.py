@@ -122,7 +122,11 @@ class NearRpc:
         return None
 
     def _transaction(self, which: dict[str, str]) -> dict[str, Any] | None:
-        return self._known("tx", {**which, "wait_until": "NONE"}, ("UNKNOWN_TRANSACTION",))
+        unknown = (
+            "UNKNOWN_TRANSACTION",
+            "INVALID_TRANSACTION",
+        )  # the second of one whose time is over
+        return self._known("tx", {**which, "wait_until": "NONE"}, unknown)
 
     def _known(
         self, method: str, params: dict[str, Any], unknown: Sequence[str]

@@ -21,6 +21,7 @@ class EvmWorld:
     """The BASE of a devnet whose environment is installed."""
 
     amount = 10**15
+    answers_unchecked = False
 
     def __init__(self, devnet: Devnet) -> None:
         self.anvil, self.rpc = devnet.anvil, devnet.anvil.rpc

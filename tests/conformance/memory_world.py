@@ -15,6 +15,7 @@ class MemoryWorld:
     """A fresh chain."""
 
     amount = 10_000
+    answers_unchecked = False
 
     def __init__(self, *, sequential_nonces: bool) -> None:
         valid_for = None if sequential_nonces else 50

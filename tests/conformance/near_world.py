@@ -22,6 +22,7 @@ class NearWorld:
     """The NEAR of a devnet whose environment is installed."""
 
     amount = NEAR
+    answers_unchecked = True
 
     def __init__(self, devnet: Devnet) -> None:
         self.node, self.client = devnet.near, devnet.near.client
@@ -36,7 +37,8 @@ class NearWorld:
         self.client.mine(blocks, seconds)
 
     def include(self) -> None:
-        """The node makes the blocks at once."""
+        """The node makes blocks for what it is sent; it answers a send before, and others after."""
+        self.client.rpc.call("status")
 
     @contextmanager
     def hold_blocks(self) -> Iterator[None]:

@@ -34,6 +34,7 @@ class World(Protocol):
     lock: SigningKey
     duty: SigningKey
     amount: int
+    answers_unchecked: bool  # its nodes take what they are sent, and drop it later (nearcore)
 
     def mine(self, blocks: int = 1, seconds: int = 0) -> None:
         """Make blocks; the last of them `seconds` later."""
