@@ -9,8 +9,9 @@ from typing import Final
 
 from auctions_app.prices import PriceSource
 from auctions_app.timelocks import TimelockPolicy
-from chains_app.config import ChainSpec, TokenSpec
+from chains_app.config import ChainSpec
 from chains_app.locks import Call
+from chains_app.tokens import TokenSpec
 from orchestrator.kernel.amounts import Rounding
 from orchestrator.kernel.errors import InvalidInputError
 

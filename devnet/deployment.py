@@ -64,11 +64,16 @@ def _deploy_base(anvil: Anvil) -> dict[str, str]:
         "BASE_RPC_URL": anvil.url,
         "BASE_CHAIN_ID": str(BASE_CHAIN_ID),
         "BASE_ESCROW_FACTORY": to_checksum_address(factory),
-        "BASE_USDC": to_checksum_address(token),
+        "BASE_TOKENS": _tokens(address=to_checksum_address(token)),
         "BASE_LOCK_KEY": to_hex(lock.key),
         "BASE_DUTY_KEY": to_hex(duty.key),
         "MAKER_BASE_KEY": to_hex(maker.key),
     }
+
+
+def _tokens(**contract: str) -> str:
+    """The one token of each chain, as the service's environment declares it."""
+    return json.dumps([{"symbol": "USDC", "decimals": 6, **contract}], separators=(",", ":"))
 
 
 class _NearDeployment:
@@ -94,7 +99,7 @@ class _NearDeployment:
             "NEAR_CHAIN_ID": NEAR_CHAIN_ID,
             "NEAR_HTLC": htlc,
             "NEAR_HTLC_CODE_HASH": self._client.view_account(htlc)["code_hash"],
-            "NEAR_USDC": token,
+            "NEAR_TOKENS": _tokens(account=token),
             "NEAR_LOCK_ACCOUNT": lock,
             "NEAR_LOCK_KEYS": ",".join(key.secret_key for key in keys[0]),
             "NEAR_DUTY_ACCOUNT": duty,

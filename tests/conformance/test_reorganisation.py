@@ -7,9 +7,10 @@ from chains_app.adapters.memory_chain import MemoryChain
 from chains_app.locks import Call, LockState
 from tests.conformance.evm_world import EvmWorld
 from tests.conformance.memory_world import MemoryWorld
-from tests.conformance.world import World, facts_since, make, read, terms
+from tests.conformance.world import World, facts_since, make, read, ready, terms
 
-pytestmark = pytest.mark.parametrize("world", ["memory", "evm"], indirect=True)
+WORLDS = ("memory", "evm", "memory-token", "evm-token")
+pytestmark = pytest.mark.parametrize("world", WORLDS, indirect=True)
 
 
 def replace_blocks(world: World, depth: int) -> None:
@@ -23,7 +24,8 @@ def replace_blocks(world: World, depth: int) -> None:
 
 
 def test_rule_7_a_lock_in_a_replaced_block_is_gone(world: World) -> None:
-    bound, start = terms(world), world.adapter.head()
+    bound = ready(world, terms(world))
+    start = world.adapter.head()
     sent = make(world, Call.LOCK, bound)
     lost = world.adapter.head()
     replace_blocks(world, 1)

@@ -20,9 +20,10 @@ from auctions_app.routes import (
     SecretModeError,
 )
 from auctions_app.timelocks import TimelockPolicy
-from chains_app.config import ConfigurationError, PolicyName, TokenSpec
+from chains_app.config import ConfigurationError, PolicyName
 from chains_app.locks import Call
 from chains_app.registry import use_adapters
+from chains_app.tokens import TokenSpec
 from orchestrator.kernel.hashlock import HashFunction
 from tests.unit.auctions.markets import BACK, ETHER, NEAR, PRICES, THERE, market, specs, with_spec
 
