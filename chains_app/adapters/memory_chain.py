@@ -99,7 +99,8 @@ class MemoryChain:
     Faults: `is_unreachable` (no call is answered), `loses_answers` (a sent transaction arrives, the
     answer does not), `drops_sent` (the answer arrives, the transaction does not), `is_halted` (no
     block is made), `held` (hashes that wait in the mempool), `refusing` (accounts that no payout
-    reaches), `reorganise`, and heights and time that jump (`mine`).
+    reaches), `refused_calls` (that contracts refuse whatever they say), `reorganise`, and heights
+    and time that jump (`mine`).
     """
 
     def __init__(
@@ -123,6 +124,7 @@ class MemoryChain:
         self.is_unreachable = self.is_halted = self.loses_answers = self.drops_sent = False
         self.held: set[str] = set()
         self.refusing: set[str] = set()
+        self.refused_calls: set[Call] = set()
         self.mempool: list[Transaction] = []
         self._forks = 0
         self._blocks = [Mined(Block(0, self._hash("", 0), "", start), State())]
@@ -275,12 +277,17 @@ class MemoryChain:
             token = self.token_of(sent.terms)
             made = Invocation(sent.account, sent.call, sent.terms, secret, mined.block.time, token)
             try:
+                self._require_taken(sent.call)
                 state = execute(state, made, frozenset(self.refusing))
                 facts += () if sent.call in _SILENT else (_fact(mined.block, sent, sent.terms),)
             except ContractError:
                 succeeded = False
         transactions, outcomes = (*mined.transactions, sent), (*mined.outcomes, succeeded)
         return Mined(mined.block, state, transactions, facts, outcomes)
+
+    def _require_taken(self, call: Call) -> None:
+        if call in self.refused_calls:
+            raise ContractError("refused")
 
     def next_nonce(self, key: tuple[str, str], state: State | None = None) -> int:
         """The next free nonce of a key at the head."""
