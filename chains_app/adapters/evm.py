@@ -144,8 +144,8 @@ class EvmAdapter:
         return LockReading(state, is_paid, secret=None, block=block)
 
     def payout_problem(self, terms: LockTerms, to: str) -> str | None:
-        """Asked with the gas of a payout, as from who holds the money: a token's is the escrow's,
-        or still its depositor's (ADR 5); native coin is given to the escrow for the question.
+        """Asked with the gas of a payout, as from who holds the money (docs/adr/0006): a token's is
+        the escrow's, or still its depositor's; native coin is given to the escrow for the question.
         """
         escrow = self._contracts.escrow(terms)
         if terms.token is not None:
