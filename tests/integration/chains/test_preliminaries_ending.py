@@ -1,4 +1,4 @@
-"""Preliminaries that fail, are called off, or are reorganised away, and what becomes of the lock."""
+"""Preliminaries that fail, are called off, or are reorganised away, and their lock."""
 
 from uuid import UUID
 
