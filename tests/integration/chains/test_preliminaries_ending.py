@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from chains_app.intents import void_intents
 from chains_app.leases import LeaseLostError
@@ -90,6 +91,22 @@ def test_rule_5_a_lock_whose_allowance_is_gone_when_it_arrives_is_tried_again(wo
     assert is_locked(world, reference)
 
 
+def test_an_approval_that_was_done_is_opened_again_when_it_is_missing_again(world: World) -> None:
+    reference = world.plan(token_terms(world, "base"))
+    drain()
+    world.base.mine()
+    make_all_due()
+    drain()
+    world.base.held.update(t.hash for t in world.base.mempool)
+    world.turn(5)
+    assert statuses(reference) == {"lock": IntentStatus.ACTIVE, "approve": IntentStatus.DONE}
+    world.base.allow("lock", TOKEN, 0)
+    world.base.held.clear()
+    live(world)
+    assert calls(reference) == ["approve", "lock", "approve", "lock"]
+    assert is_locked(world, reference)
+
+
 def test_a_preliminary_that_keeps_failing_ends_with_its_lock(world: World) -> None:
     """The token refuses every approval: tries are bounded, and nothing is left open."""
     world.base.refused_calls.add(Call.APPROVE)
@@ -126,6 +143,22 @@ def test_rule_5_a_lock_is_voided_though_its_preliminary_is_on_its_way(
     assert calls(reference) == [NEEDED[chain][0].value]
     assert world.statuses(reference) == [AttemptStatus.FINAL]  # followed to its end
     assert world.chains[chain].state.balance("lock", TOKEN) == FUNDS
+
+
+def test_rule_5_what_a_reorganisation_opens_again_is_not_made_for_a_void_lock(
+    world: World,
+) -> None:
+    reference = world.plan(token_terms(world, "base"))
+    drain()
+    with transaction.atomic():
+        assert void_intents(reference, [Call.LOCK]) is True
+    live(world, 4)
+    world.base.allow("lock", TOKEN, 0)
+    approvals = Intent.objects.filter(reference=reference, call=Call.APPROVE.value)
+    approvals.update(status=IntentStatus.ACTIVE, ended_height=None, due_at=Now())
+    live(world, 4)
+    assert calls(reference) == ["approve"]
+    assert statuses(reference) == {"lock": IntentStatus.VOID, "approve": IntentStatus.IMPOSSIBLE}
 
 
 def test_rule_5_a_preliminary_that_is_signed_and_not_sent_goes_with_its_lock(world: World) -> None:
