@@ -45,7 +45,12 @@ _FINALITY_BOUNDS: Final = {
 }
 # Coins of the devnet have no market; on mainnet prices have to be said.
 _PRICES: Final[Mapping[PolicyName, dict[str, str]]] = {
-    PolicyName.DEVNET: {"base:ETH": "2500", "near:NEAR": "2.5"},
+    PolicyName.DEVNET: {
+        "base:ETH": "2500",
+        "near:NEAR": "2.5",
+        "base:USDC": "1",
+        "near:USDC": "1",
+    },
     PolicyName.MAINNET: {},
 }
 

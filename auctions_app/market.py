@@ -16,7 +16,8 @@ from auctions_app.pricing import minimum_problem
 from auctions_app.routes import Fees, Route, SecretMode, Side
 from auctions_app.timelocks import TimelockPolicy
 from chains_app import registry
-from chains_app.config import ChainSpec, ConfigurationError, TokenSpec
+from chains_app.config import ChainSpec, ConfigurationError
+from chains_app.tokens import TokenSpec
 from orchestrator.kernel.errors import InvalidInputError
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from auctions_app.curve import Curve, initial_rate_bump
 from auctions_app.prices import PriceSource
-from auctions_app.routes import DESTINATION_CALLS, SOURCE_CALLS, AmountOutOfLimitsError, Route
+from auctions_app.routes import SOURCE_CALLS, AmountOutOfLimitsError, Route
 from chains_app.locks import Call
 from orchestrator.kernel.amounts import Rounding, multiply_divide
 
@@ -51,6 +51,19 @@ def acceptable_amount(route: Route, amount: int, prices: PriceSource) -> int:
     return fair - _gas_fee(route, prices) - _share(fair, route.fees.resolver_profit_bps)
 
 
+def registration_fee(route: Route, deposit: int, prices: PriceSource) -> int:
+    """What the maker pays for being registered with the destination's token: our deposit there
+    (`ChainAdapter.registration_cost`, native base units) and the call that makes it, as we expect
+    it to cost, in base units of the destination's coin, rounded up. 0 when there is nothing to pay.
+    """
+    if deposit == 0:
+        return 0
+    destination = route.destination
+    fee = _expected(route, destination.cost_value(prices, Call.REGISTER))
+    value = destination.native.value(deposit, prices) + fee
+    return destination.amount(value, prices, Rounding.UP)
+
+
 def minimum_problem(route: Route, prices: PriceSource, times: int) -> str | None:
     """Why the route's minimum is too small, or None.
 
@@ -83,13 +96,15 @@ def _share(amount: int, basis_points: int) -> int:
 def _gas_fee(route: Route, prices: PriceSource) -> int:
     """Our calls of a swap that goes well, as we expect them to cost."""
     cost = route.source.cost_value(prices, Call.WITHDRAW)
-    cost += route.destination.cost_value(prices, Call.LOCK, Call.WITHDRAW)
+    destination = route.destination
+    cost += destination.cost_value(prices, *destination.lock_calls, Call.WITHDRAW)
     return route.destination.amount(_expected(route, cost), prices, Rounding.UP)
 
 
 def _cost_of_all_calls(route: Route, prices: PriceSource) -> Fraction:
     source = route.source.cost_value(prices, *SOURCE_CALLS)
-    return source + route.destination.cost_value(prices, *DESTINATION_CALLS)
+    destination = route.destination
+    return source + destination.cost_value(prices, *destination.destination_calls)
 
 
 def _expected(route: Route, cost_cap: Fraction) -> Fraction:

@@ -9,8 +9,9 @@ from typing import Final
 
 from auctions_app.prices import PriceSource
 from auctions_app.timelocks import TimelockPolicy
-from chains_app.config import ChainSpec, TokenSpec
+from chains_app.config import ChainSpec
 from chains_app.locks import Call
+from chains_app.tokens import TokenSpec
 from orchestrator.kernel.amounts import Rounding
 from orchestrator.kernel.errors import InvalidInputError
 
@@ -22,9 +23,12 @@ TRUST_OF_MAKER_MODE: Final = (
     "In mode `maker` the secret is yours and you trust nobody: once both locks are final you are "
     "paid by showing it, here or on chain, and if you never do, both locks go back."
 )
-# What a leg can cost us in fees: the native coin that a fill reserves for it.
+# What a leg can cost us: the native coin that a fill reserves for it, with what our lock may need
+# before it (`Side.lock_calls`).
 SOURCE_CALLS: Final = (Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY)
-DESTINATION_CALLS: Final = (Call.LOCK, Call.WITHDRAW, Call.REFUND)
+_DESTINATION_CALLS: Final = (Call.LOCK, Call.WITHDRAW, Call.REFUND)
+# A preliminary that each lock needs; others serve many locks, or are charged by themselves.
+_OF_EACH_LOCK: Final = (Call.PREPARE,)
 
 
 class AmountOutOfLimitsError(InvalidInputError):
@@ -71,14 +75,32 @@ class Side:
         exact: Fraction = value / prices.price(self.id) * 10**self.coin.decimals
         return floor(exact) if rounding is Rounding.DOWN else ceil(exact)
 
+    @property
+    def destination_calls(self) -> tuple[Call, ...]:
+        """All that we may have to write where this is the destination."""
+        return (*self.coin.preliminaries, *_DESTINATION_CALLS)
+
+    @property
+    def lock_calls(self) -> tuple[Call, ...]:
+        """What every lock of ours takes here."""
+        return (*(call for call in self.coin.preliminaries if call in _OF_EACH_LOCK), Call.LOCK)
+
+    @property
+    def native(self) -> "Side":
+        """The coin in which this chain's fees are paid."""
+        return Side(self.chain, self.chain.native, self.bounds)
+
+    def outlay_cap(self, call: Call) -> int:
+        """The most native coin that such a call takes out of an account, a lock's amount aside."""
+        return self.chain.outlay_cap(call, self.coin.token)
+
     def cost_cap(self, *calls: Call) -> int:
-        """The most that these calls cost us together, base units of the native coin."""
+        """The most that these calls cost us together in fees, base units of the native coin."""
         return sum(self.chain.fee_cap(call, self.coin.token) for call in calls)
 
     def cost_value(self, prices: PriceSource, *calls: Call) -> Fraction:
         """The same in dollars."""
-        native = Side(self.chain, self.chain.native, self.bounds)
-        return native.value(self.cost_cap(*calls), prices)
+        return self.native.value(self.cost_cap(*calls), prices)
 
     def tier_for(self, stake: Fraction, budgets: Mapping[str, int]) -> str:
         """The fastest tier of `budgets` (tier to seconds) that protects `stake`, or the slowest."""

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from auctions_app.market import Market, current_market
 from auctions_app.models import Hold, Quote, Reservation
 from auctions_app.pricing import acceptable_amount, make_offer
-from auctions_app.routes import DESTINATION_CALLS, SOURCE_CALLS, Route, SecretMode
+from auctions_app.routes import SOURCE_CALLS, Route, SecretMode
 from auctions_app.selectors import STAKE_UNITS, Balance, exposure, get_quote, held
 from auctions_app.timelocks import FinalityTiers
 from chains_app.signers import SignerRole, role_of
@@ -232,9 +232,9 @@ def _needs(route: Route, amount: int) -> Counter[Balance]:
     destination = route.destination
     needs: Counter[Balance] = Counter()
     needs[Balance(SignerRole.LOCK, destination.chain.name, destination.coin.token)] += amount
-    for side, calls in ((route.source, SOURCE_CALLS), (destination, DESTINATION_CALLS)):
+    for side, calls in ((route.source, SOURCE_CALLS), (destination, destination.destination_calls)):
         for call in calls:
-            needs[Balance(role_of(call), side.chain.name, None)] += side.cost_cap(call)
+            needs[Balance(role_of(call), side.chain.name, None)] += side.outlay_cap(call)
     return needs
 
 

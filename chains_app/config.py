@@ -3,7 +3,6 @@
 `ChainSpec` is what the rest of the service reads; `ChainsEnvironment` is where it comes from.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -14,13 +13,25 @@ from pydantic import (
     BeforeValidator,
     Field,
     HttpUrl,
-    SecretStr,
     ValidationError,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from chains_app.locks import Call
+from chains_app.locks import Call, LockTerms
+from chains_app.patterns import EvmAddress, EvmHash, EvmKey, NearAccount, NearHash, NearKey
+from chains_app.tokens import (
+    EVM_NATIVE_GAS,
+    NEAR_NATIVE_DEPOSITS,
+    NEAR_NATIVE_GAS,
+    TGAS,
+    EvmToken,
+    FromJson,
+    NearToken,
+    TokenSpec,
+    by_contract,
+    distinct,
+)
 from orchestrator.kernel.errors import OrchestratorError
 from orchestrator.kernel.hashlock import HashFunction
 
@@ -46,20 +57,6 @@ class Nonces(Enum):
 
 
 @dataclass(frozen=True)
-class TokenSpec:
-    """A coin or token; `token` is its contract, None for the native coin.
-
-    `gas`: the fixed limit (EVM) or attached gas (NEAR) of each call on a lock of it, never
-    estimated: what carries a secret is not simulated.
-    """
-
-    symbol: str
-    token: str | None
-    decimals: int
-    gas: Mapping[Call, int]
-
-
-@dataclass(frozen=True)
 class ChainSpec:
     """One chain of this deployment.
 
@@ -67,6 +64,7 @@ class ChainSpec:
     after which the head is stale, None to trust it for ever (on-demand blocks).
     `max_gas_price`: most that we pay for a unit of gas, in base units of the native coin.
     `data_fee`: bound of what one transaction costs beside its gas (a rollup's L1 data).
+    `sending_gas`: bound of what a call burns beside the gas attached to it (NEAR).
     """
 
     name: str
@@ -80,6 +78,7 @@ class ChainSpec:
     max_gas_price: int
     tokens: Mapping[str, TokenSpec] = field(default_factory=dict)
     data_fee: int = 0
+    sending_gas: int = 0
     genesis_hash: str | None = None
 
     @property
@@ -101,8 +100,18 @@ class ChainSpec:
         return found
 
     def fee_cap(self, call: Call, token: str | None) -> int:
-        """The most that one such call may cost us, in base units of the native coin."""
-        return self.asset(token).gas[call] * self.max_gas_price + self.data_fee
+        """The most that one such call may cost us in fees, in base units of the native coin."""
+        gas = self.asset(token).gas[call] + self.sending_gas
+        return gas * self.max_gas_price + self.data_fee
+
+    def outlay_cap(self, call: Call, token: str | None) -> int:
+        """The same with the deposit that the call takes along, whoever gets it back."""
+        return self.fee_cap(call, token) + self.asset(token).deposits.get(call, 0)
+
+    def cost_cap(self, call: Call, terms: LockTerms) -> int:
+        """The same with the amount that a native lock takes: all that can leave the signer."""
+        is_native_lock = call is Call.LOCK and terms.token is None
+        return self.outlay_cap(call, terms.token) + (terms.amount if is_native_lock else 0)
 
 
 def _split(value: Any) -> Any:
@@ -112,47 +121,14 @@ def _split(value: Any) -> Any:
     return [part for part in (part.strip() for part in value.split(",")) if part]
 
 
-def _matching(pattern: str, example: str) -> AfterValidator:
-    compiled = re.compile(pattern)
-
-    def check(value: Any) -> Any:
-        text = value.get_secret_value() if isinstance(value, SecretStr) else value
-        if not compiled.fullmatch(text):
-            raise ValueError(f"is not {example}")  # never the value: it may be a key
-        return value
-
-    return AfterValidator(check)
-
-
-_SECP256K1_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-
-
-def _on_curve(key: SecretStr) -> SecretStr:
-    if not 0 < int(key.get_secret_value(), 16) < _SECP256K1_ORDER:
-        raise ValueError("is no key: it must lie between 0 and the order of secp256k1")
-    return key
-
-
-NEAR_ACCOUNT_ID: Final = r"(?=.{2,64}$)(?:[a-z\d]+[-_])*[a-z\d]+(?:\.(?:[a-z\d]+[-_])*[a-z\d]+)*"
-_HASH58: Final = r"[1-9A-HJ-NP-Za-km-z]{43,44}"
-EvmAddress = Annotated[str, _matching(r"0x[0-9a-fA-F]{40}", "an address: 0x and 40 hex digits")]
-EvmHash = Annotated[str, _matching(r"0x[0-9a-f]{64}", "a hash: 0x and 64 hex digits")]
-EvmKey = Annotated[
-    SecretStr,
-    _matching(r"0x[0-9a-fA-F]{64}", "a key: 0x and 64 hex digits"),
-    AfterValidator(_on_curve),
-]
-NearAccount = Annotated[str, _matching(NEAR_ACCOUNT_ID, "a NEAR account id, such as htlc.near")]
-NearHash = Annotated[str, _matching(_HASH58, "a hash in base58")]
-NearKey = Annotated[
-    SecretStr, _matching(r"ed25519:[1-9A-HJ-NP-Za-km-z]{86,88}", "an ed25519:... secret key")
-]
 _Urls = Annotated[list[HttpUrl], NoDecode, BeforeValidator(_split), Field(min_length=1)]
 _NearKeys = Annotated[list[NearKey], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+_EvmTokens = Annotated[list[EvmToken], NoDecode, FromJson, AfterValidator(distinct)]
+_NearTokens = Annotated[list[NearToken], NoDecode, FromJson, AfterValidator(distinct)]
 
 
 class ChainsEnvironment(BaseSettings):
-    """The variables; lists have commas between their values."""
+    """The variables; lists have commas between their values, tokens are a JSON list."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
@@ -162,7 +138,7 @@ class ChainsEnvironment(BaseSettings):
     base_chain_id: int
     base_genesis_hash: EvmHash | None = None
     base_escrow_factory: EvmAddress
-    base_usdc: EvmAddress | None = None
+    base_tokens: _EvmTokens = Field(default_factory=list)
     base_lock_key: EvmKey
     base_duty_key: EvmKey
     near_rpc_url: _Urls
@@ -170,7 +146,7 @@ class ChainsEnvironment(BaseSettings):
     near_genesis_hash: NearHash | None = None
     near_htlc: NearAccount
     near_htlc_code_hash: NearHash
-    near_usdc: NearAccount | None = None
+    near_tokens: _NearTokens = Field(default_factory=list)
     near_lock_account: NearAccount
     near_lock_keys: _NearKeys
     near_duty_account: NearAccount
@@ -198,7 +174,10 @@ def read_environment() -> ChainsEnvironment:
 def _said(place: tuple[int | str, ...], message: str) -> str:
     """What is wrong with one variable, never its value."""
     said = "is missing" if message == "Field required" else message.removeprefix("Value error, ")
-    return f"{str(place[0]).upper()} {said}" if place else said
+    if not place:
+        return said
+    variable, *inside = map(str, place)
+    return f"{'.'.join([variable.upper(), *inside])} {said}"
 
 
 # Block 0 by CAIP-2 name. Another chain's is configured, or not checked (a devnet's is always new).
@@ -207,22 +186,6 @@ _GENESIS: Final = {
     "near:mainnet": "EPnLgE7iEq9s7yTkos96M3cWymH5avBAPm3qx3NXqR8H",
 }
 GWEI: Final = 10**9
-TGAS: Final = 10**12
-
-# Gas limits of BASE. A payout refuses to start with less than 260,000 left (contracts/evm), so that
-# what ends a lock needs 350,000; docs/gas.md has what is used. Locks leave room for a first token
-# balance of the escrow.
-_EVM_ENDING: Final = dict.fromkeys(
-    (Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY, Call.PAY), 350_000
-)
-_EVM_NATIVE: Final = {Call.LOCK: 150_000, **_EVM_ENDING}
-_EVM_TOKEN: Final = {Call.LOCK: 300_000, **_EVM_ENDING}
-
-# Gas attached on NEAR. The contract refuses to pay out with less than 65 Tgas.
-_NEAR_GAS: Final = {
-    Call.LOCK: 30 * TGAS,
-    **dict.fromkeys((Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY, Call.PAY), 70 * TGAS),
-}
 
 
 @dataclass(frozen=True)
@@ -258,9 +221,9 @@ def chain_specs(environment: ChainsEnvironment) -> dict[str, ChainSpec]:
         finality=times.base,
         stale_after=stale_after,
         nonces=Nonces.SEQUENTIAL,
-        native=TokenSpec("ETH", None, 18, _EVM_NATIVE),
+        native=TokenSpec("ETH", None, 18, EVM_NATIVE_GAS),
         max_gas_price=20 * GWEI,
-        tokens=_usdc(environment.base_usdc, _EVM_TOKEN),
+        tokens=by_contract(environment.base_tokens),
         data_fee=50_000 * GWEI,
         genesis_hash=environment.base_genesis_hash or _GENESIS.get(base_caip2),
     )
@@ -272,13 +235,10 @@ def chain_specs(environment: ChainsEnvironment) -> dict[str, ChainSpec]:
         finality=times.near,
         stale_after=stale_after,
         nonces=Nonces.GROWING,
-        native=TokenSpec("NEAR", None, 24, _NEAR_GAS),
+        native=TokenSpec("NEAR", None, 24, NEAR_NATIVE_GAS, NEAR_NATIVE_DEPOSITS),
         max_gas_price=GWEI,
-        tokens=_usdc(environment.near_usdc, _NEAR_GAS),
+        tokens=by_contract(environment.near_tokens),
+        sending_gas=10 * TGAS,  # sending a call, and starting its receipt
         genesis_hash=environment.near_genesis_hash or _GENESIS.get(near_caip2),
     )
     return {base.name: base, near.name: near}
-
-
-def _usdc(token: str | None, gas: Mapping[Call, int]) -> dict[str, TokenSpec]:
-    return {} if token is None else {token: TokenSpec("USDC", token, 6, gas)}

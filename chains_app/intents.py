@@ -4,11 +4,20 @@ from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import Case, Exists, F, OuterRef, When
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from chains_app.locks import Call, LockTerms
-from chains_app.models import OPEN_INTENTS, Attempt, AttemptStatus, Intent, IntentStatus, Watch
+from chains_app.locks import PRELIMINARIES, Call, LockTerms
+from chains_app.models import (
+    ALIVE,
+    OPEN_INTENTS,
+    Attempt,
+    AttemptStatus,
+    Intent,
+    IntentStatus,
+    Watch,
+)
 from chains_app.outbox.effects import is_useful
 from chains_app.outbox.nonces import void_attempt
 from chains_app.selectors import chain_now
@@ -65,19 +74,23 @@ def void_intents(reference: UUID, calls: Iterable[Call]) -> bool:
     """Call writes off; True: nothing of them ever left us and nothing ever will.
 
     False changes nothing: some bytes may have left already. Takes the locks of the intents' rows,
-    so that a sender either left before or finds its intent void (rule 5).
+    so that a sender either left before or finds its intent void (rule 5). With a LOCK its open
+    preliminaries are called off: they spend nothing of it, so their having left does not matter.
     """
-    wanted = Intent.objects.filter(reference=reference, call__in=[call.value for call in calls])
-    rows = list(wanted.select_for_update(of=("self",)).order_by("pk"))
-    attempts = Attempt.objects.filter(intent__in=rows).select_related("signer")
-    if attempts.filter(left_at__isnull=False).exists():
+    names = {call.value for call in calls}
+    also = {call.value for call in PRELIMINARIES} if Call.LOCK.value in names else set()
+    rows = Intent.objects.filter(reference=reference, call__in=names | also)
+    locked = list(rows.select_for_update(of=("self",)).order_by("pk"))
+    attempts = Attempt.objects.filter(intent__in=locked).select_related("signer")
+    if attempts.filter(intent__call__in=names, left_at__isnull=False).exists():
         return False
     for attempt in attempts.filter(status=AttemptStatus.SIGNED):
         void_attempt(attempt)
-    wanted.filter(status__in=OPEN_INTENTS).update(
+    still_followed = Exists(attempts.filter(intent=OuterRef("pk"), status__in=ALIVE))
+    rows.filter(status__in=OPEN_INTENTS).update(
         status=IntentStatus.VOID,
         version=F("version") + 1,
-        due_at=None,
+        due_at=Case(When(still_followed, then=Now()), default=None),
         lease_owner="",
         lease_expires_at=None,
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from orchestrator.kernel.clock import Seconds
 
@@ -17,13 +17,26 @@ class LockState(Enum):
 
 
 class Call(Enum):
-    """A contract's methods, under the same names on every chain."""
+    """A contract's methods, under the same names on every chain; then a token lock's preliminaries.
+
+    APPROVE lets the contract move the depositor's token, after APPROVE_ZERO where the token wants
+    that first; REGISTER makes the beneficiary an account of the token; PREPARE binds the lock's
+    terms and pays for their storage.
+    """
 
     LOCK = "lock"
     WITHDRAW = "withdraw"
     REFUND = "refund"
     REFUND_EARLY = "refund_early"
     PAY = "pay"
+    APPROVE_ZERO = "approve_zero"
+    APPROVE = "approve"
+    REGISTER = "register"
+    PREPARE = "prepare"
+
+
+# What may have to be written before a lock, for the lock's own depositor.
+PRELIMINARIES: Final = (Call.APPROVE_ZERO, Call.APPROVE, Call.REGISTER, Call.PREPARE)
 
 
 @dataclass(frozen=True)

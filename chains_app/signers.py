@@ -1,8 +1,9 @@
 """Who signs what (rule 15): two roles of accounts, and what a signer refuses whatever is asked."""
 
 from enum import Enum
+from typing import Final
 
-from chains_app.locks import Call, LockTerms
+from chains_app.locks import PRELIMINARIES, Call, LockTerms
 from orchestrator.kernel.errors import OrchestratorError
 
 
@@ -13,6 +14,10 @@ class SignerRole(Enum):
     DUTY = "duty"
 
 
+_FOR_THE_DEPOSITOR: Final = (Call.LOCK, *PRELIMINARIES)
+_BY_LOCK_ACCOUNT: Final = (*_FOR_THE_DEPOSITOR, Call.REFUND_EARLY)
+
+
 class SignerRefusedError(OrchestratorError):
     """A signer would not sign: wrong destination, a cap is reached, or the kill switch is on."""
 
@@ -21,7 +26,7 @@ class SignerRefusedError(OrchestratorError):
 
 def role_of(call: Call) -> SignerRole:
     """The accounts that a call goes out from."""
-    return SignerRole.LOCK if call in (Call.LOCK, Call.REFUND_EARLY) else SignerRole.DUTY
+    return SignerRole.LOCK if call in _BY_LOCK_ACCOUNT else SignerRole.DUTY
 
 
 def refusal(
@@ -30,13 +35,16 @@ def refusal(
     """Why `account` does not sign this call, or None.
 
     `contract` and `tokens` are the configured ones of the terms' chain; nothing else is a
-    destination. A lock is made by its depositor alone, an early refund by its beneficiary alone.
+    destination: adapters build each call from the terms and their configuration alone. A lock and
+    its preliminaries are made by its depositor alone, an early refund by its beneficiary alone.
     """
     if terms.contract != contract:
         return f"{terms.contract} is not the configured contract {contract}"
     if terms.token is not None and terms.token not in tokens:
         return f"{terms.token} is not a configured token"
-    if call is Call.LOCK and terms.depositor != account:
+    if call in PRELIMINARIES and terms.token is None:
+        return f"a native lock needs no {call.value}"
+    if call in _FOR_THE_DEPOSITOR and terms.depositor != account:
         return f"the lock's depositor {terms.depositor} is not this signer {account}"
     if call is Call.REFUND_EARLY and terms.beneficiary != account:
         return f"the lock's beneficiary {terms.beneficiary} is not this signer {account}"

@@ -7,6 +7,8 @@ give back early or move liquidity.
 
 import json
 import secrets
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,13 @@ USDC = 10**6
 NEAR_KEYS = 8  # of each role: one transaction in flight per key
 DUTY_METHODS = ["withdraw", "refund", "pay"]
 DUTY_ALLOWANCE = 20 * NEAR
+# What one session may carry of each coin: at least, with a secret of ours, with the maker's own.
+LIMITS = {
+    "base:ETH": (ETHER // 100, 5 * ETHER, 100 * ETHER),
+    "near:NEAR": (10 * NEAR, 5_000 * NEAR, 100_000 * NEAR),
+    "base:USDC": (30 * USDC, 12_500 * USDC, 250_000 * USDC),
+    "near:USDC": (30 * USDC, 12_500 * USDC, 250_000 * USDC),
+}
 
 
 def deploy(anvil: Anvil, near: NearNode) -> dict[str, str]:
@@ -37,8 +46,18 @@ def deploy(anvil: Anvil, near: NearNode) -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(48),
         "VAULT_KEYS": json.dumps({"1": secrets.token_hex(32)}, separators=(",", ":")),
         "POLICY": "devnet",
+        "ROUTES": json.dumps(list(routes()), separators=(",", ":")),
     }
     return {**service, **_deploy_base(anvil), **_NearDeployment(near).run()}
+
+
+def routes() -> Iterator[dict[str, str]]:
+    """Every coin of one chain to every coin of the other, native ones first."""
+    for source, destination in product(LIMITS, LIMITS):
+        if source.split(":")[0] != destination.split(":")[0]:
+            least, service, maker = map(str, LIMITS[source])
+            limits = {"minimum": least, "service_maximum": service, "maximum": maker}
+            yield {"source": source, "destination": destination, **limits}
 
 
 def _deploy_base(anvil: Anvil) -> dict[str, str]:
@@ -64,11 +83,16 @@ def _deploy_base(anvil: Anvil) -> dict[str, str]:
         "BASE_RPC_URL": anvil.url,
         "BASE_CHAIN_ID": str(BASE_CHAIN_ID),
         "BASE_ESCROW_FACTORY": to_checksum_address(factory),
-        "BASE_USDC": to_checksum_address(token),
+        "BASE_TOKENS": _tokens(address=to_checksum_address(token)),
         "BASE_LOCK_KEY": to_hex(lock.key),
         "BASE_DUTY_KEY": to_hex(duty.key),
         "MAKER_BASE_KEY": to_hex(maker.key),
     }
+
+
+def _tokens(**contract: str) -> str:
+    """The one token of each chain, as the service's environment declares it."""
+    return json.dumps([{"symbol": "USDC", "decimals": 6, **contract}], separators=(",", ":"))
 
 
 class _NearDeployment:
@@ -94,7 +118,7 @@ class _NearDeployment:
             "NEAR_CHAIN_ID": NEAR_CHAIN_ID,
             "NEAR_HTLC": htlc,
             "NEAR_HTLC_CODE_HASH": self._client.view_account(htlc)["code_hash"],
-            "NEAR_USDC": token,
+            "NEAR_TOKENS": _tokens(account=token),
             "NEAR_LOCK_ACCOUNT": lock,
             "NEAR_LOCK_KEYS": ",".join(key.secret_key for key in keys[0]),
             "NEAR_DUTY_ACCOUNT": duty,

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from chains_app import ports
 from chains_app.adapters.interface import ChainError
-from chains_app.locks import Call, LockTerms
+from chains_app.locks import PRELIMINARIES, Call, LockTerms
 from chains_app.models import Signer
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import get_adapter, get_chain
@@ -34,7 +34,7 @@ _ACTIONS: Final[Mapping[tuple[Role, Call], Action]] = {
     write: action for action, write in WRITES.items()
 }
 _RISKING_OURS: Final = {Action.LOCK_DESTINATION, Action.WITHDRAW_DESTINATION}
-GUARDED: Final = (Call.LOCK, Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY)
+GUARDED: Final = (Call.LOCK, Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY, *PRELIMINARIES)
 
 
 def register_ports() -> None:
@@ -45,9 +45,13 @@ def register_ports() -> None:
 
 
 def judge(call: Call, reference: UUID, moment: Moment) -> Verdict:
-    """Whether a leg's write may be signed or sent for the first time; reads the chains."""
+    """Whether a leg's write may be signed or sent for the first time; reads the chains.
+
+    A preliminary may be made exactly when its lock may: nothing is spent for one that may not.
+    """
     leg = Leg.objects.select_related("session").get(id=reference)
-    session, action = leg.session, _ACTIONS.get((Role(leg.role), call))
+    guarded = Call.LOCK if call in PRELIMINARIES else call
+    session, action = leg.session, _ACTIONS.get((Role(leg.role), guarded))
     if action is None:
         return Verdict(ok=False, reason=f"{call.value} is never ours on the {leg.role} leg")
     evidence = Evidence.gather([session], wall_clock())
@@ -56,7 +60,7 @@ def judge(call: Call, reference: UUID, moment: Moment) -> Verdict:
     inputs = {"action": action.value, "moment": moment.value, "facts": _to_json(asdict(facts))}
     reason = objection(facts, action)
     if reason is None and _is_a_risk(action, facts):
-        reason = _problem_on_chain(evidence.legs[session.id])
+        reason = _problem_on_chain(evidence.legs[session.id], call)
     return Verdict(ok=reason is None, reason=reason or "agreed", inputs=inputs)
 
 
@@ -65,12 +69,16 @@ def _is_a_risk(action: Action, facts: Snapshot) -> bool:
     return action in _RISKING_OURS and not (facts.secret_left or facts.secret_is_shown)
 
 
-def _problem_on_chain(legs: Legs) -> str | None:
-    """Why the two withdrawals might not go through, or None; the secret is not needed to ask."""
+def _problem_on_chain(legs: Legs, call: Call) -> str | None:
+    """Why the two withdrawals might not go through, or None; the secret is not needed to ask.
+
+    Who is about to be registered with a token (REGISTER) cannot be paid yet.
+    """
     source, destination = legs[Role.SOURCE].lock_terms, legs[Role.DESTINATION].lock_terms
+    maker = None if call is Call.REGISTER else destination.beneficiary
     try:
         return (
-            get_adapter(destination.chain).payout_problem(destination, destination.beneficiary)
+            (maker and get_adapter(destination.chain).payout_problem(destination, maker))
             or get_adapter(source.chain).payout_problem(source, source.beneficiary)
             or _gas_problem(source)
         )

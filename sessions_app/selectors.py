@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import F, Q
 
 from chains_app.registry import get_adapter
@@ -73,11 +74,15 @@ def list_legs(session: Session) -> dict[Role, tuple[Leg, LegFacts | None]]:
 
 
 def wallet_transactions(session: Session) -> list[dict[str, Any]]:
-    """What the maker's wallet has to send now, unsigned; empty when nothing is awaited from it."""
+    """What the maker's wallet has to send now, unsigned; empty when nothing is awaited from it.
+
+    What the chain shows already is left out, where it may be asked: never inside a transaction.
+    """
     if session.state is not Status.SOURCE_LOCKING or session.source_seen_in_time:
         return []
     terms = session.legs.get(role=Role.SOURCE).lock_terms
-    return list(get_adapter(terms.chain).wallet_transactions(terms))
+    may_ask = not connection.in_atomic_block
+    return list(get_adapter(terms.chain).wallet_transactions(terms, only_missing=may_ask))
 
 
 def sessions_in_need(*, limit: int = PAGE) -> list[Session]:

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from eth_utils.address import is_checksum_address, to_checksum_address
 
-from chains_app.adapters import evm_contract, evm_signing
+from chains_app.adapters import evm_contract, evm_signing, evm_tokens
 from chains_app.adapters.evm_contract import EscrowContracts
+from chains_app.adapters.evm_tokens import Erc20
 from chains_app.adapters.interface import (
     SECRET_PLACE,
     BlockUnknownError,
@@ -59,6 +60,7 @@ class EvmAdapter:
         self._chain_id = int(spec.caip2.removeprefix("eip155:"))
         self._rpc = JsonRpc(spec.name, urls, fits_evm)
         self._contracts = EscrowContracts(self._chain_id, spec.contract)
+        self._tokens = Erc20(spec.name, self._rpc)
 
     def close(self) -> None:
         """Close the connections."""
@@ -144,20 +146,32 @@ class EvmAdapter:
         return LockReading(state, is_paid, secret=None, block=block)
 
     def payout_problem(self, terms: LockTerms, to: str) -> str | None:
-        """Asked as the escrow would pay: its gas, its money (given to it for the question)."""
+        """Asked with the gas of a payout, as from who holds the money (docs/adr/0007): a token's is
+        the escrow's, or still its depositor's; native coin is given to the escrow for the question.
+        """
         escrow = self._contracts.escrow(terms)
-        pay = {"from": escrow, "gas": hex(evm_signing.TRANSFER_GAS + evm_contract.PAYOUT_GAS)}
-        if terms.token is None:
-            pay |= {"to": to, "value": hex(terms.amount)}
-        else:
-            data = evm_contract.token_transfer(to, terms.amount)
-            pay |= {"to": terms.token, "data": "0x" + data.hex()}
+        if terms.token is not None:
+            coin, payer = self._spec.asset(terms.token), self._tokens.payer(terms, escrow)
+            if self._tokens.takes_transfer(coin, payer, to, terms.amount):
+                return None
+            return f"{coin.symbol} on {self.name} refuses a transfer to {to}"
+        gas = hex(evm_signing.TRANSFER_GAS + evm_contract.PAYOUT_GAS)
+        pay = {"from": escrow, "to": to, "value": hex(terms.amount), "gas": gas}
         funded = {escrow: {"balance": hex(terms.amount)}}
         try:
             self._rpc.read("eth_call", [pay, "latest", funded])
         except RpcError:
             return f"{to} refuses a payment on {self.name}"
         return None
+
+    def preliminary(self, call: Call, terms: LockTerms, account: str) -> Call | None:
+        if call is not Call.LOCK or terms.token is None:
+            return None
+        allowance = self._tokens.allowance(terms.token, account, self._contracts.factory)
+        return evm_tokens.missing_approval(self._spec.asset(terms.token), allowance, terms.amount)
+
+    def registration_cost(self, token: str | None, account: str) -> int:
+        return 0
 
     # our transactions
 
@@ -199,6 +213,8 @@ class EvmAdapter:
             message = (key.account, 0, b"")
         elif call is Call.LOCK:
             message = self._contracts.creation(terms, evm_contract.CREATE_DESTINATION)
+        elif call in (Call.APPROVE, Call.APPROVE_ZERO):
+            message = evm_tokens.our_approval(call, terms.token, self._contracts.factory)
         else:
             message = self._contracts.ending(call, terms, secret)
         return evm_signing.sign_transaction(message, prepared.fields, self._chain_id, nonce, key)
@@ -254,16 +270,38 @@ class EvmAdapter:
     def balance(self, account: str, token: str | None) -> int:
         if token is None:
             return int(self._rpc.read("eth_getBalance", [account, "latest"]), 16)
-        data = "0x" + evm_contract.token_balance(account).hex()
-        return int(self._rpc.read("eth_call", [{"to": token, "data": data}, "latest"]), 16)
+        return self._tokens.balance(token, account)
 
     # others' wallets and accounts
 
-    def wallet_transactions(self, terms: LockTerms) -> Sequence[dict[str, Any]]:
-        """Parameters of a wallet's `eth_sendTransaction` (EIP-1193)."""
-        to, value, data = self._contracts.creation(terms, evm_contract.CREATE_SOURCE)
+    def wallet_transactions(
+        self, terms: LockTerms, *, only_missing: bool = False
+    ) -> Sequence[dict[str, Any]]:
+        """Parameters of a wallet's `eth_sendTransaction` (EIP-1193); approvals are exact."""
+        lock = self._contracts.creation(terms, evm_contract.CREATE_SOURCE)
+        calls = [*self._approvals(terms, only_missing=only_missing), lock]
         chain = {"chainId": hex(self._chain_id), "from": terms.depositor}
-        return [chain | {"to": to, "value": hex(value), "data": "0x" + data.hex()}]
+        return [
+            chain | {"to": to, "value": hex(value), "data": "0x" + data.hex()}
+            for to, value, data in calls
+        ]
+
+    def _approvals(self, terms: LockTerms, *, only_missing: bool) -> list[tuple[str, int, bytes]]:
+        """One too many changes nothing: it allows this lock's amount, as the last one does."""
+        if terms.token is None:
+            return []
+        coin, missing = self._spec.asset(terms.token), None
+        if only_missing:
+            try:
+                missing = self.preliminary(Call.LOCK, terms, terms.depositor)
+            except ChainError:
+                only_missing = False
+        zero = coin.approve_zero_first and (missing is Call.APPROVE_ZERO or not only_missing)
+        amounts = ([0] if zero else []) + ([terms.amount] if missing or not only_missing else [])
+        return [
+            (terms.token, 0, evm_tokens.approval(self._contracts.factory, amount))
+            for amount in amounts
+        ]
 
     def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
         """Parameters of `eth_sendTransaction` without a sender. The gas is said, for an estimate
@@ -313,7 +351,10 @@ class EvmAdapter:
                 wrong.append(f"{self.name}: the code at {at} is not our {contract}: deploy it")
         accounts = {key.account for keys in self._keys.values() for key in keys}
         empty = sorted(account for account in accounts if self.balance(account, None) == 0)
-        return wrong + [f"{self.name}: {account} has no ETH for gas" for account in empty]
+        wrong += [f"{self.name}: {account} has no ETH for gas" for account in empty]
+        holder = next((key.account for key in self._keys.get(SignerRole.LOCK, ())), None)
+        tokens = self._spec.tokens.values()
+        return wrong + [each for coin in tokens for each in self._tokens.problems(coin, holder)]
 
 
 def _refusal(said: str) -> Refusal:

@@ -111,16 +111,6 @@ def _words(terms: LockTerms) -> tuple[Any, ...]:
     return (*parties, terms.amount, terms.hashlock, terms.lock_by, terms.timelock)
 
 
-def token_transfer(to: str, amount: int) -> bytes:
-    """Data of an ERC-20 transfer."""
-    return selector("transfer(address,uint256)") + encode(["address", "uint256"], [to, amount])
-
-
-def token_balance(account: str) -> bytes:
-    """Data of an ERC-20 balance request."""
-    return selector("balanceOf(address)") + encode(["address"], [account])
-
-
 def is_built_code(contract: str, code: bytes) -> bool:
     """Whether a chain's code is our build of `contract`, whatever its immutables hold."""
     artifact = _artifact(contract)

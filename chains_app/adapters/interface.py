@@ -174,10 +174,21 @@ class ChainAdapter(Protocol):
     def payout_problem(self, terms: LockTerms, to: str) -> str | None:
         """Why paying `to` would fail now (no account, no registration, token refuses), or None."""
 
+    def preliminary(self, call: Call, terms: LockTerms, account: str) -> Call | None:
+        """The next write that `account` has to make before `call`, by the head; None: go ahead.
+
+        Only a token's LOCK needs any: one of PRELIMINARIES. Nothing is asked for other calls.
+        """
+
+    def registration_cost(self, token: str | None, account: str) -> int:
+        """What REGISTER would cost us beside its fee, in the native coin's base units; 0 when
+        `account` is registered, and where there is no such thing.
+        """
+
     def prepare(self, call: Call, terms: LockTerms, key: SigningKey) -> Prepared:
         """Read fees, nonce, balance and (NEAR) a block hash for a call that we will sign.
 
-        Its `cost_cap` is never above the registry's `fee_cap`: raises FeeAboveCapError.
+        Its `cost_cap` is never above `ChainSpec.cost_cap`: raises FeeAboveCapError.
         """
 
     def prepare_transfer_to_self(self, key: SigningKey) -> Prepared:
@@ -209,8 +220,14 @@ class ChainAdapter(Protocol):
     def balance(self, account: str, token: str | None) -> int:
         """Base units at the head; 0 when the account does not exist."""
 
-    def wallet_transactions(self, terms: LockTerms) -> Sequence[dict[str, Any]]:
-        """What the depositor's own wallet has to send to make this lock, unsigned (no exchange)."""
+    def wallet_transactions(
+        self, terms: LockTerms, *, only_missing: bool = False
+    ) -> Sequence[dict[str, Any]]:
+        """What the depositor's own wallet has to send to make this lock, in order, unsigned.
+
+        Everything that the lock may need, without an exchange; with `only_missing` the head is
+        asked, and what it shows already is left out (nothing is, when no node answers).
+        """
 
     def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
         """How any wallet makes WITHDRAW, REFUND or PAY on the lock, unsigned (no exchange).

@@ -18,10 +18,12 @@ from chains_app.adapters.interface import (
     Stage,
     TransactionStatus,
 )
-from chains_app.adapters.memory_chain import MemoryChain, Mined, Transaction, cost_of
+from chains_app.adapters.memory_chain import MemoryChain, Mined, Transaction
 from chains_app.adapters.memory_contract import lock_id
-from chains_app.config import ChainSpec, Nonces, TokenSpec
+from chains_app.adapters.memory_tokens import PLAIN
+from chains_app.config import ChainSpec, Nonces
 from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
+from chains_app.tokens import TokenSpec
 from orchestrator.kernel.amounts import Rounding, multiply_divide
 from orchestrator.kernel.hashlock import HashFunction, Secret
 
@@ -46,6 +48,7 @@ def memory_spec(chain: MemoryChain) -> ChainSpec:
         nonces=Nonces.SEQUENTIAL if chain.sequential_nonces else Nonces.GROWING,
         native=TokenSpec("COIN", None, chain.decimals, dict.fromkeys(Call, chain.fee)),
         max_gas_price=1,
+        tokens={name: token.spec(name, chain.fee) for name, token in chain.tokens.items()},
     )
 
 
@@ -97,7 +100,32 @@ class MemoryAdapter:
         chain = self._reached()
         if not chain.state.exists(to):
             return f"{to} does not exist on {self.name}"
+        if not self._is_registered(terms.token, to):
+            return f"{to} is not registered with {terms.token}"
         return f"{to} refuses payments on {self.name}" if to in chain.refusing else None
+
+    def preliminary(self, call: Call, terms: LockTerms, account: str) -> Call | None:
+        chain = self._reached()
+        token, state = chain.token_of(terms), chain.state
+        if call is not Call.LOCK or terms.token is None:
+            return None
+        allowance = state.allowance(account, terms.token)
+        if token.needs_approval and allowance < terms.amount:
+            zero_first = token.approve_zero_first and allowance > 0
+            return Call.APPROVE_ZERO if zero_first else Call.APPROVE
+        if not token.needs_preparation:
+            return None
+        if not self._is_registered(terms.token, terms.beneficiary):
+            return Call.REGISTER
+        return None if lock_id(terms) in state.prepared else Call.PREPARE
+
+    def registration_cost(self, token: str | None, account: str) -> int:
+        asked = self._reached().tokens.get(token or "", PLAIN)
+        return 0 if self._is_registered(token, account) else asked.registration
+
+    def _is_registered(self, token: str | None, account: str) -> bool:
+        asked = self._chain.tokens.get(token or "", PLAIN)
+        return not asked.needs_preparation or (account, token) in self._chain.state.registered
 
     def prepare(self, call: Call, terms: LockTerms, key: SigningKey) -> Prepared:
         return self._prepare(call, terms, key)
@@ -111,7 +139,7 @@ class MemoryAdapter:
         return Prepared(
             fields={"fee": chain.fee},
             nonce_floor=chain.next_nonce((key.account, key.public)),
-            cost_cap=cost_of(call, terms, chain.fee),
+            cost_cap=chain.cost_of(call, terms, chain.fee),
             balance=chain.state.balance(key.account, None),
             expires_at_height=expires,
         )
@@ -164,8 +192,18 @@ class MemoryAdapter:
     def balance(self, account: str, token: str | None) -> int:
         return self._reached().state.balance(account, token)
 
-    def wallet_transactions(self, terms: LockTerms) -> Sequence[dict[str, Any]]:
-        return [{"account": terms.depositor, "call": Call.LOCK.value, "terms": terms.to_json()}]
+    def wallet_transactions(
+        self, terms: LockTerms, *, only_missing: bool = False
+    ) -> Sequence[dict[str, Any]]:
+        """A wallet here approves without limit, too."""
+        needed = [c for c in self._chain.token_of(terms).preliminaries if c is not Call.REGISTER]
+        if only_missing and not self._chain.is_unreachable:
+            missing = self.preliminary(Call.LOCK, terms, terms.depositor)
+            needed = needed[needed.index(missing) :] if missing in needed else []
+        return [
+            {"account": terms.depositor, "call": call.value, "terms": terms.to_json()}
+            for call in (*needed, Call.LOCK)
+        ]
 
     def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
         secret = {"secret": SECRET_PLACE} if call is Call.WITHDRAW else {}

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from chains_app.adapters.interface import Fact, Refusal, TransactionRefusedError
 from chains_app.adapters.memory_contract import ContractError, Invocation, State, execute, lock_id
+from chains_app.adapters.memory_tokens import PLAIN, MemoryToken
 from chains_app.config import ConfigurationError
 from chains_app.locks import Block, Call, LockTerms
 from orchestrator.kernel.clock import Seconds
@@ -22,6 +23,7 @@ from orchestrator.kernel.hashlock import Secret
 FEE: Final = 100  # of one transaction, base units of the native coin
 TIERS: Final = {"head+1": 1, "safe": 2, "finalized": 2, "final": 2}  # blocks that lie above
 RAISE_PERCENT: Final = 10  # least by which a replacement must pay more
+_SILENT: Final = (Call.APPROVE_ZERO, Call.APPROVE, Call.REGISTER)  # the contract hears nothing
 _GENESIS_TIME: Final = Seconds(1_700_000_000)
 
 
@@ -92,12 +94,13 @@ class Mined:
 
 class MemoryChain:
     """The chain. `sequential_nonces` False: nonces only grow (NEAR); `valid_for`: blocks until a
-    prepared transaction expires, None for never.
+    prepared transaction expires, None for never; `tokens`: how each behaves, by its contract.
 
     Faults: `is_unreachable` (no call is answered), `loses_answers` (a sent transaction arrives, the
     answer does not), `drops_sent` (the answer arrives, the transaction does not), `is_halted` (no
     block is made), `held` (hashes that wait in the mempool), `refusing` (accounts that no payout
-    reaches), `reorganise`, and heights and time that jump (`mine`).
+    reaches), `refused_calls` (that contracts refuse whatever they say), `reorganise`, and heights
+    and time that jump (`mine`).
     """
 
     def __init__(
@@ -111,15 +114,17 @@ class MemoryChain:
         sequential_nonces: bool = True,
         valid_for: int | None = None,
         decimals: int = 18,
+        tokens: Mapping[str, MemoryToken] | None = None,
     ) -> None:
         self.name, self.contract, self.block_seconds = name, contract, block_seconds
-        self.decimals = decimals
+        self.decimals, self.tokens = decimals, dict(tokens or {})
         self.tiers, self.valid_for = dict(tiers), valid_for
         self.sequential_nonces = sequential_nonces
         self.fee = FEE
         self.is_unreachable = self.is_halted = self.loses_answers = self.drops_sent = False
         self.held: set[str] = set()
         self.refusing: set[str] = set()
+        self.refused_calls: set[Call] = set()
         self.mempool: list[Transaction] = []
         self._forks = 0
         self._blocks = [Mined(Block(0, self._hash("", 0), "", start), State())]
@@ -165,11 +170,33 @@ class MemoryChain:
     # changing
 
     def fund(self, account: str, amount: int, token: str | None = None) -> None:
-        """Give base units out of nothing, at every block, as if they had always been there."""
+        """Give base units out of nothing, at every block, as if they had always been there.
+
+        Who is given a token is registered with it.
+        """
         self._blocks = [
-            replace(mined, state=mined.state.add(account, None, 0).add(account, token, amount))
+            replace(mined, state=_funded(mined.state, account, amount, token))
             for mined in self._blocks
         ]
+
+    def allow(self, account: str, token: str, amount: int) -> None:
+        """Change an allowance at the head, as a transaction that nobody knows of would."""
+        head = self._blocks[-1]
+        self._blocks[-1] = replace(head, state=head.state.allow(account, token, amount))
+
+    def token_of(self, terms: LockTerms | None) -> MemoryToken:
+        """How the terms' token behaves."""
+        return PLAIN if terms is None else self.tokens.get(terms.token or "", PLAIN)
+
+    def cost_of(self, call: Call | None, terms: LockTerms | None, fee: int) -> int:
+        """The most that a transaction takes in the native coin."""
+        locks_native = call is Call.LOCK and terms is not None and terms.token is None
+        deposit = 0 if call is None else self.token_of(terms).deposit(call)
+        return fee + deposit + (terms.amount if terms is not None and locks_native else 0)
+
+    def _can_pay(self, sent: Transaction, state: State) -> bool:
+        cost = self.cost_of(sent.call, sent.terms, sent.fee)
+        return state.balance(sent.account, None) >= cost
 
     def submit(self, transaction: Transaction) -> None:
         """Take a transaction into the mempool; known ones are left as they are.
@@ -238,7 +265,7 @@ class MemoryChain:
             in_turn = transaction.nonce == expected or (
                 not self.sequential_nonces and transaction.nonce > expected
             )
-            if in_turn and transaction.hash not in self.held and _can_pay(transaction, state):
+            if in_turn and transaction.hash not in self.held and self._can_pay(transaction, state):
                 return transaction
         return None
 
@@ -247,14 +274,20 @@ class MemoryChain:
         facts, succeeded = mined.facts, True
         if sent.call is not None and sent.terms is not None:
             secret = None if sent.secret is None else Secret(sent.secret)
-            made = Invocation(sent.account, sent.call, sent.terms, secret, mined.block.time)
+            token = self.token_of(sent.terms)
+            made = Invocation(sent.account, sent.call, sent.terms, secret, mined.block.time, token)
             try:
+                self._require_taken(sent.call)
                 state = execute(state, made, frozenset(self.refusing))
-                facts += (_fact(mined.block, sent, sent.terms),)
+                facts += () if sent.call in _SILENT else (_fact(mined.block, sent, sent.terms),)
             except ContractError:
                 succeeded = False
         transactions, outcomes = (*mined.transactions, sent), (*mined.outcomes, succeeded)
         return Mined(mined.block, state, transactions, facts, outcomes)
+
+    def _require_taken(self, call: Call) -> None:
+        if call in self.refused_calls:
+            raise ContractError("refused")
 
     def next_nonce(self, key: tuple[str, str], state: State | None = None) -> int:
         """The next free nonce of a key at the head."""
@@ -265,7 +298,7 @@ class MemoryChain:
             raise TransactionRefusedError(Refusal.NONCE_USED)
         if not self._can_still_run(sent):
             raise TransactionRefusedError(Refusal.EXPIRED)
-        if not _can_pay(sent, self.state):
+        if not self._can_pay(sent, self.state):
             raise TransactionRefusedError(Refusal.NO_FUNDS)
 
     def _can_still_run(self, sent: Transaction) -> bool:
@@ -278,14 +311,8 @@ class MemoryChain:
         return "0x" + hashlib.sha256(seed.encode()).hexdigest()
 
 
-def cost_of(call: Call | None, terms: LockTerms | None, fee: int) -> int:
-    """The most that a transaction takes in the native coin."""
-    locks_native = call is Call.LOCK and terms is not None and terms.token is None
-    return fee + (terms.amount if terms is not None and locks_native else 0)
-
-
-def _can_pay(sent: Transaction, state: State) -> bool:
-    return state.balance(sent.account, None) >= cost_of(sent.call, sent.terms, sent.fee)
+def _funded(state: State, account: str, amount: int, token: str | None) -> State:
+    return state.add(account, None, 0).add(account, token, amount).register(account, token)
 
 
 def _same_nonce(one: Transaction, other: Transaction) -> bool:

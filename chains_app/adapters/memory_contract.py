@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 
-from chains_app.locks import Call, LockState, LockTerms
+from chains_app.adapters.memory_tokens import PLAIN, UNLIMITED, MemoryToken
+from chains_app.locks import PRELIMINARIES, Call, LockState, LockTerms
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import HashFunction, Secret, fits
 
@@ -21,13 +22,14 @@ class ContractError(Exception):
 
 @dataclass(frozen=True)
 class Invocation:
-    """A call as the contract sees it: who, what, and the time of its block."""
+    """A call as the contracts see it: who, what, the time of its block, the terms' token."""
 
     sender: str
     call: Call
     terms: LockTerms
     secret: Secret | None
     now: Seconds
+    token: MemoryToken = PLAIN
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class State:
     locks: Mapping[str, Lock] = field(default_factory=lambda: MappingProxyType({}))
     used: frozenset[tuple[str, str | None, bytes]] = frozenset()
     nonces: Mapping[tuple[str, str], int] = field(default_factory=lambda: MappingProxyType({}))
+    allowances: Mapping[Holding, int] = field(default_factory=lambda: MappingProxyType({}))
+    registered: frozenset[Holding] = frozenset()
+    prepared: frozenset[str] = frozenset()
 
     def balance(self, account: str, token: str | None) -> int:
         """Base units."""
@@ -74,6 +79,18 @@ class State:
     def keep(self, identifier: str, lock: Lock) -> "State":
         """The state with that lock."""
         return replace(self, locks={**self.locks, identifier: lock})
+
+    def allow(self, account: str, token: str | None, amount: int) -> "State":
+        """The state in which the contract may move so much of an account's token."""
+        return replace(self, allowances={**self.allowances, (account, token): amount})
+
+    def allowance(self, account: str, token: str | None) -> int:
+        """Base units that the contract may move."""
+        return self.allowances.get((account, token), 0)
+
+    def register(self, account: str, token: str | None) -> "State":
+        """The state in which the token takes transfers to the account."""
+        return replace(self, registered=self.registered | {(account, token)})
 
     def use_nonce(self, key: tuple[str, str], nonce: int) -> "State":
         """The state in which `nonce` is the key's last one."""
@@ -93,29 +110,81 @@ def execute(state: State, made: Invocation, refusing: frozenset[str]) -> State:
         case Call.LOCK:
             return _lock(state, made)
         case Call.WITHDRAW:
-            return _pay_out(state, _withdrawn(_open(state, made), made), refusing)
+            return _pay_out(state, _withdrawn(_open(state, made), made), made.token, refusing)
         case Call.REFUND:
             _require(made.now >= made.terms.timelock, "too early")
-            return _pay_out(state, _refunded(_open(state, made)), refusing)
+            return _pay_out(state, _refunded(_open(state, made)), made.token, refusing)
         case Call.REFUND_EARLY:
             _require(made.sender == made.terms.beneficiary, "not the beneficiary")
-            return _pay_out(state, _refunded(_open(state, made)), refusing)
+            return _pay_out(state, _refunded(_open(state, made)), made.token, refusing)
         case Call.PAY:
             return _pay_again(state, made, refusing)
+        case _:
+            return _preliminary(state, made)
+
+
+def _preliminary(state: State, made: Invocation) -> State:
+    call, terms, token = made.call, made.terms, made.token
+    _require(call in PRELIMINARIES and call in token.preliminaries, "no such method")
+    if call is Call.REGISTER and (terms.beneficiary, terms.token) in state.registered:
+        return state  # the deposit is given back
+    receiver = terms.token if call is Call.REGISTER else terms.contract
+    paid = state.add(made.sender, None, -token.deposit(call)).add(
+        receiver or "", None, token.deposit(call)
+    )
+    match call:
+        case Call.REGISTER:
+            return paid.register(terms.beneficiary, terms.token)
+        case Call.PREPARE:
+            return _prepare(paid, made)
+        case _:
+            return _approve(state, made)
+
+
+def _approve(state: State, made: Invocation) -> State:
+    wanted = UNLIMITED if made.call is Call.APPROVE else 0
+    has_some = state.allowance(made.sender, made.terms.token) > 0
+    refuses = made.token.approve_zero_first and has_some and wanted > 0
+    _require(not refuses, "an allowance is changed to nothing first")
+    return state.allow(made.sender, made.terms.token, wanted)
+
+
+def _prepare(state: State, made: Invocation) -> State:
+    terms, identifier = made.terms, lock_id(made.terms)
+    _require(identifier not in state.prepared, "prepared before")
+    _require(_index(terms) not in state.used, "token and hashlock used before")
+    _require(made.now <= terms.lock_by <= terms.timelock, "too late")
+    return replace(state, prepared=state.prepared | {identifier})
+
+
+def _index(terms: LockTerms) -> tuple[str, str | None, bytes]:
+    return terms.depositor, terms.token, terms.hashlock
 
 
 def _lock(state: State, made: Invocation) -> State:
-    terms, index = made.terms, (made.terms.depositor, made.terms.token, made.terms.hashlock)
+    terms, index = made.terms, _index(made.terms)
     _require(made.sender == terms.depositor, "not the depositor")
     _require(terms.amount > 0, "no amount")
     _require(made.now <= terms.lock_by <= terms.timelock, "too late")
     _require(index not in state.used, "token and hashlock used before")
     _require(state.balance(terms.depositor, terms.token) >= terms.amount, "no funds")
-    funded = state.add(terms.depositor, terms.token, -terms.amount)
+    funded = _use_preliminaries(state, made)
+    funded = funded.add(terms.depositor, terms.token, -terms.amount)
     funded = funded.add(terms.contract, terms.token, terms.amount)
     return replace(funded, used=state.used | {index}).keep(
         lock_id(terms), Lock(terms, LockState.OPEN)
     )
+
+
+def _use_preliminaries(state: State, made: Invocation) -> State:
+    """What a token's lock needs was done before it; an allowance with a limit is used up."""
+    terms, token = made.terms, made.token
+    _require(not token.needs_preparation or lock_id(terms) in state.prepared, "not prepared")
+    allowance = state.allowance(terms.depositor, terms.token)
+    if not token.needs_approval or allowance == UNLIMITED:
+        return state
+    _require(allowance >= terms.amount, "no allowance")
+    return state.allow(terms.depositor, terms.token, allowance - terms.amount)
 
 
 def _open(state: State, made: Invocation) -> Lock:
@@ -140,15 +209,16 @@ def _pay_again(state: State, made: Invocation, refusing: frozenset[str]) -> Stat
     lock = state.locks.get(lock_id(made.terms))
     if lock is None or lock.state is LockState.OPEN or lock.is_paid:
         raise ContractError("nothing owed")
-    paid = _pay_out(state, lock, refusing)
+    paid = _pay_out(state, lock, made.token, refusing)
     _require(paid.locks[lock_id(made.terms)].is_paid, "payout failed")
     return paid
 
 
-def _pay_out(state: State, lock: Lock, refusing: frozenset[str]) -> State:
+def _pay_out(state: State, lock: Lock, token: MemoryToken, refusing: frozenset[str]) -> State:
     """Keep a decided lock, paid when its receiver can be paid, owed otherwise."""
     terms, to = lock.terms, lock.receiver
-    if to in refusing or not state.exists(to):
+    is_unknown = token.needs_preparation and (to, terms.token) not in state.registered
+    if to in refusing or is_unknown or not state.exists(to):
         return state.keep(lock_id(terms), lock)
     moved = state.add(terms.contract, terms.token, -terms.amount).add(to, terms.token, terms.amount)
     return moved.keep(lock_id(terms), replace(lock, is_paid=True))

@@ -1,5 +1,6 @@
 """The adapter of NEAR: our JSON-RPC carries what py_near signs."""
 
+from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -23,14 +24,15 @@ from chains_app.adapters.interface import (
     TransactionStatus,
 )
 from chains_app.adapters.near_rpc import FINAL, OPTIMISTIC, NearRpc
-from chains_app.config import TGAS, ChainSpec
+from chains_app.adapters.near_tokens import Nep141
+from chains_app.config import ChainSpec
 from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
 from chains_app.signers import SignerRole
+from chains_app.tokens import NEAR_STORAGE_DEPOSIT
 from orchestrator.kernel.hashlock import Secret
 
 PAGE_HEIGHTS: Final = 20  # of one page of facts
 TRANSACTION_VALIDITY: Final = 86_400  # blocks; mainnet's genesis, `transaction_validity_period`
-_SEND_GAS: Final = 10 * TGAS  # more than the fees of sending a call and running its receipt
 _PRICE_HEADROOM: Final = 2  # full blocks raise the price of gas by 1 % each: 70 of them to this
 _STORAGE_BYTE: Final = 10**19  # yocto; an account keeps this much for each byte that it uses
 
@@ -48,6 +50,7 @@ class NearAdapter:
         self.name, self._spec, self._keys = spec.name, spec, keys
         self._htlc, self._code_hash = spec.contract, code_hash
         self._rpc = NearRpc(spec.name, urls)
+        self._tokens = Nep141(spec.name, self._rpc)
         self._has_our_code = lru_cache(64)(self._reads_our_code)  # a block never changes
         self._height = lru_cache(1024)(self._reads_height)
 
@@ -113,21 +116,51 @@ class NearAdapter:
             if near_contract.IMPLICIT.fullmatch(to) or self._rpc.account(to, OPTIMISTIC):
                 return None
             return f"{to} does not exist on {self.name}"
-        registered = {"account_id": to}
-        if self._rpc.view(terms.token, "storage_balance_of", registered, OPTIMISTIC) is None:
-            return f"{to} is not registered with {terms.token}: it has to call storage_deposit"
-        return None
+        if self._tokens.is_registered(terms.token, to):
+            return None
+        return f"{to} is not registered with {terms.token}: it has to call storage_deposit"
+
+    def preliminary(self, call: Call, terms: LockTerms, account: str) -> Call | None:
+        """A beneficiary who would not be paid is registered before any money is bound to him."""
+        if call is not Call.LOCK or terms.token is None:
+            return None
+        if not self._tokens.is_registered(terms.token, terms.beneficiary):
+            return Call.REGISTER
+        return None if self._is_prepared(terms) else Call.PREPARE
+
+    def _is_prepared(self, terms: LockTerms) -> bool:
+        record = {"id": self.lock_id(terms)}
+        return self._rpc.view(self._htlc, "get_lock", record, OPTIMISTIC) is not None
+
+    def registration_cost(self, token: str | None, account: str) -> int:
+        if token is None or self._tokens.is_registered(token, account):
+            return 0
+        return self._tokens.registration(token)
 
     # our transactions
 
     def prepare(self, call: Call, terms: LockTerms, key: SigningKey) -> Prepared:
-        gas = self._spec.asset(terms.token).gas[call]
-        return self._prepare(key, gas, near_contract.deposit(call, terms))
+        deposit = near_contract.deposit(call, terms)
+        if call is Call.REGISTER:
+            deposit = self._registration(terms)
+        fee = self._spec.fee_cap(call, terms.token)
+        return self._prepare(key, self._spec.asset(terms.token).gas[call], fee, deposit)
+
+    def _registration(self, terms: LockTerms) -> int:
+        """What the token asks for it now, within what the registry lets us pay."""
+        coin = self._spec.asset(terms.token)
+        asked, most = self._tokens.registration(str(coin.token)), coin.deposits[Call.REGISTER]
+        if asked > most:
+            raise FeeAboveCapError(
+                f"{coin.symbol} on {self.name} asks {asked} yocto to register an account, we pay "
+                f"{most} at most"
+            )
+        return asked
 
     def prepare_transfer_to_self(self, key: SigningKey) -> Prepared:
-        return self._prepare(key, 0, 0)
+        return self._prepare(key, 0, self._spec.sending_gas * self._spec.max_gas_price, 0)
 
-    def _prepare(self, key: SigningKey, gas: int, deposit: int) -> Prepared:
+    def _prepare(self, key: SigningKey, gas: int, fee: int, deposit: int) -> Prepared:
         """The nonce at the head, in flight none; the block hash final, so that it stays one."""
         access = self._rpc.access_key(key.account, key.public, OPTIMISTIC)
         account = self._rpc.account(key.account, FINAL)
@@ -137,9 +170,9 @@ class NearAdapter:
         allowance = _allowance(access)
         self._require_price_below_cap()
         return Prepared(
-            fields={"block_hash": account["block_hash"], "gas": gas},
+            fields={"block_hash": account["block_hash"], "gas": gas, "deposit": str(deposit)},
             nonce_floor=access["nonce"] + 1,
-            cost_cap=(gas + _SEND_GAS) * self._spec.max_gas_price + deposit,
+            cost_cap=fee + deposit,
             balance=max(0, balance if allowance is None else min(balance, allowance)),
             expires_at_height=account["block_height"] + TRANSACTION_VALIDITY + 1,
         )
@@ -166,13 +199,14 @@ class NearAdapter:
         if call is None or terms is None:
             nothing = near_signing.transfer(0)
             return near_signing.sign_transaction(key, key.account, nonce, nothing, block_hash)
+        receiver, method = near_contract.target(call, terms, self._htlc)
         action = near_signing.function_call(
-            call.value,
+            method,
             near_contract.arguments(call, terms, self.lock_id(terms), secret),
             prepared.fields["gas"],
-            near_contract.deposit(call, terms),
+            int(prepared.fields["deposit"]),
         )
-        return near_signing.sign_transaction(key, self._htlc, nonce, action, block_hash)
+        return near_signing.sign_transaction(key, receiver, nonce, action, block_hash)
 
     def replace(self, prepared: Prepared, percent: int) -> Prepared:
         """NEAR has no fees to raise."""
@@ -209,23 +243,39 @@ class NearAdapter:
 
     def balance(self, account: str, token: str | None) -> int:
         if token is not None:
-            return int(self._rpc.view(token, "ft_balance_of", {"account_id": account}, OPTIMISTIC))
+            return self._tokens.balance(token, account)
         found = self._rpc.account(account, OPTIMISTIC)
         return 0 if found is None else int(found["amount"])
 
     # others' wallets and accounts
 
-    def wallet_transactions(self, terms: LockTerms) -> Sequence[dict[str, Any]]:
-        """Transactions as wallet-selector's `signAndSendTransactions` takes them."""
-        parameters = near_contract.arguments(Call.LOCK, terms, self.lock_id(terms), None)
+    def wallet_transactions(
+        self, terms: LockTerms, *, only_missing: bool = False
+    ) -> Sequence[dict[str, Any]]:
+        """Transactions as wallet-selector's `signAndSendTransactions` takes them.
+
+        A `prepare` too many fails (`E_EXISTS`) with its deposit given back, and changes nothing.
+        """
+        is_prepared = terms.token is None
+        if only_missing and not is_prepared:
+            try:
+                is_prepared = self._is_prepared(terms)
+            except ChainError:
+                is_prepared = False
+        calls = [Call.LOCK] if is_prepared else [Call.PREPARE, Call.LOCK]
+        return [self._wallet_transaction(call, terms) for call in calls]
+
+    def _wallet_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
+        receiver, method = near_contract.target(call, terms, self._htlc)
+        arguments = near_contract.arguments(call, terms, self.lock_id(terms), None)
         params = {
-            "methodName": Call.LOCK.value,
-            "args": near_contract.decode_arguments(parameters),
-            "gas": str(self._spec.asset(terms.token).gas[Call.LOCK]),
-            "deposit": str(near_contract.deposit(Call.LOCK, terms)),
+            "methodName": method,
+            "args": near_contract.decode_arguments(arguments),
+            "gas": str(self._spec.asset(terms.token).gas[call]),
+            "deposit": str(near_contract.deposit(call, terms)),
         }
         actions = [{"type": "FunctionCall", "params": params}]
-        return [{"signerId": terms.depositor, "receiverId": self._htlc, "actions": actions}]
+        return {"signerId": terms.depositor, "receiverId": receiver, "actions": actions}
 
     def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
         """As wallet-selector's `signAndSendTransaction` takes it, without a signer."""
@@ -249,7 +299,8 @@ class NearAdapter:
 
     def problems(self) -> list[str]:
         wrong: list[str] = []
-        for check in (self._wrong_node, self._wrong_contract, self._wrong_keys):
+        checks = (self._wrong_node, self._wrong_contract, self._wrong_keys, self._wrong_tokens)
+        for check in checks:
             try:
                 wrong.extend(check())  # what was found before an error stays
             except ChainUnavailableError as error:
@@ -275,7 +326,7 @@ class NearAdapter:
         if self._rpc.view(self._htlc, "chain_id", {}, FINAL) != self._spec.caip2:
             yield f"{self.name}: {self._htlc} was not made for {self._spec.caip2}"
         asked = int(self._rpc.view(self._htlc, "storage_deposit", {}, FINAL))
-        if asked != near_contract.STORAGE_DEPOSIT:
+        if asked != NEAR_STORAGE_DEPOSIT:
             yield f"{self.name}: {self._htlc} asks a storage deposit of {asked} yocto"
 
     def _wrong_keys(self) -> Iterator[str]:
@@ -285,6 +336,11 @@ class NearAdapter:
                 if not _fits(role, access["permission"], self._htlc):
                     needs = "full access" if role is SignerRole.LOCK else "the duties' calls alone"
                     yield f"{self.name}: {key.public} of {key.account} needs {needs}"
+
+    def _wrong_tokens(self) -> Iterator[str]:
+        holder = next((key.account for key in self._keys.get(SignerRole.LOCK, ())), None)
+        for coin in self._spec.tokens.values():
+            yield from self._tokens.problems(coin, self._htlc, holder)
 
 
 def _allowance(access: dict[str, Any]) -> int | None:
@@ -311,6 +367,20 @@ def _succeeded(found: dict[str, Any], contract: str) -> bool | None:
     status = found["status"]
     if not isinstance(status, dict):  # NotStarted, Started
         return None
+    if _kept_nothing(found):
+        return False
     ran = [each["outcome"] for each in found["receipts_outcome"]]
     of_contract = [outcome["status"] for outcome in ran if outcome["executor_id"] == contract]
     return all("Failure" not in each for each in [status, *of_contract])
+
+
+def _kept_nothing(found: dict[str, Any]) -> bool:
+    """Whether it is a transfer that its receiver gave back, as NEP-141 answers it: success, "0"."""
+    actions = found["transaction"]["actions"]
+    methods = [
+        action["FunctionCall"]["method_name"]
+        for action in actions
+        if isinstance(action, dict) and "FunctionCall" in action
+    ]
+    kept = b64decode(found["status"].get("SuccessValue", ""))
+    return methods == ["ft_transfer_call"] and kept == b'"0"'

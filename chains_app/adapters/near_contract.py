@@ -6,19 +6,18 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from chains_app.config import NEAR_ACCOUNT_ID
 from chains_app.locks import Call, LockState, LockTerms
+from chains_app.patterns import NEAR_ACCOUNT_ID
+from chains_app.tokens import NEAR_STORAGE_DEPOSIT, ONE_YOCTO
 from orchestrator.kernel.clock import to_nanoseconds
 from orchestrator.kernel.hashlock import Secret
 
-STORAGE_DEPOSIT: Final = 551 * 10**19  # what `storage_deposit` answers: part of the pinned code
 DUTY_METHODS: Final = frozenset({"withdraw", "refund", "pay"})
 LOCK_KEY: Final = b"l"  # first byte of a lock's storage key; its id follows
 ACCOUNT: Final = re.compile(NEAR_ACCOUNT_ID)
 # Accounts that a transfer creates: a key in hex, and an Ethereum address (nearcore, AccountType).
 IMPLICIT: Final = re.compile(r"[0-9a-f]{64}|0x[0-9a-f]{40}")
 _ID_DOMAIN: Final = "1balancer-htlc-v1"
-_ONE_YOCTO: Final = 1  # what `refund_early` wants: a function-call key can't attach it
 _MAX_AMOUNT: Final = 2**128 - 1
 _STATES: Final = {
     "open": (LockState.OPEN, False),
@@ -58,24 +57,43 @@ def _string(text: str) -> bytes:
     return len(text.encode()).to_bytes(4, "little") + text.encode()
 
 
+def target(call: Call, terms: LockTerms, htlc: str) -> tuple[str, str]:
+    """The account and the method that a call goes to; a token's lock is a transfer of the token."""
+    if terms.token is not None and call is Call.LOCK:
+        return terms.token, "ft_transfer_call"
+    if terms.token is not None and call is Call.REGISTER:
+        return terms.token, "storage_deposit"
+    return htlc, call.value
+
+
 def arguments(call: Call, terms: LockTerms, identifier: str, secret: Secret | None) -> bytes:
-    """The JSON that a call of the contract takes."""
-    if call is Call.LOCK:
-        return _json(_parameters(terms))
-    if call is not Call.WITHDRAW:
-        return _json({"id": identifier})
-    if secret is None:
-        raise ValueError("a withdrawal needs its secret")
-    return _json({"id": identifier, "secret": secret.reveal().hex()})
+    """The JSON that a call takes."""
+    match call:
+        case Call.LOCK if terms.token is not None:
+            transfer = {"receiver_id": terms.contract, "amount": str(terms.amount)}
+            return _json(transfer | {"msg": identifier})
+        case Call.LOCK | Call.PREPARE:
+            return _json(_parameters(terms))
+        case Call.REGISTER:
+            return _json({"account_id": terms.beneficiary, "registration_only": True})
+        case Call.WITHDRAW:
+            if secret is None:
+                raise ValueError("a withdrawal needs its secret")
+            return _json({"id": identifier, "secret": secret.reveal().hex()})
+        case _:
+            return _json({"id": identifier})
 
 
 def deposit(call: Call, terms: LockTerms) -> int:
-    """The yocto that a call takes along."""
+    """The yocto that a call takes along; those of REGISTER are the token's to ask."""
     match call:
         case Call.LOCK:
-            return terms.amount + STORAGE_DEPOSIT
+            native = terms.amount + NEAR_STORAGE_DEPOSIT
+            return native if terms.token is None else ONE_YOCTO
+        case Call.PREPARE:
+            return NEAR_STORAGE_DEPOSIT
         case Call.REFUND_EARLY:
-            return _ONE_YOCTO
+            return ONE_YOCTO
         case _:
             return 0
 

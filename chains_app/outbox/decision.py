@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Final
 
 from chains_app.adapters.interface import KeyState, Stage, TransactionStatus
+from chains_app.locks import Call
 from chains_app.models import AttemptStatus
 from chains_app.outbox.effects import Effect
 
@@ -55,6 +56,7 @@ class Move(Enum):
     """One step. END_*: the intent; MARK_*: what became of the attempt."""
 
     WAIT = "wait"
+    WANT_PRELIMINARY = "want_preliminary"
     SIGN = "sign"
     SEND_FIRST = "send_first"
     RESEND = "resend"
@@ -86,6 +88,7 @@ class Situation:
 
     `tries`: attempts that became final without the effect, the last one `last_try` seconds ago.
     `read_is_old`: the effect was read at a block before the one that holds the last of them.
+    `missing`: what has to be made before the write can succeed.
     """
 
     effect: Effect
@@ -97,6 +100,7 @@ class Situation:
     last_try: float = 0
     read_is_old: bool = False
     attempt: Alive | None = None
+    missing: Call | None = None
 
 
 def next_move(s: Situation) -> Move:
@@ -133,7 +137,9 @@ def _without_attempt(s: Situation) -> Move:
     if not (s.may_leave and s.is_useful):
         return Move.WAIT if s.ever_left else Move.END_VOID
     ready = s.effect is Effect.MISSING and not s.read_is_old and _has_rested(s)
-    return Move.SIGN if ready else Move.WAIT
+    if not ready:
+        return Move.WAIT
+    return Move.SIGN if s.missing is None else Move.WANT_PRELIMINARY
 
 
 def _has_rested(s: Situation) -> bool:
@@ -147,6 +153,7 @@ def _rest(tries: int) -> int:
 
 def _unsent(s: Situation, attempt: Alive) -> Move:
     wanted = s.is_open and s.effect is Effect.MISSING and s.may_leave and s.is_useful
+    wanted = wanted and s.missing is None
     return Move.SEND_FIRST if wanted and attempt.age < STALE_AFTER else Move.VOID_ATTEMPT
 
 

@@ -27,6 +27,11 @@ class Standing:
     is_paid: bool
     time: Seconds
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the lock was made."""
+        return self.state is not LockState.ABSENT
+
 
 def effect_of(call: Call, terms: LockTerms, head: Standing, final: Standing | None) -> Effect:
     """The effect of `call`; `final` is the newest reading at a final block, if there is one."""
@@ -43,13 +48,15 @@ def effect_of(call: Call, terms: LockTerms, head: Standing, final: Standing | No
 def _shows(call: Call, standing: Standing) -> bool:
     match call:
         case Call.LOCK:
-            return standing.state is not LockState.ABSENT
+            return standing.is_there
         case Call.WITHDRAW:
             return standing.state is LockState.WITHDRAWN
         case Call.REFUND | Call.REFUND_EARLY:
             return standing.state is LockState.REFUNDED
         case Call.PAY:
             return standing.state in _DECIDED and standing.is_paid
+        case _:
+            raise ValueError(f"{call.value} has no effect on a lock")
 
 
 def _can_never_be(call: Call, terms: LockTerms, final: Standing) -> bool:
@@ -80,7 +87,7 @@ def _would_be_taken(call: Call, terms: LockTerms, head: Standing) -> bool:
 def last_useful_moment(call: Call, terms: LockTerms) -> Seconds | None:
     """The latest block time at which the contract takes the call; None when there is no end."""
     match call:
-        case Call.LOCK:
+        case Call.LOCK | Call.APPROVE_ZERO | Call.APPROVE | Call.REGISTER | Call.PREPARE:
             return terms.lock_by
         case Call.WITHDRAW:
             return Seconds(terms.timelock - 1)

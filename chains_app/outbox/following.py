@@ -10,10 +10,11 @@ from django.utils import timezone
 from chains_app.adapters.interface import ChainAdapter, TransactionStatus
 from chains_app.config import Nonces
 from chains_app.locks import Block, Call
-from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent, Observation, Watch
+from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent
 from chains_app.outbox.decision import Alive, Fate, Situation, fate_of
 from chains_app.outbox.effects import Effect, Standing, effect_of, is_useful
 from chains_app.outbox.nonces import key_of
+from chains_app.outbox.preliminaries import is_preliminary, missing_before, preliminary_effect
 from chains_app.registry import get_adapter, get_chain
 from chains_app.watching import final_observation, standing
 from orchestrator.kernel.clock import Seconds, wall_clock
@@ -45,6 +46,7 @@ class _Read:
     effect: Effect
     head: Block
     final_height: int
+    missing: Call | None = None  # that has to be made before
 
 
 def follow(intent: Intent) -> Followed:
@@ -53,7 +55,7 @@ def follow(intent: Intent) -> Followed:
     attempts = list(intent.attempts.select_related("signer").order_by("signed_at", "nonce"))
     group = tuple(attempt for attempt in attempts if attempt.status in ALIVE)
     cursor = ChainCursor.objects.filter(chain=intent.chain).first()
-    read = _read_effect(intent, adapter, cursor)
+    read = _read_effect(intent, adapter, cursor, is_alive=bool(group))
     fate, statuses = _read_fate(intent, adapter, cursor, group)
     now = Seconds(max(read.head.time, wall_clock()))
     call, watch = intent.contract_call, intent.watch
@@ -68,26 +70,28 @@ def follow(intent: Intent) -> Followed:
         last_try=min((_age(attempt.ended_at) or 0.0 for attempt in finals), default=0.0),
         read_is_old=any((a.included_height or 0) > read.head.height for a in finals),
         attempt=_alive(intent, group, fate) if group else None,
+        missing=read.missing,
     )
     return Followed(situation, group, statuses, read_at, read.final_height)
 
 
-def _read_effect(intent: Intent, adapter: ChainAdapter, cursor: ChainCursor | None) -> _Read:
+def _read_effect(
+    intent: Intent, adapter: ChainAdapter, cursor: ChainCursor | None, *, is_alive: bool
+) -> _Read:
+    """At the head now; at a final block as the poller read it (nodes drop old states)."""
     call, watch, head = intent.contract_call, intent.watch, adapter.head()
     if call is None or watch is None:
         return _Read(_effect_of_fill(intent, adapter), head, head.height)
-    return _effect_of_call(call, watch, adapter, head, final_observation(watch, cursor))
-
-
-def _effect_of_call(
-    call: Call, watch: Watch, adapter: ChainAdapter, head: Block, final: Observation | None
-) -> _Read:
-    """At the head now; at a final block as the poller read it (nodes drop old states)."""
-    terms = watch.terms
-    reading = adapter.read_lock(terms, head)
+    reading, final = adapter.read_lock(watch.terms, head), final_observation(watch, cursor)
     at_head = Standing(reading.state, reading.is_paid, head.time)
-    effect = effect_of(call, terms, at_head, None if final is None else standing(final))
-    return _Read(effect, head, head.height if final is None else final.height)
+    at_final = None if final is None else standing(final)
+    if is_preliminary(intent):
+        effect = preliminary_effect(intent, adapter, at_head, at_final, is_alive=is_alive)
+        return _Read(effect, head, head.height)
+    effect = effect_of(call, watch.terms, at_head, at_final)
+    asks = intent.is_open and effect is Effect.MISSING
+    missing = missing_before(intent, adapter, watch.terms) if asks else None
+    return _Read(effect, head, head.height if final is None else final.height, missing)
 
 
 def _effect_of_fill(intent: Intent, adapter: ChainAdapter) -> Effect:

@@ -97,10 +97,9 @@ def _require_below_cap(intent: Intent, prepared: Prepared) -> None:
     """No fee is raised above the registry's cap, which reservations count on."""
     spec, call, terms = get_chain(intent.chain), intent.contract_call, terms_of(intent)
     if call is None or terms is None:
-        cap = max(spec.fee_cap(each, None) for each in Call)
+        cap = max(spec.fee_cap(each, None) for each in spec.native.gas)
     else:
-        is_native_lock = call is Call.LOCK and terms.token is None
-        cap = spec.fee_cap(call, terms.token) + (terms.amount if is_native_lock else 0)
+        cap = spec.cost_cap(call, terms)
     if prepared.cost_cap > cap:
         raise SignerRefusedError(f"{intent} would cost {prepared.cost_cap}, its cap is {cap}")
 

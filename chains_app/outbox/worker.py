@@ -11,9 +11,11 @@ from chains_app.intents import OUTBOX_TASK
 from chains_app.leases import LeaseLostError, claim, heartbeat, is_free, release
 from chains_app.models import Intent, IntentStatus
 from chains_app.outbox import settling
-from chains_app.outbox.decision import Move, next_move, pause_after
+from chains_app.outbox.decision import Fate, Move, Situation, next_move, pause_after
+from chains_app.outbox.effects import Effect
 from chains_app.outbox.following import Followed, follow
 from chains_app.outbox.nonces import NoFreeKeyError
+from chains_app.outbox.preliminaries import is_preliminary, wake_lock, want
 from chains_app.outbox.sending import broadcast, send_first
 from chains_app.outbox.signing import GuardRefusedError, sign, sign_replacement
 from chains_app.signers import SignerRefusedError
@@ -25,9 +27,19 @@ MOST_MOVES: Final = 8  # of one intent in one claim: void, sign, send, and what 
 RETRY: Final = timedelta(seconds=1)
 KEY_RETRY: Final = timedelta(milliseconds=200)  # a key is free again with the next block
 SENT_PAUSE: Final = timedelta(seconds=2)
+PRELIMINARY_PAUSE: Final = timedelta(milliseconds=500)  # a lock waits behind it
 SENDING: Final = frozenset(
-    {Move.SIGN, Move.SEND_FIRST, Move.RESEND, Move.RAISE_FEE, Move.FREE_NONCE}
+    {
+        Move.WANT_PRELIMINARY,
+        Move.SIGN,
+        Move.SEND_FIRST,
+        Move.RESEND,
+        Move.RAISE_FEE,
+        Move.FREE_NONCE,
+    }
 )
+
+IN_THE_MEMPOOL: Final = (Fate.PENDING, Fate.UNKNOWN)
 
 log = structlog.get_logger(__name__)
 
@@ -92,16 +104,27 @@ def _drive(intent: Intent) -> timedelta | None:
         followed = follow(intent)
         move = next_move(followed.situation)
         if move is Move.WAIT:
-            pause = pause_after(followed.situation)
-            return None if pause is None else timedelta(seconds=pause)
+            return _pause(intent, followed.situation)
         _make(move, intent, followed)
         if move in SENDING and intent.is_open:
-            return SENT_PAUSE
+            return PRELIMINARY_PAUSE if is_preliminary(intent) else SENT_PAUSE
     return RETRY
+
+
+def _pause(intent: Intent, situation: Situation) -> timedelta | None:
+    """A preliminary that only a block is missing for is looked at more often: a lock waits."""
+    attempt = situation.attempt
+    fate = None if attempt is None else attempt.fate
+    if is_preliminary(intent) and (situation.effect is Effect.NOT_YET or fate in IN_THE_MEMPOOL):
+        return PRELIMINARY_PAUSE
+    seconds = pause_after(situation)
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _make(move: Move, intent: Intent, read: Followed) -> None:
     match move:
+        case Move.WANT_PRELIMINARY if read.situation.missing is not None:
+            want(intent, read.situation.missing)
         case Move.SIGN:
             _sign_and_send(intent, read)
         case Move.SEND_FIRST:
@@ -151,3 +174,5 @@ def _settle(move: Move, intent: Intent, read: Followed) -> None:
             settling.end(intent, IntentStatus.IMPOSSIBLE, read.final_height)
         case _:
             settling.end(intent, IntentStatus.VOID, read.final_height)
+    if is_preliminary(intent):
+        wake_lock(intent)

@@ -21,7 +21,8 @@ from tests.conformance.near_world import NearWorld
 from tests.conformance.world import World
 
 PATIENCE = urllib3.Timeout(connect=2, read=1)  # what hangs shall not take 5 s a test
-CHAINS = ("memory", "memory-growing", "evm", "near")
+NATIVE = ("memory", "memory-growing", "evm", "near")
+TOKEN = tuple(f"{chain}-token" for chain in NATIVE)
 
 
 @pytest.fixture(scope="session")
@@ -35,16 +36,20 @@ def devnet() -> Iterator[Devnet]:
             yield network
 
 
-@pytest.fixture(params=CHAINS)
+@pytest.fixture(params=NATIVE + TOKEN)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    """Each chain in turn; tests that fit some only name them by indirect parameters."""
-    if request.param.startswith("memory"):
-        yield MemoryWorld(sequential_nonces=request.param == "memory")
+    """Each chain and coin in turn; tests that fit some only name them by indirect parameters."""
+    name, with_token = request.param.removesuffix("-token"), request.param.endswith("-token")
+    if name.startswith("memory"):
+        yield MemoryWorld(sequential_nonces=name == "memory", with_token=with_token)
         return
     devnet: Devnet = request.getfixturevalue("devnet")
-    chain = devnet.anvil if request.param == "evm" else devnet.near.client
+    chain = devnet.anvil if name == "evm" else devnet.near.client
     snapshot = chain.snapshot()
-    yield EvmWorld(devnet) if request.param == "evm" else NearWorld(devnet)
+    made = EvmWorld(devnet) if name == "evm" else NearWorld(devnet)
+    if with_token:
+        made.use_token()
+    yield made
     chain.revert(snapshot)
 
 

@@ -2,18 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from eth_account import Account
+from eth_utils import to_checksum_address
 
 from chains_app.adapters.evm import EvmAdapter
 from chains_app.adapters.evm_signing import evm_key
 from chains_app.adapters.interface import ChainAdapter
 from chains_app.registry import get_adapter, get_chain, signing_keys
 from chains_app.signers import SignerRole
+from chains_app.tokens import EvmToken
+from devnet.evm import Sender, call_data, constructor_data, new_account
 from devnet.network import Devnet
 from tests.conformance.world import Unpayable
 
+FUNDS = 10**12
 REVERTING_CODE = "0x60006000fd"
 
 
@@ -22,15 +28,40 @@ class EvmWorld:
 
     amount = 10**15
     answers_unchecked = False
+    token: str | None = None
 
     def __init__(self, devnet: Devnet) -> None:
         self.anvil, self.rpc = devnet.anvil, devnet.anvil.rpc
-        self.adapter, self.spec = get_adapter("base"), get_chain("base")
+        self.adapter: ChainAdapter = get_adapter("base")
+        self.spec = get_chain("base")
         self.maker = evm_key(devnet.environment["MAKER_BASE_KEY"])
         (self.lock,) = signing_keys("base", SignerRole.LOCK)
         (self.duty,) = signing_keys("base", SignerRole.DUTY)
         self.rpc.call("evm_setAutomine", False)
         self._is_held = False
+
+    def use_token(self, artifact: str = "BlockingToken", **declared: Any) -> None:
+        """A fresh token of 6 decimals, some of it with the maker and our lock account."""
+        account = new_account()
+        self.anvil.fund(account.address, 10**18)
+        self.deployer = Sender(self.anvil, account)
+        deployed = self.deployer.send(None, constructor_data(artifact))
+        self.anvil.mine()
+        address = to_checksum_address(self.deployer.receipt(deployed)["contractAddress"])
+        for key in (self.maker, self.lock):
+            self.call_token(address, "mint(address,uint256)", key.account, FUNDS)
+        behaviour = {"approve_zero_first": True, **declared}
+        token = EvmToken(symbol="USDC", decimals=6, address=address, **behaviour)
+        self.token, self.amount = address, 25 * 10**6
+        self.spec = replace(self.spec, tokens={address: token.spec()})
+        keys = {role: signing_keys("base", role) for role in SignerRole}
+        self.adapter = EvmAdapter(self.spec, keys, [self.anvil.url])
+
+    def call_token(self, token: str, signature: str, *values: Any) -> None:
+        """A write to a test token by its deployer, whom they obey in everything."""
+        sent = self.deployer.send(token, call_data(signature, *values))
+        self.anvil.mine()
+        self.deployer.receipt(sent)
 
     def mine(self, blocks: int = 1, seconds: int = 0) -> None:
         """The jump counts from the head: anvil's clock lags where many blocks share a second."""
@@ -64,8 +95,17 @@ class EvmWorld:
 
     def unpayable(self) -> Unpayable:
         account = Account.create().address
-        self.rpc.call("anvil_setCode", account, REVERTING_CODE)
-        return Unpayable(account, lambda: self.rpc.call("anvil_setCode", account, "0x"))
+        if self.token is None:
+            return Unpayable(
+                account,
+                lambda: self.rpc.call("anvil_setCode", account, REVERTING_CODE),
+                lambda: self.rpc.call("anvil_setCode", account, "0x"),
+            )
+        block = partial(self.call_token, self.token, "setBlocked(address,bool)", account)
+        return Unpayable(account, partial(block, True), partial(block, False))
+
+    def stranger(self) -> str:
+        return str(Account.create().address)
 
     def unreachable(self) -> ChainAdapter:
         return EvmAdapter(self.spec, {}, ["http://127.0.0.1:1/token-in-a-path"])

@@ -7,8 +7,12 @@ from typing import Any
 from chains_app.adapters.interface import ChainAdapter
 from chains_app.adapters.memory import MemoryAdapter, memory_key, memory_spec
 from chains_app.adapters.memory_chain import MemoryChain, Transaction
+from chains_app.adapters.memory_tokens import MemoryToken
 from chains_app.locks import Call, LockTerms
 from tests.conformance.world import Unpayable
+
+APPROVED = MemoryToken(needs_approval=True, approve_zero_first=True)
+PREPARED = MemoryToken(needs_preparation=True, registration=7, storage=11)
 
 
 class MemoryWorld:
@@ -17,14 +21,21 @@ class MemoryWorld:
     amount = 10_000
     answers_unchecked = False
 
-    def __init__(self, *, sequential_nonces: bool) -> None:
+    def __init__(self, *, sequential_nonces: bool, with_token: bool = False) -> None:
         valid_for = None if sequential_nonces else 50
-        self.chain = MemoryChain("base", sequential_nonces=sequential_nonces, valid_for=valid_for)
+        self.token = "usdc" if with_token else None
+        self.chain = MemoryChain(
+            "base",
+            sequential_nonces=sequential_nonces,
+            valid_for=valid_for,
+            tokens={"usdc": APPROVED if sequential_nonces else PREPARED},
+        )
         self.adapter: ChainAdapter = MemoryAdapter(self.chain)
         self.spec = memory_spec(self.chain)
         self.maker, self.lock, self.duty = map(memory_key, ("maker", "lock", "duty"))
         for key in (self.maker, self.lock, self.duty):
             self.chain.fund(key.account, 10**6)
+            self.chain.fund(key.account, 10**6, self.token)
         self._is_held = False
 
     def mine(self, blocks: int = 1, seconds: int = 0) -> None:
@@ -50,9 +61,15 @@ class MemoryWorld:
             self.chain.mine()
 
     def unpayable(self) -> Unpayable:
-        self.chain.fund("refuser", 0)
-        self.chain.refusing.add("refuser")
-        return Unpayable("refuser", lambda: self.chain.refusing.remove("refuser"))
+        self.chain.fund("refuser", 0, self.token)
+        refusing = self.chain.refusing
+        return Unpayable(
+            "refuser", lambda: refusing.add("refuser"), lambda: refusing.remove("refuser")
+        )
+
+    def stranger(self) -> str:
+        self.chain.fund("stranger", 0)
+        return "stranger"
 
     def unreachable(self) -> ChainAdapter:
         self.chain.is_unreachable = True

@@ -23,6 +23,7 @@ class NearWorld:
 
     amount = NEAR
     answers_unchecked = True
+    token: str | None = None
 
     def __init__(self, devnet: Devnet) -> None:
         self.node, self.client = devnet.near, devnet.near.client
@@ -32,6 +33,10 @@ class NearWorld:
         self.maker = near_key(account, key)
         self.lock = signing_keys("near", SignerRole.LOCK)[0]
         self.duty = signing_keys("near", SignerRole.DUTY)[0]
+
+    def use_token(self) -> None:
+        """The devnet's USDC, which maker and lock account hold."""
+        (self.token,), self.amount = self.spec.tokens, 25 * 10**6
 
     def mine(self, blocks: int = 1, seconds: int = 0) -> None:
         self.client.mine(blocks, seconds)
@@ -54,6 +59,9 @@ class NearWorld:
             assert not outcome.failures
 
     def unpayable(self) -> Unpayable:
+        """Of NEAR one that does not exist yet, of a token one that can leave it again."""
+        if self.token is not None:
+            return self._unregistering(self.token)
         account = f"late.{self.node.root.account_id}"
 
         def create() -> None:
@@ -63,7 +71,28 @@ class NearWorld:
             ]
             assert not self.client.send(self.node.root, account, actions).failures
 
-        return Unpayable(account, create)
+        return Unpayable(account, lambda: None, create)
+
+    def _unregistering(self, token: str) -> Unpayable:
+        account, key = f"fickle.{self.node.root.account_id}", Key.generate()
+        actions = [
+            near_transactions.create_create_account_action(),
+            near_transactions.create_transfer_action(NEAR),
+            near_transactions.create_full_access_key_action(key.public_bytes),
+        ]
+        assert not self.client.send(self.node.root, account, actions).failures
+        fickle = Signer(account, key)
+        leave = call("storage_unregister", {"force": True}, deposit=1)
+        enter = call("storage_deposit", {"account_id": account}, deposit=NEAR // 100)
+        assert not self.client.send(fickle, token, [enter]).failures
+        return Unpayable(
+            account,
+            lambda: self.client.send(fickle, token, [leave]),
+            lambda: self.client.send(fickle, token, [enter]),
+        )
+
+    def stranger(self) -> str:
+        return f"stranger.{self.node.root.account_id}"
 
     def unreachable(self) -> ChainAdapter:
         return NearAdapter(self.spec, {}, ["http://127.0.0.1:1/token-in-a-path"], "1" * 43)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from chains_app.adapters import evm_contract
+from chains_app.adapters import evm_contract, evm_tokens
 from chains_app.adapters.evm import EvmAdapter
 from chains_app.adapters.evm_contract import EscrowContracts
 from chains_app.adapters.interface import FeeAboveCapError
@@ -14,8 +14,8 @@ from chains_app.locks import Call, LockState
 from chains_app.registry import signing_keys
 from chains_app.signers import SignerRole
 from devnet.anvil import CHAIN_ID
-from tests.conformance.evm_world import EvmWorld
-from tests.conformance.world import facts_since, make, read, terms
+from tests.conformance.evm_world import FUNDS, EvmWorld
+from tests.conformance.world import facts_since, make, read, succeeded, terms
 
 pytestmark = pytest.mark.parametrize("world", ["evm"], indirect=True)
 
@@ -136,3 +136,97 @@ def test_rule_15_nothing_is_prepared_while_gas_costs_more_than_the_cap(world: Ev
             world.adapter.prepare(Call.WITHDRAW, terms(world), world.duty)
         with pytest.raises(FeeAboveCapError):
             world.adapter.prepare_transfer_to_self(world.duty)
+
+
+def test_a_token_that_answers_nothing_is_held_when_it_is_declared(world: EvmWorld) -> None:
+    world.use_token("NoReturnToken", no_return=True)
+    bound = terms(world)
+    assert world.adapter.payout_problem(bound, bound.beneficiary) is None
+    make(world, Call.LOCK, bound)
+    assert world.adapter.payout_problem(bound, bound.beneficiary) is None
+    had = world.adapter.balance(bound.beneficiary, world.token)
+    make(world, Call.WITHDRAW, bound)
+    assert world.adapter.balance(bound.beneficiary, world.token) == had + bound.amount
+
+
+def test_a_token_that_answers_nothing_undeclared_pays_nobody(world: EvmWorld) -> None:
+    world.use_token("NoReturnToken")
+    assert world.adapter.payout_problem(terms(world), world.maker.account) is not None
+
+
+def test_a_token_that_moves_less_than_it_was_told_is_never_locked(world: EvmWorld) -> None:
+    """What the declaration of a fee on transfers saves us from: the contract refuses it, too."""
+    world.use_token("FeeToken")
+    bound = terms(world)
+    assert succeeded(world, make(world, Call.LOCK, bound), world.lock) is False
+    assert read(world, bound).state is LockState.ABSENT
+
+
+@pytest.mark.parametrize("answer", [1, 4])
+def test_a_token_that_refuses_a_transfer_is_known_before_the_lock_and_after(
+    world: EvmWorld, answer: int
+) -> None:
+    """Its transfers answer false, or nothing."""
+    world.use_token("HostileToken")
+    bound = terms(world)
+    make(world, Call.LOCK, bound)
+    unlocked = replace(bound, hashlock=bytes(32))
+    for each in (bound, unlocked):
+        assert world.adapter.payout_problem(each, each.beneficiary) is None
+    world.call_token(str(world.token), "setAnswers(uint8,uint8)", answer, 0)
+    for each in (bound, unlocked):
+        problem = world.adapter.payout_problem(each, each.beneficiary)
+        assert problem == f"USDC on base refuses a transfer to {each.beneficiary}"
+
+
+def test_rule_15_an_approval_goes_to_the_token_for_the_factory_alone(world: EvmWorld) -> None:
+    world.use_token()
+    sent = make(world, Call.APPROVE, terms(world))
+    found = world.rpc.call("eth_getTransactionByHash", sent.hash)
+    assert found["to"] == str(world.token).lower()
+    assert found["value"] == "0x0"
+    unlimited = evm_tokens.approval(world.spec.contract, 2**256 - 1)
+    assert found["input"] == "0x" + unlimited.hex()
+
+
+def problems_of_tokens(world: EvmWorld, **changes: object) -> list[str]:
+    """With one token, declared otherwise."""
+    coin = replace(world.spec.asset(world.token), **changes)  # type: ignore[arg-type]
+    spec = replace(world.spec, tokens={str(coin.token): coin})
+    keys = {role: signing_keys("base", role) for role in SignerRole}
+    return EvmAdapter(spec, keys, [world.anvil.url]).problems()
+
+
+def test_a_token_is_proved_against_its_declaration(world: EvmWorld) -> None:
+    world.use_token()
+    name, nobody = f"base: USDC at {world.token}", "0x" + "11" * 20
+    decimals = world.spec.asset(world.token).decimals
+    assert problems_of_tokens(world) == []
+    assert problems_of_tokens(world, decimals=decimals + 1) == [
+        f"{name} has {decimals} decimals, not {decimals + 1}: correct them"
+    ]
+    assert problems_of_tokens(world, token=nobody) == [
+        f"base: USDC at {nobody} has no code: correct its address"
+    ]
+    assert problems_of_tokens(world, token=world.spec.contract) == [
+        f"base: USDC at {world.spec.contract} does not answer as an ERC-20: take it out"
+    ]
+
+
+def test_a_lock_account_without_a_configured_token_is_a_problem(world: EvmWorld) -> None:
+    world.use_token()
+    spend = evm_tokens.transfer(world.maker.account, FUNDS)
+    chain = {"chainId": hex(CHAIN_ID), "from": world.lock.account, "value": "0x0"}
+    maker, world.maker = world.maker, world.lock
+    world.send_by_wallet([chain | {"to": str(world.token), "data": "0x" + spend.hex()}])
+    world.maker = maker
+    assert world.adapter.problems() == [
+        f"base: USDC at {world.token}: {world.lock.account} holds none: fund it"
+    ]
+
+
+def test_a_token_that_moves_nothing_is_a_problem(world: EvmWorld) -> None:
+    world.use_token("HostileToken")
+    world.call_token(str(world.token), "setAnswers(uint8,uint8)", 1, 0)
+    [problem] = problems_of_tokens(world, decimals=18)
+    assert "see whether it is paused" in problem

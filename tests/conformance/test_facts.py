@@ -6,12 +6,12 @@ import pytest
 
 from chains_app.adapters.interface import BlockUnknownError
 from chains_app.locks import Call
-from tests.conformance.world import World, facts_since, make, makers_terms, terms
+from tests.conformance.world import World, facts_since, make, makers_terms, ready, terms
 
 
 def test_facts_are_complete_and_in_order(world: World) -> None:
+    ours, makers = ready(world, terms(world)), ready(world, makers_terms(world), world.maker)
     start = world.adapter.head().height
-    ours, makers = terms(world), makers_terms(world)
     calls = [
         make(world, Call.LOCK, ours),
         make(world, Call.LOCK, makers, world.maker),
@@ -36,7 +36,8 @@ def test_facts_name_the_blocks_that_they_come_from(world: World) -> None:
 
 
 def test_pages_cover_a_long_range_without_a_gap(world: World) -> None:
-    start, bound = world.adapter.head(), terms(world)
+    bound = ready(world, terms(world))
+    start = world.adapter.head()
     world.mine(30)
     make(world, Call.LOCK, bound)
     world.mine(30)

@@ -42,12 +42,12 @@ def test_the_id_follows_from_the_terms_alone(world: World) -> None:
 
 def test_a_withdrawal_pays_the_beneficiary_and_shows_the_secret(world: World) -> None:
     bound, before = terms(world), world.adapter.head().height
-    had = world.adapter.balance(bound.beneficiary, None)
+    had = world.adapter.balance(bound.beneficiary, world.token)
     make(world, Call.LOCK, bound)
     make(world, Call.WITHDRAW, bound)
     reading = read(world, bound)
     assert stands(reading) == (LockState.WITHDRAWN, True)
-    assert world.adapter.balance(bound.beneficiary, None) == had + bound.amount
+    assert world.adapter.balance(bound.beneficiary, world.token) == had + bound.amount
     shown = {reading.secret, *(fact.secret for fact in facts_since(world, before).facts)}
     assert shown - {None} == {SECRET.reveal()}
 
@@ -55,14 +55,14 @@ def test_a_withdrawal_pays_the_beneficiary_and_shows_the_secret(world: World) ->
 def test_a_refund_pays_the_depositor_from_the_timelock_on(world: World) -> None:
     bound = makers_terms(world)
     make(world, Call.LOCK, bound, world.maker)
-    had = world.adapter.balance(bound.depositor, None)
+    had = world.adapter.balance(bound.depositor, world.token)
     early = make(world, Call.REFUND, bound)
     assert succeeded(world, early, world.duty) is False
     assert stands(read(world, bound)) == (LockState.OPEN, False)
     world.mine(seconds=TIMELOCK + 1)
     make(world, Call.REFUND, bound)
     assert stands(read(world, bound)) == (LockState.REFUNDED, True)
-    assert world.adapter.balance(bound.depositor, None) - had >= bound.amount
+    assert world.adapter.balance(bound.depositor, world.token) - had >= bound.amount
 
 
 def test_the_beneficiary_alone_refunds_early(world: World) -> None:
@@ -80,16 +80,17 @@ def test_an_unpaid_payout_is_decided_and_can_be_paid_later(world: World) -> None
     refuser = world.unpayable()
     bound = terms(world, beneficiary=refuser.account)
     make(world, Call.LOCK, bound)
+    refuser.refuse()
     withdrawn = make(world, Call.WITHDRAW, bound)
     assert succeeded(world, withdrawn, world.duty) is True
     assert stands(read(world, bound)) == (LockState.WITHDRAWN, False)
     make(world, Call.PAY, bound)
     assert stands(read(world, bound)) == (LockState.WITHDRAWN, False)
     refuser.heal()
-    had = world.adapter.balance(refuser.account, None)
+    had = world.adapter.balance(refuser.account, world.token)
     make(world, Call.PAY, bound)
     assert stands(read(world, bound)) == (LockState.WITHDRAWN, True)
-    assert world.adapter.balance(refuser.account, None) == had + bound.amount
+    assert world.adapter.balance(refuser.account, world.token) == had + bound.amount
 
 
 def test_no_withdrawal_from_the_timelock_on(world: World) -> None:

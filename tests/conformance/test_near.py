@@ -9,6 +9,7 @@ from py_near import transactions as near_transactions
 from chains_app.adapters import near_contract
 from chains_app.adapters.near import NearAdapter
 from chains_app.adapters.near_signing import near_key
+from chains_app.config import ChainSpec
 from chains_app.locks import Call, LockState
 from chains_app.registry import signing_keys
 from chains_app.signers import SignerRole
@@ -22,6 +23,10 @@ OTHER_CODE = "9" * 43
 
 def keys() -> dict[SignerRole, Any]:
     return {role: signing_keys("near", role) for role in SignerRole}
+
+
+def without_tokens(world: NearWorld) -> ChainSpec:
+    return replace(world.spec, tokens={})
 
 
 def code_hash(world: NearWorld) -> str:
@@ -80,7 +85,7 @@ def test_a_contract_account_with_a_key_is_a_problem(world: NearWorld) -> None:
 
 def test_rule_15_a_duty_key_that_can_do_more_is_a_problem(world: NearWorld) -> None:
     swapped = {SignerRole.DUTY: (world.lock,), SignerRole.LOCK: (world.duty,)}
-    adapter = NearAdapter(world.spec, swapped, [world.node.url], code_hash(world))
+    adapter = NearAdapter(without_tokens(world), swapped, [world.node.url], code_hash(world))
     assert adapter.problems() == [
         f"near: {world.lock.public} of {world.lock.account} needs the duties' calls alone",
         f"near: {world.duty.public} of {world.duty.account} needs full access",
@@ -112,3 +117,39 @@ def test_a_keys_allowance_bounds_what_it_may_spend(world: NearWorld) -> None:
     assert not world.client.send(owner, account, [add]).failures
     prepared = world.adapter.prepare(Call.PAY, terms(world), near_key(account, spare.secret_key))
     assert prepared.balance == 10**22
+
+
+def problems_of_tokens(world: NearWorld, **changes: object) -> list[str]:
+    """With the devnet's one token, declared otherwise."""
+    (coin,) = world.spec.tokens.values()
+    other = replace(coin, **changes)  # type: ignore[arg-type]
+    spec = replace(world.spec, tokens={str(other.token): other})
+    return NearAdapter(spec, keys(), [world.node.url], code_hash(world)).problems()
+
+
+def test_a_token_is_proved_against_its_declaration(world: NearWorld) -> None:
+    (token,) = world.spec.tokens
+    name = f"near: USDC at {token}"
+    assert problems_of_tokens(world) == []
+    assert problems_of_tokens(world, decimals=18) == [
+        f"{name} has 6 decimals, not 18: correct them"
+    ]
+    [too_dear] = problems_of_tokens(world, deposits={Call.REGISTER: 1})
+    assert too_dear.startswith(f"{name} asks ")
+    assert too_dear.endswith(" yocto to register an account: raise most_registration of 1")
+    assert problems_of_tokens(world, token=world.spec.contract) == [
+        f"near: USDC at {world.spec.contract} does not answer as a NEP-141: correct its account, "
+        "or take it out"
+    ]
+
+
+def test_an_account_of_ours_that_a_token_does_not_know_is_a_problem(world: NearWorld) -> None:
+    """The duty account stands for a lock account that nobody registered."""
+    (token,) = world.spec.tokens
+    swapped = {SignerRole.LOCK: (world.duty,)}
+    adapter = NearAdapter(world.spec, swapped, [world.node.url], code_hash(world))
+    account, name = world.duty.account, f"near: USDC at {token}"
+    assert adapter.problems()[1:] == [
+        f"{name} does not know {account}: call storage_deposit for it",
+        f"{name} shows that {account} holds none: fund it",
+    ]

@@ -41,6 +41,7 @@ def test_a_payout_to_who_takes_it_has_no_problem(world: World) -> None:
 def test_a_payout_that_would_fail_is_known_before(world: World) -> None:
     refuser = world.unpayable()
     bound = terms(world, beneficiary=refuser.account)
+    refuser.refuse()
     problem = world.adapter.payout_problem(bound, refuser.account)
     assert problem is not None
     assert refuser.account in problem
@@ -50,7 +51,7 @@ def test_a_payout_that_would_fail_is_known_before(world: World) -> None:
 
 def test_an_account_that_is_not_there_holds_nothing(world: World) -> None:
     nobody = {"near": "nobody.test.near"}.get(world.spec.name, "0x" + "12" * 20)
-    assert world.adapter.balance(nobody, None) == 0
+    assert world.adapter.balance(nobody, world.token) == 0
 
 
 def test_a_rightly_configured_chain_has_no_problems(world: World) -> None:

@@ -7,9 +7,10 @@ from chains_app.locks import Block, Call, LockState, LockTerms
 from tests.conformance.evm_world import EvmWorld
 from tests.conformance.memory_world import MemoryWorld
 from tests.conformance.near_world import NearWorld
-from tests.conformance.world import World, facts_since, make, read, terms
+from tests.conformance.world import World, facts_since, make, read, ready, terms
 
-pytestmark = pytest.mark.parametrize("world", ["memory", "evm", "near"], indirect=True)
+WORLDS = ("memory", "evm", "near", "memory-token", "evm-token")
+pytestmark = pytest.mark.parametrize("world", WORLDS, indirect=True)
 
 
 def replace_blocks(world: World, depth: int) -> None:
@@ -40,7 +41,8 @@ def lock_and_lose(world: World, bound: LockTerms) -> tuple[Signed, Block]:
 
 
 def test_rule_7_a_lock_in_a_replaced_block_is_gone(world: World) -> None:
-    bound, start = terms(world), world.adapter.head()
+    bound = ready(world, terms(world))
+    start = world.adapter.head()
     sent, lost = lock_and_lose(world, bound)
     assert read(world, bound).state is LockState.ABSENT
     assert facts_since(world, start.height).facts == ()
@@ -51,7 +53,7 @@ def test_rule_7_a_lock_in_a_replaced_block_is_gone(world: World) -> None:
 
 
 def test_rule_7_nothing_is_read_at_a_replaced_block(world: World) -> None:
-    bound = terms(world)
+    bound = ready(world, terms(world))
     _, lost = lock_and_lose(world, bound)
     with pytest.raises(BlockUnknownError):
         world.adapter.read_lock(bound, lost)
@@ -69,7 +71,7 @@ def test_the_new_blocks_are_linked_to_what_stayed(world: World) -> None:
 
 
 def test_the_same_bytes_make_the_lock_again(world: World) -> None:
-    bound = terms(world)
+    bound = ready(world, terms(world))
     sent, _ = lock_and_lose(world, bound)
     world.adapter.broadcast(sent.raw)
     world.include()

@@ -11,10 +11,11 @@ from chains_app.adapters.interface import (
     TransactionStatus,
 )
 from chains_app.locks import Call, LockState
-from tests.conformance.world import World, facts_since, finalize, make, read, signed, terms
+from tests.conformance.world import World, facts_since, finalize, make, read, ready, signed, terms
 
-SEQUENTIAL = ("memory", "evm")
-GROWING = ("memory-growing", "near")
+NATIVE = ("memory", "memory-growing", "evm", "near")
+SEQUENTIAL = ("memory", "evm", "memory-token", "evm-token")
+GROWING = ("memory-growing", "near", "memory-growing-token", "near-token")
 
 
 def stage(world: World, hash_: str) -> Stage:
@@ -46,7 +47,7 @@ def test_rule_6_a_hash_that_nobody_saw_is_unknown(world: World) -> None:
 
 
 def test_a_transaction_waits_is_included_and_becomes_final(world: World) -> None:
-    bound = terms(world)
+    bound = ready(world, terms(world))
     with world.hold_blocks():
         sent = make(world, Call.LOCK, bound)
         waits = Stage.UNKNOWN if world.answers_unchecked else Stage.PENDING
@@ -67,7 +68,8 @@ def test_a_status_names_the_block_of_inclusion(world: World) -> None:
 
 
 def test_the_same_bytes_sent_again_change_nothing(world: World) -> None:
-    start, bound = world.adapter.head().height, terms(world)
+    bound = ready(world, terms(world))
+    start = world.adapter.head().height
     with world.hold_blocks():
         sent = make(world, Call.LOCK, bound)
         world.adapter.broadcast(sent.raw)
@@ -97,7 +99,7 @@ def test_a_used_nonce_is_refused(world: World) -> None:
 
 
 def test_the_keys_nonces_follow_the_head_and_then_the_final_block(world: World) -> None:
-    bound = terms(world)
+    bound = ready(world, terms(world))
     finalize(world)
     before = world.adapter.key_state(world.lock)
     nonce = world.adapter.prepare(Call.LOCK, bound, world.lock).nonce_floor
@@ -110,6 +112,7 @@ def test_the_keys_nonces_follow_the_head_and_then_the_final_block(world: World) 
     assert after.head_height == world.adapter.head().height
 
 
+@pytest.mark.parametrize("world", NATIVE, indirect=True)
 def test_what_an_account_lacks_is_refused(world: World) -> None:
     too_much = world.adapter.balance(world.lock.account, None)
     lock = signed(world, Call.LOCK, terms(world, amount=too_much), world.lock)
@@ -122,11 +125,12 @@ def test_garbage_is_refused(world: World) -> None:
 
 @pytest.mark.parametrize("call", [Call.LOCK, Call.WITHDRAW, Call.REFUND_EARLY])
 def test_the_cost_stays_below_the_cap(world: World, call: Call) -> None:
-    bound = terms(world)
+    bound = ready(world, terms(world))
     key = world.duty if call is Call.WITHDRAW else world.lock
     if call is not Call.LOCK:
         make(world, Call.LOCK, bound)
     prepared = world.adapter.prepare(call, bound, key)
+    assert prepared.cost_cap <= world.spec.cost_cap(call, bound)
     before = world.adapter.balance(key.account, None)
     make(world, call, bound, key)
     assert 0 < before - world.adapter.balance(key.account, None) <= prepared.cost_cap
@@ -148,7 +152,7 @@ def test_rule_6_a_send_without_an_answer_is_not_tried_again(world: World) -> Non
 
 @pytest.mark.parametrize("world", SEQUENTIAL, indirect=True)
 def test_a_replacement_with_raised_fees_takes_the_nonce(world: World) -> None:
-    bound, key = terms(world), world.lock
+    bound, key = ready(world, terms(world)), world.lock
     prepared = world.adapter.prepare(Call.LOCK, bound, key)
     nonce = prepared.nonce_floor
     raised = world.adapter.replace(prepared, 13)
@@ -168,7 +172,7 @@ def test_a_replacement_with_raised_fees_takes_the_nonce(world: World) -> None:
 
 @pytest.mark.parametrize("world", SEQUENTIAL, indirect=True)
 def test_a_gap_of_nonces_waits_until_a_transfer_to_self_fills_it(world: World) -> None:
-    bound, key = terms(world), world.lock
+    bound, key = ready(world, terms(world)), world.lock
     prepared = world.adapter.prepare(Call.LOCK, bound, key)
     nonce = prepared.nonce_floor
     later = world.adapter.sign(Call.LOCK, bound, prepared, key, nonce + 1, None)
@@ -182,13 +186,14 @@ def test_a_gap_of_nonces_waits_until_a_transfer_to_self_fills_it(world: World) -
     world.include()
     assert stage(world, later.hash) is Stage.INCLUDED
     assert stage(world, filling.hash) is Stage.INCLUDED
-    spent = before - world.adapter.balance(key.account, None) - bound.amount
-    assert 0 < spent <= filler.cost_cap + prepared.cost_cap - bound.amount
+    locked = bound.amount if bound.token is None else 0
+    spent = before - world.adapter.balance(key.account, None) - locked
+    assert 0 < spent <= filler.cost_cap + prepared.cost_cap - locked
 
 
 @pytest.mark.parametrize("world", GROWING, indirect=True)
 def test_nonces_may_leave_gaps_and_fees_are_not_raised(world: World) -> None:
-    bound, key = terms(world), world.lock
+    bound, key = ready(world, terms(world)), world.lock
     prepared = world.adapter.prepare(Call.LOCK, bound, key)
     sent = world.adapter.sign(Call.LOCK, bound, prepared, key, prepared.nonce_floor + 5, None)
     world.adapter.broadcast(sent.raw)

@@ -8,7 +8,8 @@ from typing import Any, Final, Protocol
 
 from chains_app.adapters.interface import ChainAdapter, FactsPage, Signed, SigningKey
 from chains_app.config import ChainSpec
-from chains_app.locks import Call, LockReading, LockTerms
+from chains_app.locks import PRELIMINARIES, Call, LockReading, LockTerms
+from chains_app.signers import SignerRole, role_of
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import Secret
 
@@ -19,14 +20,18 @@ TIMELOCK: Final = 120  # seconds from the head to the timelock
 
 @dataclass(frozen=True)
 class Unpayable:
-    """An account that no payout reaches, until `heal` was called."""
+    """An account that no payout reaches, from `refuse` on until `heal`."""
 
     account: str
-    heal: Callable[[], None]
+    refuse: Callable[[], object]
+    heal: Callable[[], object]
 
 
 class World(Protocol):
-    """A chain under test. `maker` uses a wallet of its own, `lock` and `duty` are ours."""
+    """A chain under test, and the coin or token that is locked on it.
+
+    `maker` uses a wallet of its own, `lock` and `duty` are ours.
+    """
 
     adapter: ChainAdapter
     spec: ChainSpec
@@ -35,6 +40,7 @@ class World(Protocol):
     duty: SigningKey
     amount: int
     answers_unchecked: bool  # its nodes take what they are sent, and drop it later (nearcore)
+    token: str | None
 
     def mine(self, blocks: int = 1, seconds: int = 0) -> None:
         """Make blocks; the last of them `seconds` later."""
@@ -51,6 +57,9 @@ class World(Protocol):
     def unpayable(self) -> Unpayable:
         """A new one."""
 
+    def stranger(self) -> str:
+        """An account that has never heard of the token."""
+
     def unreachable(self) -> ChainAdapter:
         """An adapter of the same chain whose nodes don't answer."""
 
@@ -63,7 +72,7 @@ def terms(world: World, **changes: Any) -> LockTerms:
         contract=world.spec.contract,
         depositor=world.lock.account,
         beneficiary=world.maker.account,
-        token=None,
+        token=world.token,
         amount=world.amount,
         hashlock=hashlib.sha256(SECRET.reveal()).digest(),
         lock_by=Seconds(now + LOCK_WINDOW),
@@ -85,9 +94,22 @@ def signed(world: World, call: Call, bound: LockTerms, key: SigningKey) -> Signe
     return world.adapter.sign(call, bound, prepared, key, prepared.nonce_floor, secret)
 
 
+def ready(world: World, bound: LockTerms, key: SigningKey | None = None) -> LockTerms:
+    """The terms again, each preliminary of their lock made once, if the adapter asks for it."""
+    for call in PRELIMINARIES:
+        if world.adapter.preliminary(Call.LOCK, bound, bound.depositor) is call:
+            make(world, call, bound, key)
+    return bound
+
+
 def make(world: World, call: Call, bound: LockTerms, key: SigningKey | None = None) -> Signed:
-    """Sign, send and include; by the account that the service would use unless told."""
-    ours = world.lock if call in (Call.LOCK, Call.REFUND_EARLY) else world.duty
+    """Sign, send and include; by the account that the service would use unless told.
+
+    A lock's preliminaries come first.
+    """
+    if call is Call.LOCK:
+        ready(world, bound, key)
+    ours = world.lock if role_of(call) is SignerRole.LOCK else world.duty
     sent = signed(world, call, bound, key or ours)
     world.adapter.broadcast(sent.raw)
     world.include()

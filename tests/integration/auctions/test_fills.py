@@ -134,8 +134,8 @@ def test_a_fill_reserves_our_lock_and_all_calls_at_the_capped_fee() -> None:
     session_id, quote = bound_quote()
     amount = filled(session_id, quote).destination_amount
     assert holds_of(session_id) == {
-        ("near", "lock"): amount + 30 * NEAR // 1000,
-        ("near", "duty"): 140 * NEAR // 1000,
+        ("near", "lock"): lock_needs(amount),
+        ("near", "duty"): 160 * NEAR // 1000,
         ("base", "lock"): WITHDRAWAL,
         ("base", "duty"): 2 * WITHDRAWAL,
     }
@@ -148,8 +148,8 @@ def test_a_fill_the_other_way_reserves_on_base() -> None:
     assert holds_of(session_id) == {
         ("base", "lock"): amount + 150_000 * 20 * 10**9 + 50_000 * 10**9,
         ("base", "duty"): 2 * WITHDRAWAL,
-        ("near", "lock"): 70 * NEAR // 1000,
-        ("near", "duty"): 140 * NEAR // 1000,
+        ("near", "lock"): 80 * NEAR // 1000 + 1,
+        ("near", "duty"): 160 * NEAR // 1000,
     }
     assert reserved_amounts() == [Reserved("base", None, amount)]
 
@@ -173,7 +173,7 @@ def test_a_unit_less_than_needed_in_any_balance_refuses_the_fill(
     session_id, quote = bound_quote()
     needed = {
         ("near", LOCK): lock_needs(price_at(quote, 10)),
-        ("near", DUTY): 140 * NEAR // 1000,
+        ("near", DUTY): 160 * NEAR // 1000,
         ("base", LOCK): WITHDRAWAL,
         ("base", DUTY): 2 * WITHDRAWAL,
     }[chain, role]
@@ -240,7 +240,7 @@ def test_a_fill_without_its_callers_transaction_is_refused() -> None:
 def test_both_routes_are_filled_from_the_same_accounts() -> None:
     (there, quote), (back, other) = bound_quote(ETHER, THERE), bound_quote(100 * NEAR, BACK)
     filled(there, quote)
-    held_for_there = 140 * NEAR // 1000
-    short = with_balance("near", DUTY, held_for_there + 140 * NEAR // 1000 - 1)
+    held_for_there = 160 * NEAR // 1000
+    short = with_balance("near", DUTY, held_for_there + 160 * NEAR // 1000 - 1)
     with pytest.raises(InsufficientLiquidityError, match="our duty accounts on near"):
         fill_at(10, back, other, short)

@@ -22,7 +22,7 @@ from tests.integration.auctions.worlds import NOW, at, quote_of
 from tests.unit.auctions.markets import BACK, ETHER, NEAR, THERE, market
 
 pytestmark = pytest.mark.django_db
-GAS = 143 * NEAR // 1000
+GAS = 1434 * NEAR // 10_000
 
 
 def taken(quote: Quote, session_id: UUID, now: Seconds = NOW) -> Quote:

@@ -75,4 +75,5 @@ def filled(session_id: UUID, quote: Quote, read: Mapping[str, ChainReading] | No
 
 def lock_needs(amount: int) -> int:
     """What NEAR's lock account must have free for a destination lock of `amount`."""
-    return amount + 30 * NEAR // 1000
+    fee, deposit = 40 * NEAR // 1000, 551 * NEAR // 100_000
+    return amount + fee + deposit

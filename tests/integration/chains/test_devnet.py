@@ -40,10 +40,21 @@ def devnet() -> Iterator[Devnet]:
             yield network
 
 
-@pytest.mark.parametrize("chain", ["base", "near"])
-def test_a_lock_and_its_withdrawal_become_final(db: None, devnet: Devnet, chain: str) -> None:
-    terms, reference = terms_on(chain, maker(devnet, chain)), uuid4()
-    paid_before = get_adapter(chain).balance(terms.beneficiary, None)
+# what a lock of each coin needs before it, for a beneficiary that a token does not know
+NEEDED = {
+    ("base", None): [],
+    ("near", None): [],
+    ("base", "USDC"): ["approve"],
+    ("near", "USDC"): ["register", "prepare"],
+}
+
+
+@pytest.mark.parametrize(("chain", "symbol"), NEEDED)
+def test_a_lock_and_its_withdrawal_become_final(
+    db: None, devnet: Devnet, chain: str, symbol: str | None
+) -> None:
+    terms, reference = terms_on(chain, maker(devnet, chain, symbol), symbol), uuid4()
+    paid_before = get_adapter(chain).balance(terms.beneficiary, terms.token)
     with transaction.atomic():
         watch_lock(reference=reference, terms=terms, tier=list(get_chain(chain).finality)[-1])
     for call in (Call.LOCK, Call.WITHDRAW):
@@ -56,28 +67,31 @@ def test_a_lock_and_its_withdrawal_become_final(db: None, devnet: Devnet, chain:
     facts = leg_facts([reference])[reference]
     assert (facts.final, facts.final_paid) == (LockState.WITHDRAWN, True)
     assert facts.preimage == SECRET.reveal()
-    assert get_adapter(chain).balance(terms.beneficiary, None) == paid_before + terms.amount
-    statuses = Attempt.objects.filter(intent__reference=reference).values_list("status", flat=True)
-    assert set(statuses) == {AttemptStatus.FINAL}
-    assert len(statuses) == 2
+    balance = get_adapter(chain).balance(terms.beneficiary, terms.token)
+    assert balance == paid_before + terms.amount
+    attempts = Attempt.objects.filter(intent__reference=reference).order_by("signed_at")
+    assert set(attempts.values_list("status", flat=True)) == {AttemptStatus.FINAL}
+    calls = list(attempts.values_list("intent__call", flat=True))
+    assert calls == [*NEEDED[chain, symbol], "lock", "withdraw"]
 
 
-def maker(devnet: Devnet, chain: str) -> str:
-    """A beneficiary that exists."""
+def maker(devnet: Devnet, chain: str, symbol: str | None) -> str:
+    """A beneficiary that exists, and that no token knows."""
     if chain == "near":
-        return devnet.environment["MAKER_NEAR_ACCOUNT"]
+        return devnet.environment["MAKER_NEAR_ACCOUNT" if symbol is None else "NEAR_DUTY_ACCOUNT"]
     return signing_keys("base", SignerRole.DUTY)[0].account[:-4] + "bEEF"
 
 
-def terms_on(chain: str, beneficiary: str) -> LockTerms:
+def terms_on(chain: str, beneficiary: str, symbol: str | None) -> LockTerms:
     spec, now = get_chain(chain), get_adapter(chain).head().time
+    coin = next((c for c in spec.tokens.values() if c.symbol == symbol), spec.native)
     return LockTerms(
         chain=chain,
         contract=spec.contract,
         depositor=signing_keys(chain, SignerRole.LOCK)[0].account,
         beneficiary=beneficiary,
-        token=None,
-        amount=10**spec.native_decimals // 100,
+        token=coin.token,
+        amount=10**coin.decimals // 100,
         hashlock=HashFunction.SHA256.digest(SECRET.reveal()),
         lock_by=Seconds(now + 600),
         timelock=Seconds(now + 1200),

@@ -10,12 +10,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from chains_app import ports
 from chains_app.adapters.interface import BlockUnknownError
 from chains_app.adapters.memory import MemoryAdapter, memory_key, memory_spec
 from chains_app.adapters.memory_chain import MemoryChain, Transaction
+from chains_app.adapters.memory_tokens import MemoryToken
 from chains_app.intents import plan_intent
 from chains_app.locks import Call, LockTerms
 from chains_app.models import Attempt, ChainCursor, Intent
@@ -32,6 +34,15 @@ YES = Verdict(ok=True, reason="agreed", inputs={"of": "the test"})
 FUNDS = 10**9
 AMOUNT = 10_000
 TIER = "final"
+TOKEN = "usdc"
+REGISTRATION, STORAGE = 7, 11
+# as an ERC-20 whose allowances change by way of nothing, and as a NEP-141 on the HTLC
+TOKENS = {
+    "base": {TOKEN: MemoryToken(needs_approval=True, approve_zero_first=True)},
+    "near": {
+        TOKEN: MemoryToken(needs_preparation=True, registration=REGISTRATION, storage=STORAGE)
+    },
+}
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -82,8 +93,10 @@ class World:
 
     def __init__(self) -> None:
         start = wall_clock()
-        self.base = MemoryChain("base", start=start, sequential_nonces=True)
-        self.near = MemoryChain("near", start=start, sequential_nonces=False, valid_for=30)
+        self.base = MemoryChain("base", start=start, sequential_nonces=True, tokens=TOKENS["base"])
+        self.near = MemoryChain(
+            "near", start=start, sequential_nonces=False, valid_for=30, tokens=TOKENS["near"]
+        )
         self.chains = {chain.name: chain for chain in (self.base, self.near)}
         self.adapters = {name: MortalAdapter(chain) for name, chain in self.chains.items()}
         self.guard: Callable[[UUID, Moment], Verdict] = lambda _, __: YES
@@ -93,6 +106,8 @@ class World:
         for chain in self.chains.values():
             for account in ("lock", "duty", "maker"):
                 chain.fund(account, FUNDS)
+            for account in ("lock", "maker"):
+                chain.fund(account, FUNDS, TOKEN)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -156,6 +171,11 @@ class World:
             watch_lock(reference=reference, terms=terms, tier=TIER)
             plan_intent(reference=reference, call=call, terms=terms, send_by=send_by, **fields)
         return reference
+
+    def stranger(self, chain: str = "near") -> str:
+        """An account that no token knows."""
+        self.chains[chain].fund("stranger", 0)
+        return "stranger"
 
     def keep(self, secret: Secret) -> UUID:
         """The id of a secret in the vault."""
@@ -242,9 +262,5 @@ def make_all_due() -> None:
 
 def age_attempts(seconds: int) -> None:
     """As if everything had been signed and sent so much earlier."""
-    for attempt in Attempt.objects.all():
-        for field in ("signed_at", "left_at", "last_sent_at", "ended_at"):
-            instant = getattr(attempt, field)
-            if instant is not None:
-                aged = {field: instant - timedelta(seconds=seconds)}
-                Attempt.objects.filter(pk=attempt.pk).update(**aged)
+    fields = ("signed_at", "left_at", "last_sent_at", "ended_at")
+    Attempt.objects.update(**{name: F(name) - timedelta(seconds=seconds) for name in fields})

@@ -13,27 +13,29 @@ PRICES = {"base:ETH": "2500", "near:NEAR": "2.5"}
 ETHER, NEAR = 10**18, 10**24
 
 
-def specs(policy: PolicyName = PolicyName.DEVNET) -> dict[str, ChainSpec]:
-    """BASE and NEAR as the service configures them; keys and addresses are made up."""
+def environment() -> dict[str, Any]:
+    """A service's without tokens; keys and addresses are made up."""
     key = "ed25519:" + "1" * 87
-    return chain_specs(
-        ChainsEnvironment(
-            policy=policy,
-            base_rpc_url="http://127.0.0.1:1",
-            base_chain_id=8453,
-            base_escrow_factory="0x" + "11" * 20,
-            base_lock_key="0x" + "22" * 32,
-            base_duty_key="0x" + "33" * 32,
-            near_rpc_url="http://127.0.0.1:2",
-            near_chain_id="mainnet",
-            near_htlc="htlc.near",
-            near_htlc_code_hash="1" * 44,
-            near_lock_account="lock.near",
-            near_lock_keys=key,
-            near_duty_account="duty.near",
-            near_duty_keys=key,
-        )
-    )
+    return {
+        "base_rpc_url": "http://127.0.0.1:1",
+        "base_chain_id": 8453,
+        "base_escrow_factory": "0x" + "11" * 20,
+        "base_lock_key": "0x" + "22" * 32,
+        "base_duty_key": "0x" + "33" * 32,
+        "near_rpc_url": "http://127.0.0.1:2",
+        "near_chain_id": "mainnet",
+        "near_htlc": "htlc.near",
+        "near_htlc_code_hash": "1" * 44,
+        "near_lock_account": "lock.near",
+        "near_lock_keys": key,
+        "near_duty_account": "duty.near",
+        "near_duty_keys": key,
+    }
+
+
+def specs(policy: PolicyName = PolicyName.DEVNET) -> dict[str, ChainSpec]:
+    """BASE and NEAR as the service configures them."""
+    return chain_specs(ChainsEnvironment(policy=policy, **environment()))
 
 
 def market(policy: PolicyName = PolicyName.DEVNET, **configuration: Any) -> Market:

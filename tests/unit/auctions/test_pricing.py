@@ -13,9 +13,9 @@ from orchestrator.kernel.amounts import Rounding
 from tests.unit.auctions.markets import BACK, ETHER, NEAR, THERE, market
 
 prices = st.fractions(min_value=Fraction(1, 1000), max_value=100_000, max_denominator=10**6)
-# 2 % of the caps: BASE withdrawal 0.00705 ETH, lock 0.00305; NEAR lock 0.03, withdrawal 0.07
-GAS_THERE = 141 * NEAR // 1000 + 2 * NEAR // 1000  # 0.000141 ETH at 1000 NEAR each, 0.002 NEAR
-GAS_BACK = 202 * 10**12 + 14 * 10**11  # 0.000202 ETH, 0.0014 NEAR at 0.001 ETH each
+# 2 % of the caps: BASE withdrawal 0.00705 ETH, lock 0.00305; NEAR lock 0.04, withdrawal 0.08
+GAS_THERE = 141 * NEAR // 1000 + 24 * NEAR // 10_000  # 0.000141 ETH at 1000 NEAR each, 0.0024 NEAR
+GAS_BACK = 202 * 10**12 + 16 * 10**11  # 0.000202 ETH, 0.0016 NEAR at 0.001 ETH each
 
 
 def test_one_ether_to_near() -> None:

@@ -1,7 +1,9 @@
 """The environment, right and wrong in every variable."""
 
+import json
 import os
 import re
+from typing import Any
 
 import pytest
 
@@ -71,11 +73,87 @@ def test_lists_have_commas() -> None:
 def test_a_token_is_there_only_if_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert specs()["base"].tokens == {}
     token = "0x" + "ab" * 20
-    monkeypatch.setenv("BASE_USDC", token)
+    monkeypatch.setenv("BASE_TOKENS", tokens({"address": token}))
     base = specs()["base"]
     assert base.asset(token).decimals == 6
     with pytest.raises(ConfigurationError, match="'0xother' is not a configured token of base"):
         base.asset("0xother")
+
+
+BASE_TOKEN = {"address": "0x" + "ab" * 20}
+NEAR_TOKEN = {"account": "usdc.near"}
+
+
+def tokens(*declared: dict[str, Any]) -> str:
+    return json.dumps([{"symbol": "USDC", "decimals": 6, **one} for one in declared])
+
+
+def test_a_token_has_the_limits_of_its_chain_unless_it_declares_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    declared = {**NEAR_TOKEN, "gas": {"lock": 60 * 10**12}, "most_registration": 7}
+    monkeypatch.setenv("NEAR_TOKENS", tokens(declared))
+    coin = specs()["near"].asset("usdc.near")
+    assert (coin.gas[Call.LOCK], coin.gas[Call.PREPARE]) == (60 * 10**12, 30 * 10**12)
+    assert coin.preliminaries == (Call.REGISTER, Call.PREPARE)
+    assert coin.deposits[Call.REGISTER] == 7
+
+
+@pytest.mark.parametrize(("flag", "zero"), [(False, ()), (True, (Call.APPROVE_ZERO,))])
+def test_an_approval_to_nothing_comes_first_where_that_is_declared(
+    flag: bool, zero: tuple[Call, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASE_TOKENS", tokens({**BASE_TOKEN, "approve_zero_first": flag}))
+    coin = specs()["base"].asset(BASE_TOKEN["address"])
+    assert coin.preliminaries == (*zero, Call.APPROVE)
+
+
+REFUSED = {
+    "fee_on_transfer": "takes a fee on transfers: less than a lock's amount would arrive",
+    "rebasing": "changes balances by itself: a lock could not pay what it took",
+}
+
+
+@pytest.mark.parametrize("flag", REFUSED)
+@pytest.mark.parametrize("name", ["BASE_TOKENS", "NEAR_TOKENS"])
+def test_a_token_that_can_not_be_held_safely_is_refused_with_the_reason(
+    name: str, flag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token: dict[str, Any] = dict(BASE_TOKEN if name == "BASE_TOKENS" else NEAR_TOKEN)
+    monkeypatch.setenv(name, tokens({**token, flag: True}))
+    said = refusal()
+    assert said.startswith(f"wrong configuration: {name}.0 declares that USDC {REFUSED[flag]}")
+    assert said.endswith("take it out")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("flag", ["pausable", "blacklist", "approve_zero_first", "no_return"])
+def test_a_token_that_can_be_held_safely_is_taken(
+    flag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASE_TOKENS", tokens({**BASE_TOKEN, flag: True}))
+    assert list(specs()["base"].tokens) == [BASE_TOKEN["address"]]
+
+
+WRONG_TOKENS = {
+    "twice": (tokens(BASE_TOKEN, BASE_TOKEN), "BASE_TOKENS names USDC twice"),
+    "the address twice": (
+        tokens(BASE_TOKEN, {**BASE_TOKEN, "symbol": "OTHER"}),
+        f"BASE_TOKENS names {BASE_TOKEN['address']} twice",
+    ),
+    "no address": (tokens({}), "BASE_TOKENS.0.address is missing"),
+    "an unknown flag": (tokens({**BASE_TOKEN, "deflating": True}), "BASE_TOKENS.0.deflating"),
+    "no gas": (tokens({**BASE_TOKEN, "gas": {"lock": 0}}), "BASE_TOKENS.0.gas.lock"),
+    "fractions": (tokens({**BASE_TOKEN, "decimals": 6.5}), "BASE_TOKENS.0.decimals"),
+    "a bad symbol": (tokens({**BASE_TOKEN, "symbol": "a:b"}), "BASE_TOKENS.0.symbol is not"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_TOKENS)
+def test_a_wrong_token_is_named_with_its_place(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    value, said = WRONG_TOKENS[wrong]
+    monkeypatch.setenv("BASE_TOKENS", value)
+    assert refusal().startswith(f"wrong configuration: {said}")
 
 
 def test_the_fee_cap_is_gas_at_the_highest_price_and_data() -> None:
@@ -89,14 +167,14 @@ WRONG = {
     "BASE_CHAIN_ID": "base",
     "BASE_GENESIS_HASH": "0x12",
     "BASE_ESCROW_FACTORY": "0x1234",
-    "BASE_USDC": "usdc",
+    "BASE_TOKENS": "usdc",
     "BASE_LOCK_KEY": "11" * 32,
     "BASE_DUTY_KEY": "0x11",
     "NEAR_RPC_URL": " , ",
     "NEAR_GENESIS_HASH": "0OIl",
     "NEAR_HTLC": "Htlc.near",
     "NEAR_HTLC_CODE_HASH": "short",
-    "NEAR_USDC": "usdc..near",
+    "NEAR_TOKENS": '[{"symbol": "USDC", "account": "usdc..near", "decimals": 6}]',
     "NEAR_LOCK_ACCOUNT": "a",
     "NEAR_LOCK_KEYS": f"{NEAR_SECRET},ed25519:short",
     "NEAR_DUTY_ACCOUNT": "-duty",
@@ -109,7 +187,7 @@ WRONG = {
 def test_a_wrong_variable_is_named_in_one_line(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, WRONG[name])
     said = refusal()
-    assert re.fullmatch(rf"wrong configuration: {name} [^\n]+", said)
+    assert re.fullmatch(rf"wrong configuration: {name}[. ][^\n]+", said)
     if name.endswith(("KEY", "KEYS")):
         assert WRONG[name].split(",")[-1] not in said
 

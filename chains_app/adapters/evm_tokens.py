@@ -1,0 +1,121 @@
+"""ERC-20 tokens: balances, allowances, and whether a transfer would go through."""
+
+from typing import Any, Final
+
+from eth_abi.abi import encode
+
+from chains_app.adapters.evm_contract import PAYOUT_GAS, selector
+from chains_app.adapters.evm_signing import TRANSFER_GAS
+from chains_app.adapters.interface import ChainError
+from chains_app.adapters.rpc import JsonRpc, RpcError
+from chains_app.locks import Call, LockTerms
+from chains_app.tokens import TokenSpec
+
+UNLIMITED: Final = 2**256 - 1
+_WORD: Final = 66  # characters of one
+
+
+def transfer(to: str, amount: int) -> bytes:
+    """Data of a transfer."""
+    return selector("transfer(address,uint256)") + encode(["address", "uint256"], [to, amount])
+
+
+def approval(spender: str, amount: int) -> bytes:
+    """Data of an approval."""
+    return selector("approve(address,uint256)") + encode(["address", "uint256"], [spender, amount])
+
+
+def our_approval(call: Call, token: str | None, factory: str) -> tuple[str, int, bytes]:
+    """To, value and data of APPROVE and APPROVE_ZERO.
+
+    Without a limit: the factory is ours, has no owner, and takes money from its caller, or by the
+    depositor's signed order, alone.
+    """
+    if token is None:
+        raise ValueError("the native coin needs no approval")
+    amount = UNLIMITED if call is Call.APPROVE else 0
+    return token, 0, approval(factory, amount)
+
+
+def missing_approval(coin: TokenSpec, allowance: int, amount: int) -> Call | None:
+    """The approval that comes next, or None when the allowance suffices."""
+    if allowance >= amount:
+        return None
+    return Call.APPROVE_ZERO if coin.approve_zero_first and allowance > 0 else Call.APPROVE
+
+
+class Erc20:
+    """What one chain's tokens answer, at the head. Raises ChainError."""
+
+    def __init__(self, chain: str, rpc: JsonRpc) -> None:
+        self._chain, self._rpc = chain, rpc
+
+    def balance(self, token: str, account: str) -> int:
+        """Base units."""
+        data = selector("balanceOf(address)") + encode(["address"], [account])
+        return self._number(token, data)
+
+    def allowance(self, token: str, owner: str, spender: str) -> int:
+        """Base units that `spender` may still take from `owner`."""
+        data = selector("allowance(address,address)")
+        return self._number(token, data + encode(["address", "address"], [owner, spender]))
+
+    def decimals(self, token: str) -> int:
+        """As the token tells them."""
+        return self._number(token, selector("decimals()"))
+
+    def payer(self, terms: LockTerms, escrow: str) -> str:
+        """Who holds a lock's money now: the escrow, or still its depositor."""
+        if terms.token is None:
+            return escrow
+        funded = self.balance(terms.token, escrow) >= terms.amount
+        return escrow if funded else terms.depositor
+
+    def takes_transfer(self, coin: TokenSpec, sender: str, to: str, amount: int) -> bool:
+        """Whether the token would move this now, by the gas of a payout, and say so."""
+        if coin.token is None:
+            raise ValueError("the native coin is no token")
+        gas = hex(TRANSFER_GAS + PAYOUT_GAS)
+        try:
+            answer = self._call(coin.token, transfer(to, amount), {"from": sender, "gas": gas})
+        except RpcError:
+            return False
+        if coin.no_return and answer == "0x":
+            return True
+        return len(answer) >= _WORD and int(answer[:_WORD], 16) == 1
+
+    def _call(self, token: str, data: bytes, more: dict[str, Any] | None = None) -> str:
+        call = {"to": token, "data": "0x" + data.hex(), **(more or {})}
+        return str(self._rpc.read("eth_call", [call, "latest"]))
+
+    def _number(self, token: str, data: bytes) -> int:
+        answer = self._call(token, data)
+        if len(answer) != _WORD:
+            raise ChainError(f"{self._chain}: {token} does not answer as an ERC-20")
+        return int(answer, 16)
+
+    def problems(self, coin: TokenSpec, holder: str | None) -> list[str]:
+        """What the chain shows of a token that its declaration does not say, or `holder` lacks."""
+        if coin.token is None:
+            return []
+        name = f"{self._chain}: {coin.symbol} at {coin.token}"
+        if self._rpc.read("eth_getCode", [coin.token, "latest"]) == "0x":
+            return [f"{name} has no code: correct its address"]
+        wrong = []
+        try:
+            decimals = self.decimals(coin.token)
+            held = 0 if holder is None else self.balance(coin.token, holder)
+        except ChainError:
+            return [f"{name} does not answer as an ERC-20: take it out"]
+        if decimals != coin.decimals:
+            wrong.append(f"{name} has {decimals} decimals, not {coin.decimals}: correct them")
+        if holder is None:
+            return wrong
+        if held == 0:
+            return [*wrong, f"{name}: {holder} holds none: fund it"]
+        if not self.takes_transfer(coin, holder, holder, held):
+            wrong.append(
+                f"{name} does not let {holder} move what it holds: see whether it is paused, and "
+                "whether its transfers answer as declared (no_return)"
+            )
+        return wrong

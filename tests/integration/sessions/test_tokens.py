@@ -1,0 +1,230 @@
+"""Swaps of tokens on either side, over chains that behave as an ERC-20 and a NEP-141 do."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+
+from auctions_app.config import AuctionConfiguration, RouteConfiguration
+from auctions_app.market import build_market, configured_chains, use_market
+from auctions_app.services import create_quote
+from chains_app.adapters.memory import memory_spec
+from chains_app.adapters.memory_chain import FEE
+from chains_app.adapters.memory_tokens import MemoryToken
+from chains_app.config import PolicyName
+from chains_app.locks import PRELIMINARIES, Call, LockState
+from chains_app.models import Attempt, Intent, IntentStatus
+from chains_app.ports import Moment
+from chains_app.registry import get_adapter, signing_keys, use_adapters
+from chains_app.selectors import writes_left
+from chains_app.signers import SignerRole
+from orchestrator.kernel.clock import Seconds
+from sessions_app import services, sweeps
+from sessions_app.domain.states import Status
+from sessions_app.guard import judge
+from sessions_app.models import Role, Session
+from sessions_app.selectors import wallet_transactions
+from tests.integration.sessions.test_swaps import SWAPPED
+from tests.integration.sessions.world import (
+    ETHER,
+    MAKER,
+    NEAR,
+    World,
+    path,
+    reload,
+    status,
+    terms,
+)
+
+TOKEN, USDC = "usdc", 10**6
+REGISTRATION, STORAGE = 7, 11
+TOKENS = {
+    "base": MemoryToken(decimals=6, needs_approval=True),
+    "near": MemoryToken(
+        decimals=6, needs_preparation=True, registration=REGISTRATION, storage=STORAGE
+    ),
+}
+# 2,500 dollars of each coin
+AMOUNTS = {"base:COIN": ETHER, "near:COIN": 1000 * NEAR, "base:USDC": 2500 * USDC,
+           "near:USDC": 2500 * USDC}  # fmt: skip
+ROUTES = [
+    f"{source}->{destination}"
+    for source, destination in product(AMOUNTS, AMOUNTS)
+    if source[:4] != destination[:4] and "USDC" in source + destination
+]
+NEWCOMER = "newcomer"  # exists, and no token knows it
+
+
+def configuration() -> AuctionConfiguration:
+    routes = [
+        RouteConfiguration(
+            source=source,
+            destination=destination,
+            minimum=str(AMOUNTS[source] // 100),
+            service_maximum=str(AMOUNTS[source] * 10),
+            maximum=str(AMOUNTS[source] * 100),
+        )
+        for source, destination in (route.split("->") for route in ROUTES)
+    ]
+    prices = {"base:COIN": "2500", "near:COIN": "2.5", "base:USDC": "1", "near:USDC": "1"}
+    return AuctionConfiguration(
+        policy=PolicyName.DEVNET, prices=prices, routes=tuple(routes), resolver_profit_bps=0
+    )
+
+
+@pytest.fixture
+def tokens(world: World) -> Iterator[World]:
+    """The world, with one token on each chain in both parties' hands."""
+    for name, chain in world.chains.items():
+        chain.tokens[TOKEN] = TOKENS[name]
+        for account in (MAKER, "lock"):
+            chain.fund(account, 10**15, TOKEN)
+        chain.fund(NEWCOMER, 0)
+    adapters = {name: get_adapter(name) for name in world.chains}
+    specs = {name: memory_spec(chain) for name, chain in world.chains.items()}
+    keys = {role: signing_keys("base", role) for role in SignerRole}
+    with (
+        use_adapters(adapters, specs, dict.fromkeys(specs, keys)),
+        use_market(build_market(configuration(), configured_chains())),
+    ):
+        yield world
+
+
+def start(world: World, route: str, receiver: str = MAKER) -> Session:
+    amount, now = AMOUNTS[route.split("->", maxsplit=1)[0]], Seconds(int(world.clock.now))
+    quote = create_quote(client_id=world.client.id, route_id=route, amount=amount, now=now)
+    session = services.create_session(
+        client=world.client,
+        quote_id=quote.id,
+        maker_source_account=MAKER,
+        maker_destination_account=receiver,
+    )
+    return world.execute(session)
+
+
+def lock_source(world: World, session: Session) -> None:
+    """By the maker's wallet, which sends what it is asked for, block by block."""
+    lock = terms(session, Role.SOURCE)
+    for wanted in wallet_transactions(session):
+        world.send_as(MAKER, Call(wanted["call"]), lock)
+        world.block(1, lock.chain)
+
+
+def holdings(world: World) -> Counter[tuple[str, str]]:
+    return Counter({
+        (account, chain.name): chain.state.balance(account, TOKEN)
+        for account in (MAKER, "lock", "duty", "escrows")
+        for chain in world.chains.values()
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_token_swap_pays_both_parties_to_the_last_unit(tokens: World, route: str) -> None:
+    before = holdings(tokens)
+    session = start(tokens, route)
+    lock_source(tokens, session)
+    tokens.live(20)
+    assert path(session) == SWAPPED
+    assert tokens.both_on_chain(session) == (LockState.WITHDRAWN, LockState.WITHDRAWN)
+    changes = holdings(tokens)
+    changes.subtract(before)
+    expected: Counter[tuple[str, str]] = Counter()
+    for role, payer, paid in ((Role.SOURCE, MAKER, "lock"), (Role.DESTINATION, "lock", MAKER)):
+        leg = terms(session, role)
+        if leg.token is not None:
+            expected[payer, leg.chain] -= leg.amount
+            expected[paid, leg.chain] += leg.amount
+    assert {key: value for key, value in changes.items() if value} == expected
+
+
+def test_a_swap_for_somebody_whom_the_token_does_not_know_registers_him(tokens: World) -> None:
+    near = tokens.chains["near"]
+    had = near.state.balance("lock", None)
+    session = start(tokens, "base:COIN->near:USDC", NEWCOMER)
+    lock_source(tokens, session)
+    tokens.live(24)
+    assert path(session) == SWAPPED
+    amount = terms(session, Role.DESTINATION).amount
+    assert near.state.balance(NEWCOMER, TOKEN) == amount
+    calls = Attempt.objects.filter(signer__role="lock", signer__chain="near")
+    made = list(calls.order_by("signed_at").values_list("intent__call", flat=True))
+    assert made == ["register", "prepare", "lock"]
+    assert had - near.state.balance("lock", None) == 3 * FEE + REGISTRATION + STORAGE
+
+
+def until_planned(world: World, session: Session, call: Call) -> Session:
+    leg = session.legs.get(role=Role.DESTINATION).id
+    while not Intent.objects.filter(reference=leg, call=call.value).exists():
+        world.block()
+        world.poll()
+        sweeps.advance_all_due()
+        if status(session) is not Status.DESTINATION_LOCKING or call in PRELIMINARIES:
+            world.send()
+    return reload(session)
+
+
+def ask(session: Session, call: Call) -> Any:
+    return judge(call, session.legs.get(role=Role.DESTINATION).id, Moment.SEND)
+
+
+@pytest.fixture
+def registering(tokens: World) -> Session:
+    session = start(tokens, "base:COIN->near:USDC", NEWCOMER)
+    lock_source(tokens, session)
+    return until_planned(tokens, session, Call.LOCK)
+
+
+def test_rule_3_who_is_about_to_be_registered_is_no_objection_to_that_alone(
+    registering: Session,
+) -> None:
+    assert ask(registering, Call.REGISTER).ok
+    for call in (Call.PREPARE, Call.LOCK):
+        assert ask(registering, call).reason == f"{NEWCOMER} is not registered with {TOKEN}"
+
+
+@pytest.mark.parametrize("call", PRELIMINARIES)
+def test_rule_2_a_preliminary_may_leave_exactly_when_its_lock_may(
+    tokens: World, registering: Session, call: Call
+) -> None:
+    near = tokens.chains["near"]
+    near.fund(NEWCOMER, 0, TOKEN)
+    assert ask(registering, call).ok
+    tokens.block(seconds=60)
+    tokens.poll()
+    assert ask(registering, call) == ask(registering, Call.LOCK)
+    assert not ask(registering, call).ok
+
+
+def test_rule_3_a_beneficiary_who_leaves_the_token_stops_the_reveal(tokens: World) -> None:
+    session = start(tokens, "base:COIN->near:USDC", NEWCOMER)
+    lock_source(tokens, session)
+    near = tokens.chains["near"]
+    while tokens.on_chain(session, Role.DESTINATION) is not LockState.OPEN:
+        tokens.live(1)
+    near.refusing.add(NEWCOMER)
+    tokens.live(150, step=2)
+    assert status(session) is Status.REFUNDED
+    assert tokens.both_on_chain(session) == (LockState.REFUNDED, LockState.REFUNDED)
+    leg = session.legs.get(role=Role.DESTINATION).id
+    assert Call.WITHDRAW not in writes_left([leg])[leg]
+
+
+def test_rule_5_a_cancelled_swap_calls_the_preliminaries_off(tokens: World) -> None:
+    """The source vanishes while ours are on their way: our lock is voided, and they with it."""
+    session = start(tokens, "base:COIN->near:USDC", NEWCOMER)
+    lock_source(tokens, session)
+    leg = session.legs.get(role=Role.DESTINATION).id
+    while not writes_left([leg]):
+        tokens.live(1)
+    assert Call.LOCK not in writes_left([leg])[leg]
+    tokens.chains["near"].is_halted = True
+    tokens.send_as("lock", Call.REFUND_EARLY, terms(session, Role.SOURCE))
+    tokens.block(1, "base")
+    tokens.work()
+    assert status(session) in (Status.FAILED, Status.REFUNDING)
+    open_ones = Intent.objects.filter(reference=leg, status__in=["planned", "active"])
+    assert not open_ones.exists()
+    voided = Intent.objects.get(reference=leg, call=Call.LOCK.value)
+    assert voided.status == IntentStatus.VOID
