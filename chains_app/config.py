@@ -152,6 +152,12 @@ class ChainsEnvironment(BaseSettings):
     near_duty_account: NearAccount
     near_duty_keys: _NearKeys
 
+    @classmethod
+    def of(cls, variables: Mapping[str, str]) -> Self:
+        """Of these variables instead of the process's own; raises ValidationError."""
+        named = {name: variables.get(name.upper()) for name in cls.model_fields}
+        return cls.model_validate({name: each for name, each in named.items() if each is not None})
+
     @model_validator(mode="after")
     def _keep_roles_apart(self) -> Self:
         """Rule 15: what holds liquidity does nothing else."""

@@ -38,9 +38,7 @@ def bare_swap_seconds(
 
     `amounts`: base units of native coin, source leg first.
     """
-    given = {name: environment.get(name.upper()) for name in ChainsEnvironment.model_fields}
-    configured = {name: value for name, value in given.items() if value is not None}
-    with use_environment(ChainsEnvironment.model_validate(configured)):
+    with use_environment(ChainsEnvironment.of(environment)):
         legs = _legs(environment, source, amounts)
         secret = Secret.generate()
         began = time.perf_counter()

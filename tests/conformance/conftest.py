@@ -1,6 +1,5 @@
 """The same tests over every adapter: a devnet for the whole run, put back before each test."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +9,7 @@ import urllib3
 from chains_app.adapters import rpc
 from chains_app.adapters.evm import EvmAdapter
 from chains_app.adapters.near import NearAdapter
-from chains_app.config import read_environment
+from chains_app.config import ChainsEnvironment
 from chains_app.registry import signing_keys, use_environment
 from chains_app.signers import SignerRole
 from devnet.faults import ChainFaults, Faults
@@ -28,12 +27,8 @@ TOKEN = tuple(f"{chain}-token" for chain in NATIVE)
 @pytest.fixture(scope="session")
 def devnet() -> Iterator[Devnet]:
     """Both chains with blocks on demand, their environment installed."""
-    with Devnet() as network, pytest.MonkeyPatch.context() as patch:
-        for name, value in {**network.environment, "POLICY": "devnet"}.items():
-            if name not in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY"):
-                patch.setitem(os.environ, name, value)
-        with use_environment(read_environment()):
-            yield network
+    with Devnet() as network, use_environment(ChainsEnvironment.of(network.environment)):
+        yield network
 
 
 @pytest.fixture(params=NATIVE + TOKEN)

@@ -1,6 +1,5 @@
 """The same outbox and poller over the real adapters: anvil, the NEAR node, and our contracts."""
 
-import os
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
@@ -8,7 +7,7 @@ import pytest
 from django.db import transaction
 
 from chains_app import ports
-from chains_app.config import read_environment
+from chains_app.config import ChainsEnvironment
 from chains_app.intents import plan_intent
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import ALIVE, Attempt, AttemptStatus, Intent, IntentStatus
@@ -24,16 +23,13 @@ from orchestrator.kernel.hashlock import HashFunction, Secret
 from tests.integration.chains.world import YES, make_all_due
 
 SECRET = Secret.generate()
-OURS = {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "VAULT_KEYS"}
 
 
 @pytest.fixture(scope="module")
 def devnet() -> Iterator[Devnet]:
-    with Devnet() as network, pytest.MonkeyPatch.context() as patch:
-        for name, value in network.environment.items():
-            if name not in OURS:
-                patch.setitem(os.environ, name, value)
-        with use_environment(read_environment()), ports.use_ports():
+    with Devnet() as network:
+        configured = ChainsEnvironment.of(network.environment)
+        with use_environment(configured), ports.use_ports():
             for call in Call:
                 ports.register_guard(call, lambda *_: YES)
             ports.register_secret_opener(lambda *_: SECRET)

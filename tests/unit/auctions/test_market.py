@@ -294,8 +294,9 @@ def test_an_amount_beyond_the_service_modes_limits_is_refused(amount: int) -> No
 
 
 def test_a_secret_mode_that_is_not_offered_is_refused() -> None:
+    route = market(secret_modes=(SecretMode.SERVICE,)).route(BACK)
     with pytest.raises(SecretModeError, match="does not offer secret mode 'maker'"):
-        market().route(BACK).require_within_limits(100 * NEAR, [SecretMode.MAKER])
+        route.require_within_limits(100 * NEAR, [SecretMode.MAKER])
 
 
 @pytest.mark.parametrize(
