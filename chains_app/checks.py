@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +17,7 @@ from chains_app.outbox.nonces import sync_signers
 from chains_app.registry import chains, get_adapter, get_chain, signing_keys
 from chains_app.signers import SignerRole
 
+_DATABASE: Final = "database"
 RETRY_SECONDS: Final = 2.0  # between two tries of what gave no answer at the start
 
 log = structlog.get_logger(__name__)
@@ -67,18 +68,23 @@ def require_right_configuration() -> None:
     if found.wrong:
         sys.exit(_line(found))
     if found.silent:
-        threading.Thread(target=_check_later, name="check-later", daemon=True).start()
+        threading.Thread(
+            target=_check_later, args=(found.silent,), name="check-later", daemon=True
+        ).start()
 
 
-def _check_later() -> None:
-    """Check again until all has answered. The end is like a crash, which every process survives."""
+def _check_later(silent: list[str]) -> None:
+    """Ask what was silent again until all has answered. The end is like a crash, which every
+    process survives.
+    """
     pause = threading.Event()
     while not pause.wait(RETRY_SECONDS):
-        found = _find()
+        found = _find(silent)
         if found.wrong:
             print(_line(found), file=sys.stderr, flush=True)  # noqa: T201
             os._exit(1)
-        if not found.silent:
+        silent = found.silent
+        if not silent:
             log.info("configuration_checked")
             return
 
@@ -88,16 +94,19 @@ def _line(found: _Findings) -> str:
     return f"wrong configuration: {wrong} (correct it and start again)"
 
 
-def _find() -> _Findings:
+def _find(silent: Sequence[str] = ()) -> _Findings:
+    """`silent`: what gave no answer the last time, and alone is asked again."""
     found = _Findings()
     try:
         names = chains()
     except ConfigurationError as error:
         found.wrong.append(str(error))
         return found
-    _check_system(found, names)
+    if not silent or _DATABASE in silent:
+        _check_system(found, names)
     for chain in names:
-        _check_chain(chain, found)
+        if not silent or chain in silent:
+            _check_chain(chain, found)
     return found
 
 
@@ -108,8 +117,8 @@ def _check_system(found: _Findings, names: Iterable[str]) -> None:
         for chain in names:
             sync_signers(chain)
     except OperationalError:
-        log.warning("not_checked", silent="database")
-        found.silent.append("database")
+        log.warning("not_checked", silent=_DATABASE)
+        found.silent.append(_DATABASE)
         messages = run_checks()
     except ProgrammingError:
         found.wrong.append("the database lacks our tables: run `manage.py migrate`")

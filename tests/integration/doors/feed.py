@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from devnet.processes import Child, accepts_connections, free_port, start
 from devnet.service import processes
+from tests.unit.chains.environment import ENVIRONMENT as SILENT_CHAINS
 
 SECONDS = 15  # until a test gives up waiting for a message
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,7 +40,7 @@ def _environment() -> dict[str, str]:
     server, _, _ = os.environ["DATABASE_URL"].rpartition("/")
     url = f"{server}/{connection.settings_dict['NAME']}"
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return {**os.environ, "DATABASE_URL": url, "PATH": path}
+    return {**os.environ, **SILENT_CHAINS, "DATABASE_URL": url, "PATH": path}
 
 
 class Client:

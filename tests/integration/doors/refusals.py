@@ -29,7 +29,9 @@ def nothing_changes() -> Iterator[None]:
     before = rows()
     assert before["sessions_app.Session"] is not None
     yield
-    assert rows() == before
+    after = rows()
+    changed = {name: (old, after[name]) for name, old in before.items() if after[name] != old}
+    assert changed == {}, changed
 
 
 def assert_refused(answer: dict[str, Any], code: str, field: str | None, value: str = "") -> None:

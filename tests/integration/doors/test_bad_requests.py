@@ -1,5 +1,6 @@
 """What is wrong around a body: ids, keys, scopes, methods, queries. One clear error; no change."""
 
+import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -23,7 +24,8 @@ class Call(NamedTuple):
     path: str
 
     def send(self, api: APIClient, **ids: str) -> Any:
-        return api.generic(self.method, self.path.format(**ids))
+        body = json.dumps({"secret": "0x" + "5e" * 32}) if self.path.endswith("/secret") else ""
+        return api.generic(self.method, self.path.format(**ids), body, "application/json")
 
 
 def calls() -> Iterator[Call]:
@@ -144,7 +146,11 @@ BAD_KEYS = ["", " ", "a b", "x" * 129, "\u00e9", "tab\t", "new\u0085line"]
 def bodies(api: APIClient, ids: dict[str, str]) -> dict[str, dict[str, Any]]:
     """What each write takes, by its path."""
     fields = session_fields(quote(api)["quoteId"])
-    return {"/api/v1/quote": {"routeId": "x", "amount": "1"}, "/api/v1/sessions": fields}
+    return {
+        "/api/v1/quote": {"routeId": "x", "amount": "1"},
+        "/api/v1/sessions": fields,
+        "/api/v1/sessions/{session_id}/secret": {"secret": "0x" + "5e" * 32},
+    }
 
 
 def test_a_wrong_idempotency_key_is_refused(

@@ -39,7 +39,7 @@ def test_a_swap_is_followed_live(
     session_id = create_session(api)["sessionId"]
     with override_settings(FEED_URL=feed_url), open_page(tmp_path) as page:
         page.open(f"{live_server.url}/")
-        assert page.run("document.querySelectorAll('#routes tbody tr').length") == 2
+        assert page.run("document.querySelectorAll('#routes tbody tr').length") == 4
         follow(page, key, session_id)
         page.wait_for("document.getElementById('live').textContent === 'live'")
         execute(api, session_id)

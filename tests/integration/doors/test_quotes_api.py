@@ -5,7 +5,7 @@ from uuid import uuid4
 from rest_framework.test import APIClient
 
 from auctions_app.models import Quote
-from auctions_app.routes import TRUST_OF_SERVICE_MODE
+from auctions_app.routes import TRUST_OF_MAKER_MODE, TRUST_OF_SERVICE_MODE
 from tests.integration.doors.calls import create_session, get, post, quote, session_fields
 from tests.integration.sessions.world import AMOUNTS, BACK, ETHER, THERE
 
@@ -18,7 +18,8 @@ def test_routes_say_limits_and_whom_one_trusts(api: APIClient) -> None:
     assert (there["destination"]["chain"], there["destination"]["decimals"]) == ("near", 24)
     assert there["minimum"] == str(ETHER // 100)
     assert there["secretModes"] == [
-        {"mode": "service", "maximum": str(10 * ETHER), "trust": TRUST_OF_SERVICE_MODE}
+        {"mode": "service", "maximum": str(10 * ETHER), "trust": TRUST_OF_SERVICE_MODE},
+        {"mode": "maker", "maximum": str(100 * ETHER), "trust": TRUST_OF_MAKER_MODE},
     ]
 
 
@@ -29,7 +30,7 @@ def test_a_quote_is_priced_bounded_and_kept(api: APIClient) -> None:
     assert offer["startAmount"] == str(row.start_amount)
     assert offer["endAmount"] == str(row.end_amount)
     assert offer["fees"] == {"gas": str(row.gas_fee), "maximum": str(row.maximum_fee)}
-    assert offer["limits"] == {"minimum": str(ETHER // 100), "maximum": str(10 * ETHER)}
+    assert offer["limits"] == {"minimum": str(ETHER // 100), "maximum": str(100 * ETHER)}
     assert offer["expiresAt"] == "2027-01-15T08:00:30Z"
     assert offer["sessionId"] is None
     assert get(api, f"/quote/{offer['quoteId']}") == offer
