@@ -7,7 +7,9 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
 
 from auctions_app.market import current_market
-from auctions_app.routes import SecretMode
+from auctions_app.models import Quote
+from auctions_app.pricing import registration_fee
+from auctions_app.routes import AmountOutOfLimitsError, SecretMode
 from auctions_app.selectors import STAKE_UNITS
 from chains_app.adapters.interface import ChainError
 from chains_app.registry import get_adapter
@@ -59,6 +61,28 @@ def require_account(chain: str, account: str, field: str) -> None:
         raise UnavailableError(f"{chain} does not answer: try again") from None
     if problem is not None:
         raise InvalidAccountError(problem, field=field)
+
+
+def registration_fee_of(quote: Quote, account: str) -> int:
+    """What registering the maker's `account` with the destination's token costs, in its units.
+
+    Raises UnavailableError, AmountOutOfLimitsError when nothing would be left of the payout.
+    """
+    market = current_market()
+    route = market.route(quote.route_id)
+    chain, token = route.destination.chain.name, route.destination.coin.token
+    try:
+        deposit = get_adapter(chain).registration_cost(token, account)
+    except ChainError:
+        raise UnavailableError(f"{chain} does not answer: try again") from None
+    fee = registration_fee(route, deposit, market.prices)
+    if fee >= quote.end_amount:
+        raise AmountOutOfLimitsError(
+            f"registering {account} with {token} costs {fee} base units, all that is paid out: "
+            "register it yourself (storage_deposit), or give more",
+            field="quoteId",
+        )
+    return fee
 
 
 def require_hashlock(mode: SecretMode, hashlock: bytes | None, function: HashFunction) -> None:

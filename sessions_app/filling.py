@@ -112,7 +112,8 @@ def _fix(session: Session, route: Route, filled: Fill) -> None:
             terms=_source_terms(session, route.source, deadlines).to_json()),
         Leg(session=session, role=Role.DESTINATION, tier=filled.tiers.destination,
             terms=_destination_terms(session, route.destination, deadlines,
-                                     filled.destination_amount).to_json()),
+                                     filled.destination_amount - session.registration_fee)
+            .to_json()),
     ]  # fmt: skip
     Leg.objects.bulk_create(legs)
     for leg in legs:

@@ -9,6 +9,7 @@ from django.db.models import Q
 from auctions_app.routes import SecretMode
 from auctions_app.timelocks import TimelockPolicy
 from chains_app.locks import LockTerms
+from orchestrator.fields import AmountField
 from orchestrator.kernel.clock import Seconds
 from sessions_app.domain.states import ENDS, Status
 from sessions_app.domain.timelocks import Deadlines
@@ -28,6 +29,7 @@ class Session(models.Model):
     """One swap. `status` and `version` are written by `lifecycle` alone, under the row's lock.
 
     `policy` is fixed with the row and `deadlines` with the fill; neither is written again.
+    `registration_fee`: destination units that the maker pays for being registered with its token.
     `stake`: what the maker gives, in millionths of a dollar, when the session was made.
     `version` is the `seq` of the newest transition. `wake_at` is when work is due, by wall clock;
     `auction_started_at` counts as the fill does, by the latest of wall clock and both heads.
@@ -46,6 +48,7 @@ class Session(models.Model):
     secret_id = models.UUIDField(null=True)
     hashlock = models.BinaryField(max_length=32, unique=True)
     stake = models.BigIntegerField(default=0)
+    registration_fee = AmountField(default=0)
     policy = models.JSONField()
     deadlines = models.JSONField(null=True)
     is_executed = models.BooleanField(default=False)
@@ -109,6 +112,11 @@ class Session(models.Model):
     def state(self) -> Status:
         """The status as the machine knows it."""
         return Status(self.status)
+
+    @property
+    def least_payout(self) -> int:
+        """What the maker gets at least, in destination units: at the auction's end."""
+        return self.quote.end_amount - self.registration_fee
 
     @property
     def timelock_policy(self) -> TimelockPolicy:

@@ -20,6 +20,7 @@ from orchestrator.kernel.errors import ConflictError, InvalidSecretError
 from orchestrator.kernel.hashlock import Secret, fits
 from secrets_app.services import create_secret, keep_secret
 from sessions_app.admission import (
+    registration_fee_of,
     require_account,
     require_hashlock,
     require_new_hashlock,
@@ -107,6 +108,7 @@ def prepare_session(
     return Session(
         id=uuid4(),
         client=client,
+        registration_fee=registration_fee_of(quote, maker_destination_account),
         quote=quote,
         maker_source_account=maker_source_account,
         maker_destination_account=maker_destination_account,

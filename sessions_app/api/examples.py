@@ -50,6 +50,7 @@ _SUMMARY: Final[dict[str, Any]] = {
     "makerDestinationAccount": "alice.near",
     "sourceAmount": "100000000000000000",
     "minimumDestinationAmount": "99390000000000000000000000",
+    "registrationFee": "0",
     "cancelRequested": False,
     "attention": None,
     "createdAt": "2026-11-22T22:00:05Z",

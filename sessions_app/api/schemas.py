@@ -174,6 +174,10 @@ _SUMMARY: Final[dict[str, Field]] = {
     "makerDestinationAccount": Text(),
     "sourceAmount": _amount(),
     "minimumDestinationAmount": _amount("The fill fixes the amount, see `legs`."),
+    "registrationFee": _amount(
+        "Destination units, for registering the maker's account with its token; taken from the "
+        "payout, 0 where it is registered."
+    ),
     "cancelRequested": serializers.BooleanField(),
     "attention": Attention(allow_null=True),
     "createdAt": Time(),

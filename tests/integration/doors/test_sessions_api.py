@@ -43,6 +43,7 @@ def test_a_new_session_says_all_that_is_fixed(api: APIClient) -> None:
         "makerDestinationAccount": MAKER,
         "sourceAmount": str(AMOUNTS[THERE]),
         "minimumDestinationAmount": offer["endAmount"],
+        "registrationFee": "0",
         "cancelRequested": False,
         "attention": None,
         "createdAt": "2027-01-15T08:00:00Z",

@@ -2,15 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import pytest
 
 from auctions_app.config import AuctionConfiguration, RouteConfiguration
-from auctions_app.market import build_market, configured_chains, use_market
+from auctions_app.market import build_market, configured_chains, current_market, use_market
+from auctions_app.pricing import registration_fee
+from auctions_app.routes import AmountOutOfLimitsError
 from auctions_app.services import create_quote
-from chains_app.adapters.memory import memory_spec
+from chains_app.adapters.interface import ChainUnavailableError
+from chains_app.adapters.memory import MemoryAdapter, memory_spec
 from chains_app.adapters.memory_chain import FEE
 from chains_app.adapters.memory_tokens import MemoryToken
 from chains_app.config import PolicyName
@@ -21,6 +25,7 @@ from chains_app.registry import get_adapter, signing_keys, use_adapters
 from chains_app.selectors import writes_left
 from chains_app.signers import SignerRole
 from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.errors import UnavailableError
 from sessions_app import services, sweeps
 from sessions_app.domain.states import Status
 from sessions_app.guard import judge
@@ -228,3 +233,32 @@ def test_rule_5_a_cancelled_swap_calls_the_preliminaries_off(tokens: World) -> N
     assert not open_ones.exists()
     voided = Intent.objects.get(reference=leg, call=Call.LOCK.value)
     assert voided.status == IntentStatus.VOID
+
+
+def test_who_has_to_be_registered_pays_for_it_out_of_the_payout(tokens: World) -> None:
+    route = current_market().route("base:USDC->near:USDC")
+    fee = registration_fee(route, REGISTRATION, current_market().prices)
+    known, newcomer = start(tokens, route.id), start(tokens, route.id, NEWCOMER)
+    assert (known.registration_fee, newcomer.registration_fee) == (0, fee)
+    paid = [terms(session, Role.DESTINATION).amount for session in (known, newcomer)]
+    assert fee > 0
+    assert paid[0] - paid[1] == fee
+    assert newcomer.least_payout == newcomer.quote.end_amount - fee
+
+
+def test_a_registration_that_would_take_all_is_refused(tokens: World) -> None:
+    tokens.chains["near"].tokens[TOKEN] = replace(TOKENS["near"], registration=10**27)
+    with pytest.raises(AmountOutOfLimitsError, match="register it yourself"):
+        start(tokens, "base:USDC->near:USDC", NEWCOMER)
+    assert Session.objects.count() == 0
+
+
+def test_a_session_needs_an_answer_about_the_registration(
+    tokens: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: object) -> int:
+        raise ChainUnavailableError("near: no node answers")
+
+    monkeypatch.setattr(MemoryAdapter, "registration_cost", silent)
+    with pytest.raises(UnavailableError, match="near does not answer: try again"):
+        start(tokens, "base:USDC->near:USDC")
