@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from devnet.network import BlockTimes, Devnet
-from devnet.processes import StartError
+from devnet.processes import StartError, accepts_connections
 from devnet.service import Service
 
 WEB_PORT, WS_PORT = 8080, 8081
@@ -19,6 +19,7 @@ def main() -> int:
     """Start everything, print where it is and how to get in; 0 after Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        _require_free_ports()
         with Devnet(BlockTimes()) as devnet, tempfile.TemporaryDirectory() as folder:
             _serve(Service(Path(folder), devnet.environment, web_port=WEB_PORT, ws_port=WS_PORT))
     except StartError as error:
@@ -27,6 +28,12 @@ def main() -> int:
     except KeyboardInterrupt:
         pass
     return 0
+
+
+def _require_free_ports() -> None:
+    for port in (WEB_PORT, WS_PORT):
+        if accepts_connections(port):
+            raise StartError(f"port {port} is taken: end what listens there, then try again")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -13,8 +13,8 @@ TO_BASE: Way = ("near", "base", 20 * 10**24)
 class Maker(Demo):
     """Creates sessions and locks their sources; his wallets and accounts are the demo's."""
 
-    def create(self, way: Way) -> str:
-        """A session's id."""
+    def create(self, way: Way, *, hashlock: str | None = None) -> str:
+        """A session's id; with a hashlock, one in mode `maker`."""
         source, destination, amount = way
         route = self._route(source, destination)["routeId"]
         quote = self._api.post("/quote", routeId=route, amount=str(amount))
@@ -23,6 +23,7 @@ class Maker(Demo):
             quoteId=quote["quoteId"],
             makerSourceAccount=self._accounts[source],
             makerDestinationAccount=self._accounts[destination],
+            **({} if hashlock is None else {"secretMode": "maker", "hashlock": hashlock}),
         )
         return str(session["sessionId"])
 
@@ -39,3 +40,8 @@ class Maker(Demo):
         """The session as the API shows it now."""
         shown: dict[str, Any] = self._api.get(f"/sessions/{session}")
         return shown
+
+    def exit_kit(self, session: str) -> dict[str, Any]:
+        """What gets the money out without the service."""
+        kit: dict[str, Any] = self._api.get(f"/sessions/{session}/exit-kit")
+        return kit
