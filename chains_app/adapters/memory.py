@@ -213,7 +213,7 @@ class MemoryAdapter:
         if not _ACCOUNT.fullmatch(account):
             return f"{account[:80]!r} is not an account of {self.name}: use a-z, 0-9, . _ and -"
         exists = self._reached().state.exists(account)
-        return None if exists else f"{account} does not exist on {self.name}"
+        return None if exists else f"{account} does not exist on {self.name}: give one that does"
 
     def problems(self) -> list[str]:
         if self._chain.is_unreachable:

@@ -295,7 +295,7 @@ class NearAdapter:
             return f"{account} can't be a party of its own lock"
         if near_contract.IMPLICIT.fullmatch(account) or self._rpc.account(account, OPTIMISTIC):
             return None
-        return f"{account} does not exist on {self.name}"
+        return f"{account} does not exist on {self.name}: give one that does"
 
     def problems(self) -> list[str]:
         wrong: list[str] = []
