@@ -16,9 +16,11 @@ NOBODY = 65534  # PostgreSQL refuses root; as root it gets this uid, and a copy 
 NAME = "orchestrator"  # of the role and of the database
 
 
-def start_postgres(folder: Path) -> "Postgres":
-    """Create a cluster with an empty database in `folder` and start it, durability as by default.
+def start_postgres(folder: Path, *, is_durable: bool = True) -> "Postgres":
+    """Create a cluster with an empty database in `folder` and start it.
 
+    Durability is PostgreSQL's default unless it `is_durable` no more: then commits do not wait for
+    the disk, which only a machine that loses its power would show.
     `folder` must be one that any user may enter (mode 0711 or wider) when we are root.
     """
     user = NOBODY if os.geteuid() == 0 else None
@@ -32,6 +34,8 @@ def start_postgres(folder: Path) -> "Postgres":
         "max_connections": "200",
         "logging_collector": "off",
     }
+    if not is_durable:
+        settings["fsync"] = "off"
     command: list[str | Path] = [binaries / "postgres", "-D", data]
     command += [f"--{name}={value}" for name, value in settings.items()]
     # SIGQUIT: end at once, with clients connected or not; the cluster is thrown away anyway

@@ -20,7 +20,7 @@ def pytest_load_initial_conftests() -> Generator[None]:
     """Start both, and say where they are in the environment that the settings come from."""
     folder = Path(_servers.enter_context(tempfile.TemporaryDirectory(prefix="1balancer-tests-")))
     folder.chmod(0o711)  # PostgreSQL runs under another uid when we are root
-    postgres = start_postgres(folder)
+    postgres = start_postgres(folder, is_durable=False)
     _servers.callback(postgres.stop)
     redis = start_redis(folder)
     _servers.callback(redis.stop)
