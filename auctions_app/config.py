@@ -106,8 +106,7 @@ class Caps(BaseModel):
     """The most that one client or one maker may have open at a time, and leave behind in a day.
 
     Dollars count what the makers of open sessions give. An abandoned swap is one in mode `maker`
-    whose maker let both locks expire; of all open ones in that mode together our locks on one chain
-    are worth at most `maker_mode_dollars_per_chain`.
+    whose maker let both locks expire.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -118,7 +117,6 @@ class Caps(BaseModel):
     maker_sessions: Annotated[int, Field(ge=1)] = 50
     maker_dollars: Annotated[int, Field(ge=1)] = 2_000_000
     maker_abandoned: Annotated[int, Field(ge=1)] = 3
-    maker_mode_dollars_per_chain: Annotated[int, Field(ge=1)] = 5_000_000
 
 
 class AuctionConfiguration(BaseSettings):

@@ -83,10 +83,13 @@ def restart(cursor: ChainCursor, head: Block, finals: Finals) -> None:
 
 
 def rewind(cursor: ChainCursor, fork: ChainBlock) -> None:
-    """Take back all that was learned above `fork`; what it had ended is open again."""
+    """Take back all that was learned above `fork`; what it had ended is open again.
+
+    The node knows a block of ours, so it is our chain that says what is gone.
+    """
     with transaction.atomic():
         lock(cursor)
-        _forget_above(cursor, fork.height)
+        _forget_above(cursor, fork.height, stood_finally=False)
         _move(cursor, Block(fork.height, fork.hash, fork.parent_hash, Seconds(fork.time)))
         for tier, final in cursor.finals.items():
             if final[0] > fork.height:
@@ -94,7 +97,7 @@ def rewind(cursor: ChainCursor, fork: ChainBlock) -> None:
         _save(cursor)
 
 
-def _forget_above(cursor: ChainCursor, height: int) -> None:
+def _forget_above(cursor: ChainCursor, height: int, **changes: bool) -> None:
     chain = cursor.chain
     gone = Observation.objects.filter(watch__chain=chain, height__gt=height)
     watches = list(Watch.objects.filter(pk__in=gone.values("watch")))
@@ -102,7 +105,7 @@ def _forget_above(cursor: ChainCursor, height: int) -> None:
     InboxFact.objects.filter(watch__chain=chain, height__gt=height).delete()
     ChainBlock.objects.filter(chain=chain, height__gt=height).delete()
     Watch.objects.filter(pk__in=[watch.pk for watch in watches]).update(
-        due_time=0, is_settled=False
+        due_time=0, is_settled=False, **changes
     )
     _reopen_intents(chain, height)
     _announce(watches)
@@ -231,6 +234,8 @@ def _observation(watch: Watch, reading: LockReading) -> Observation:
 
 def _update_watch(watch: Watch, reading: LockReading) -> None:
     due_time = next_due_time(watch.terms, reading)
+    if watch.stood_finally and reading.state is LockState.ABSENT:
+        due_time = reading.block.time + 1  # not to be believed: look again until it is back
     seen = watch.first_seen_time
     if reading.state is not LockState.ABSENT:
         seen = min(reading.block.time, reading.block.time if seen is None else seen)
@@ -267,9 +272,12 @@ def _settle(cursor: ChainCursor, watch: Watch) -> None:
         return
     is_final = last.height <= cursor.final_height(watch.tier)
     is_decided = last.lock_state in (LockState.WITHDRAWN, LockState.REFUNDED)
+    if is_final and last.lock_state is not LockState.ABSENT and not watch.stood_finally:
+        Watch.objects.filter(pk=watch.pk).update(stood_finally=True)
     if is_final and is_decided and not last.is_paid:
         plan_intent(reference=watch.reference, call=Call.PAY, terms=terms, send_by=Seconds(NEVER))
-    never_locked = last.lock_state is LockState.ABSENT and last.time > terms.lock_by
+    is_absent = last.lock_state is LockState.ABSENT and not watch.stood_finally
+    never_locked = is_absent and last.time > terms.lock_by
     slowest = min(cursor.final_height(tier) for tier in get_chain(cursor.chain).finality)
     if last.height <= slowest and ((is_decided and last.is_paid) or never_locked):
         Watch.objects.filter(pk=watch.pk).update(is_settled=True, due_time=None)

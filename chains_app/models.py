@@ -65,6 +65,7 @@ class Signer(models.Model):
 class Watch(models.Model):
     """A lock that the poller reads whenever a fact or a deadline asks for it.
 
+    `stood_finally`: a final block showed the lock, so that no absence is believed any more.
     `due_time`: chain time from which it has to be read at the head. `first_seen_time` and
     `preimage` stay through reorganisations: what a chain has shown once is known for ever.
     """
@@ -76,6 +77,7 @@ class Watch(models.Model):
     tier = models.CharField(max_length=32)
     due_time = models.BigIntegerField(null=True, default=0)
     is_settled = models.BooleanField(default=False)
+    stood_finally = models.BooleanField(default=False)
     first_seen_time = models.BigIntegerField(null=True)
     preimage = models.BinaryField(null=True)
 

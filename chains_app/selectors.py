@@ -19,7 +19,8 @@ class LegFacts:
 
     `final_time`: of the block that the final reading was made at, 0 before there is one; so an
     absence counts as of then. `first_seen_time`: of the first block that showed the lock, kept
-    through reorganisations. `preimage`: what the chain has shown, public.
+    through reorganisations. `stood_finally`: some final block showed it. `preimage`: what the chain
+    has shown, public.
     """
 
     head: LockState
@@ -28,6 +29,7 @@ class LegFacts:
     head_paid: bool
     final_paid: bool
     first_seen_time: Seconds | None
+    stood_finally: bool
     preimage: bytes | None = field(repr=False)
 
 
@@ -60,6 +62,7 @@ def _facts(watch: Watch, cursor: ChainCursor | None) -> LegFacts:
         head_paid=head is not None and head.is_paid,
         final_paid=final is not None and final.is_paid,
         first_seen_time=None if seen is None else Seconds(seen),
+        stood_finally=watch.stood_finally,
         preimage=None if watch.preimage is None else bytes(watch.preimage),
     )
 

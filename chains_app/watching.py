@@ -46,10 +46,15 @@ def newest(readings: Iterable[Observation], up_to: int | None = None) -> Observa
 
 
 def final_observation(watch: Watch, cursor: ChainCursor | None) -> Observation | None:
-    """The newest reading at a block that is an ancestor of the final head (rule 7)."""
+    """The newest reading at a block that is an ancestor of the final head (rule 7).
+
+    None also for an absence of what stood finally before: that is not to be believed.
+    """
     if cursor is None:
         return None
-    return newest(watch.observations.all(), cursor.final_height(watch.tier))
+    found = newest(watch.observations.all(), cursor.final_height(watch.tier))
+    is_absent = found is not None and found.lock_state is LockState.ABSENT
+    return None if is_absent and watch.stood_finally else found
 
 
 def next_due_time(terms: LockTerms, reading: LockReading) -> int | None:

@@ -24,6 +24,7 @@ _UNREAD: Final = LegFacts(
     head_paid=False,
     final_paid=False,
     first_seen_time=None,
+    stood_finally=False,
     preimage=None,
 )
 
@@ -98,7 +99,14 @@ class Evidence:
 
     def _sight(self, leg: Leg) -> Sight:
         facts, terms = self._of(leg), leg.lock_terms
-        return Sight(terms.lock_by, terms.timelock, facts.head, facts.final, facts.final_time)
+        return Sight(
+            terms.lock_by,
+            terms.timelock,
+            facts.head,
+            facts.final,
+            facts.final_time,
+            facts.stood_finally,
+        )
 
     def _is_opened(self, leg: Leg) -> bool:
         preimage, terms = self._of(leg).preimage, leg.lock_terms

@@ -16,7 +16,7 @@ from chains_app.adapters.interface import ChainError
 from chains_app.locks import PRELIMINARIES, Call, LockTerms
 from chains_app.models import Signer
 from chains_app.ports import Moment, Verdict
-from chains_app.registry import get_adapter, get_chain
+from chains_app.registry import get_adapter, get_chain, signing_keys
 from chains_app.selectors import leg_facts
 from chains_app.signers import SignerRefusedError, SignerRole
 from orchestrator.kernel.clock import wall_clock
@@ -26,7 +26,6 @@ from sessions_app.binding import FACTS_AGE, Evidence, Legs
 from sessions_app.domain.guards import objection
 from sessions_app.domain.plan import Action
 from sessions_app.domain.snapshot import Snapshot
-from sessions_app.filling import our_account
 from sessions_app.lifecycle import WRITES
 from sessions_app.models import Leg, Role, Session
 
@@ -91,11 +90,14 @@ def _gas_problem(source: LockTerms) -> str | None:
     duty = Signer.objects.filter(chain=source.chain, role=SignerRole.DUTY.value)
     if duty.filter(is_enabled=False).exists() and not duty.filter(is_enabled=True).exists():
         return f"our duty signers on {source.chain} are paused"
-    account = our_account(source.chain, SignerRole.DUTY)
-    needed = get_chain(source.chain).fee_cap(Call.WITHDRAW, source.token)
-    if get_adapter(source.chain).balance(account, None) < needed:
-        return f"{account} on {source.chain} lacks the gas of a withdrawal: {needed} base units"
-    return None
+    adapter, needed = (
+        get_adapter(source.chain),
+        get_chain(source.chain).fee_cap(Call.WITHDRAW, source.token),
+    )
+    keys = signing_keys(source.chain, SignerRole.DUTY)
+    if any(adapter.prepare(Call.WITHDRAW, source, key).balance >= needed for key in keys):
+        return None  # of what the key itself may spend: its allowance, on NEAR
+    return f"{keys[0].account} on {source.chain} lacks the gas of a withdrawal: {needed} base units"
 
 
 def open_for_withdrawal(secret_id: UUID | None, reference: UUID) -> Secret:

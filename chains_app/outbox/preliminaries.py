@@ -72,6 +72,7 @@ def _is_made_for_another(intent: Intent, call: Call, terms: LockTerms) -> bool:
         intent__call=call.value,
         intent__chain=intent.chain,
         intent__watch__terms_json__token=terms.token,
+        intent__status__in=OPEN_INTENTS,  # of an ended one the bytes may never be sent again
         status__in=ON_THE_WAY,
         left_at__isnull=False,
     ).exclude(intent=intent.pk)

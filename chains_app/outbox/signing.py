@@ -23,6 +23,7 @@ from chains_app.registry import get_adapter, get_chain
 from chains_app.signers import SignerRefusedError, refusal, role_of
 from orchestrator.fields import vault_cipher
 
+_TO_SELF_CAPS: Final = 2
 RAISE_PERCENT: Final = 13  # nodes want at least 12.5 to replace a transaction
 
 
@@ -75,7 +76,7 @@ def sign_replacement(intent: Intent, replaced: Attempt, *, to_self: bool) -> Att
     """
     key = key_of(replaced.signer)
     prepared = get_adapter(intent.chain).replace(stored_prepared(replaced), RAISE_PERCENT)
-    _require_below_cap(intent, prepared)
+    _require_below_cap(intent, prepared, to_self=to_self)
     call = None if to_self else intent.contract_call
     reason = "frees the nonce" if call is None else "raises the fee of what has left"
     verdict = Verdict(ok=True, reason=reason).to_json()
@@ -93,14 +94,17 @@ def sign_replacement(intent: Intent, replaced: Attempt, *, to_self: bool) -> Att
     return attempt
 
 
-def _require_below_cap(intent: Intent, prepared: Prepared) -> None:
-    """No fee is raised above the registry's cap, which reservations count on."""
+def _require_below_cap(intent: Intent, prepared: Prepared, *, to_self: bool) -> None:
+    """No fee is raised above the registry's cap, which reservations count on.
+
+    A transfer to ourselves uses a small part of the call's gas, and has to outbid the call.
+    """
     spec, call, terms = get_chain(intent.chain), intent.contract_call, terms_of(intent)
     if call is None or terms is None:
         cap = max(spec.fee_cap(each, None) for each in spec.native.gas)
     else:
         cap = spec.cost_cap(call, terms)
-    if prepared.cost_cap > cap:
+    if prepared.cost_cap > (_TO_SELF_CAPS * cap if to_self else cap):
         raise SignerRefusedError(f"{intent} would cost {prepared.cost_cap}, its cap is {cap}")
 
 

@@ -134,7 +134,7 @@ def _make(move: Move, intent: Intent, read: Followed) -> None:
         case Move.RAISE_FEE:
             _raise_fee(intent, read)
         case Move.FREE_NONCE:
-            broadcast(intent, sign_replacement(intent, read.newest, to_self=True))
+            _free_nonce(intent, read)
         case Move.VOID_ATTEMPT:
             settling.void_unsent(intent, read.newest)
         case _:
@@ -156,6 +156,20 @@ def _raise_fee(intent: Intent, read: Followed) -> None:
         attempt = sign_replacement(intent, read.newest, to_self=False)
     except SignerRefusedError as refused:
         log.warning("fee_not_raised", intent=str(intent), reason=str(refused))
+        attempt = read.newest
+    broadcast(intent, attempt)
+
+
+def _free_nonce(intent: Intent, read: Followed) -> None:
+    """Where the fee may not rise any more, the last bytes are sent again, so that no gap stays: by
+    now the contract would refuse what they ask, but a secret they must not show.
+    """
+    try:
+        attempt = sign_replacement(intent, read.newest, to_self=True)
+    except SignerRefusedError as refused:
+        log.warning("nonce_not_freed", intent=str(intent), reason=str(refused))
+        if read.newest.sealed_raw is not None:
+            raise
         attempt = read.newest
     broadcast(intent, attempt)
 

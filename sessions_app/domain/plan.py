@@ -300,7 +300,8 @@ def _returning(s: Filled) -> Step:
         return Step(S.REFUNDING, "a leg holds funds") if seen else Step()
     if s.destination_is_gone and _source_is_back(s):
         return Step(S.REFUNDED, "each funded leg is finally refunded")
-    return Step(actions=_refund_actions(s), attention=_owed_source(s))
+    attention = _owed_source(s) or _unread_preimage(s)
+    return Step(actions=_refund_actions(s), attention=attention)
 
 
 def _nothing_was_locked(s: Filled) -> Step:
@@ -315,6 +316,12 @@ def _source_is_back(s: Filled) -> bool:
         or s.source.can_never_be_locked
         or (s.source.final is LockState.WITHDRAWN and s.facts.source_is_repaid)
     )
+
+
+def _unread_preimage(s: Filled) -> str | None:
+    """The maker has withdrawn, and we have not read with what: a person must find it in time."""
+    taken = s.destination.head is LockState.WITHDRAWN and not s.facts.secret_is_shown
+    return "preimage_unknown" if taken else None
 
 
 def _owed_source(s: Filled) -> str | None:

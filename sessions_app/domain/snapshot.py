@@ -17,6 +17,7 @@ class Leg:
     head: LockState
     final: LockState
     final_time: Seconds
+    stood_finally: bool = False  # a final block showed it once
 
     @property
     def is_seen(self) -> bool:
@@ -30,8 +31,13 @@ class Leg:
 
     @property
     def can_never_be_locked(self) -> bool:
-        """A final block later than `lock_by` shows no lock: the contract refuses it ever after."""
-        return not self.is_seen and self.final_time > self.lock_by
+        """A final block later than `lock_by` shows no lock: the contract refuses it ever after.
+
+        Not of a lock that was final before: no chain takes that back, but a node of another chain,
+        or one that lies, may say so.
+        """
+        is_gone = not self.is_seen and not self.stood_finally
+        return is_gone and self.final_time > self.lock_by
 
 
 @dataclass(frozen=True)

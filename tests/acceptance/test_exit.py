@@ -47,7 +47,8 @@ class Left:
             },
         }[chain]
         url = env[f"{chain.upper()}_RPC_URL"]
-        command = [sys.executable, SCRIPT, self.kit, leg, call, url, "--secret", self.secret]
+        command = [sys.executable, str(SCRIPT), str(self.kit), leg, call, url]
+        command += ["--secret", str(self.secret)]
         done = subprocess.run(
             command,
             cwd=self.kit.parent,

@@ -44,6 +44,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     made = EvmWorld(devnet) if name == "evm" else NearWorld(devnet)
     if with_token:
         made.use_token()
+    made.mine()  # what deadlines count from: the chain may have stood still for minutes
     yield made
     chain.revert(snapshot)
 

@@ -248,3 +248,24 @@ def test_rule_5_a_stuck_nonce_that_nobody_wants_any_more_is_freed(world: World) 
     assert world.statuses(reference) == [AttemptStatus.DEAD, AttemptStatus.FINAL]
     assert world.base.next_nonce(("lock", "key-0")) == 1
     assert world.base.state.balance("lock", None) == 10**9 - 113
+
+
+def test_rule_5_a_nonce_whose_fee_is_at_the_cap_is_freed_all_the_same(world: World) -> None:
+    """A halted chain raises fees up to the cap, forgets all, and goes on when nobody wants it."""
+    first = world.plan(world.terms("base"))
+    world.base.is_halted = True
+    drain()
+    for _ in range(10):
+        age_attempts(9)
+        make_all_due()
+        drain()
+    world.base.mempool = []
+    world.base.is_halted = False
+    world.base.mine(seconds=700)
+    poll_all()
+    second = world.plan(world.terms("base"))
+    for _ in range(20):
+        age_attempts(9)
+        world.turn()
+    assert world.intent(first).status == IntentStatus.IMPOSSIBLE
+    assert world.intent(second).status == IntentStatus.DONE
