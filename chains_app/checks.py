@@ -11,7 +11,7 @@ import structlog
 from django.core.checks import CheckMessage, run_checks
 from django.db import OperationalError, ProgrammingError, connection
 
-from chains_app.adapters.interface import ChainUnavailableError
+from chains_app.adapters.interface import ChainError, Shortage
 from chains_app.config import ConfigurationError
 from chains_app.outbox.nonces import sync_signers
 from chains_app.registry import chains, get_adapter, get_chain, signing_keys
@@ -134,14 +134,16 @@ def _said(message: CheckMessage) -> str:
 
 
 def _check_chain(chain: str, found: _Findings) -> None:
-    """An account that runs low is no reason to end: duties must go on, and guards refuse locks."""
+    """A shortage is no reason to end: duties must go on, and guards refuse locks."""
     try:
-        for poor in _poor_accounts(chain):
-            log.error("account_is_low", chain=chain, reason=poor)
-        if problems := get_adapter(chain).problems():
+        problems = [*map(Shortage, _poor_accounts(chain)), *get_adapter(chain).problems()]
+        for problem in problems:
+            if isinstance(problem, Shortage):
+                log.error("chain_falls_short", chain=chain, reason=problem)
+        if wrong := [each for each in problems if not isinstance(each, Shortage)]:
             get_adapter(chain).head()  # raises where all that is wrong may be a node's silence
-            found.wrong += problems
-    except ChainUnavailableError as error:
+            found.wrong += wrong
+    except ChainError as error:
         log.warning("not_checked", silent=chain, reason=str(error))
         found.silent.append(chain)
 

@@ -6,7 +6,7 @@ from eth_abi.abi import encode
 
 from chains_app.adapters.evm_contract import PAYOUT_GAS, selector
 from chains_app.adapters.evm_signing import TRANSFER_GAS
-from chains_app.adapters.interface import ChainError
+from chains_app.adapters.interface import ChainError, Shortage
 from chains_app.adapters.rpc import JsonRpc, RpcError
 from chains_app.locks import Call, LockTerms
 from chains_app.tokens import TokenSpec
@@ -112,10 +112,11 @@ class Erc20:
         if holder is None:
             return wrong
         if held == 0:
-            return [*wrong, f"{name}: {holder} holds none: fund it"]
+            return [*wrong, Shortage(f"{name}: {holder} holds none: fund it")]
         if not self.takes_transfer(coin, holder, holder, held):
-            wrong.append(
+            said = (
                 f"{name} does not let {holder} move what it holds: see whether it is paused, and "
                 "whether its transfers answer as declared (no_return)"
             )
+            wrong.append(Shortage(said))
         return wrong

@@ -16,6 +16,14 @@ from orchestrator.kernel.hashlock import Secret
 SECRET_PLACE: Final = "{secret}"  # noqa: S105 - where one belongs, not one
 
 
+class Shortage(str):
+    """A problem that operation brings, and that no start may end for: what we hold, whether a token
+    is paused, what it asks. Guards refuse what it forbids, and duties go on.
+    """
+
+    __slots__ = ()
+
+
 class ChainError(OrchestratorError):
     """A chain did not give an answer that we can use."""
 

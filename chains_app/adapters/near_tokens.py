@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from chains_app.adapters.interface import ChainError, ChainUnavailableError
+from chains_app.adapters.interface import ChainError, ChainUnavailableError, Shortage
 from chains_app.adapters.near_rpc import OPTIMISTIC, NearRpc
 from chains_app.locks import Call
 from chains_app.tokens import TokenSpec
@@ -42,7 +42,7 @@ class Nep141:
         name = f"{self._chain}: {coin.symbol} at {coin.token}"
         try:
             for problem in self._problems(coin, htlc, holder):
-                yield f"{name} {problem}"
+                yield type(problem)(f"{name} {problem}")
         except ChainUnavailableError:
             raise
         except (ChainError, KeyError, TypeError, ValueError):
@@ -53,9 +53,10 @@ class Nep141:
         if (decimals := self.decimals(token)) != coin.decimals:
             yield f"has {decimals} decimals, not {coin.decimals}: correct them"
         if (asked := self.registration(token)) > most:
-            yield f"asks {asked} yocto to register an account: raise most_registration of {most}"
+            said = f"asks {asked} yocto to register an account: raise most_registration of {most}"
+            yield Shortage(said)
         for account in (htlc, holder):
             if account is not None and not self.is_registered(token, account):
                 yield f"does not know {account}: call storage_deposit for it"
         if holder is not None and self.balance(token, holder) == 0:
-            yield f"shows that {holder} holds none: fund it"
+            yield Shortage(f"shows that {holder} holds none: fund it")
