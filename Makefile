@@ -33,7 +33,7 @@ up: setup
 	@$(VENV)/python -m devnet.up
 
 test: setup
-	$(VENV)/pytest -n 2 --dist loadfile
+	$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(VENV)/ruff check .

@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -68,17 +69,14 @@ def require_right_configuration() -> None:
     if found.wrong:
         sys.exit(_line(found))
     if found.silent:
-        threading.Thread(
-            target=_check_later, args=(found.silent,), name="check-later", daemon=True
-        ).start()
+        threading.Thread(target=_check_later, args=(found.silent,), name="check-later").start()
 
 
 def _check_later(silent: list[str]) -> None:
     """Ask what was silent again until all has answered. The end is like a crash, which every
     process survives.
     """
-    pause = threading.Event()
-    while not pause.wait(RETRY_SECONDS):
+    while _main_thread_goes_on():
         found = _find(silent)
         if found.wrong:
             print(_line(found), file=sys.stderr, flush=True)  # noqa: T201
@@ -87,6 +85,14 @@ def _check_later(silent: list[str]) -> None:
         if not silent:
             log.info("configuration_checked")
             return
+
+
+def _main_thread_goes_on() -> bool:
+    """For RETRY_SECONDS. A thread that outlives the process' end may break it off half way."""
+    main, until = threading.main_thread(), time.monotonic() + RETRY_SECONDS
+    while main.is_alive() and time.monotonic() < until:
+        main.join(0.1)
+    return main.is_alive()
 
 
 def _line(found: _Findings) -> str:

@@ -26,7 +26,8 @@ def main() -> int:
         "--on-demand", action="store_true", help="a block per transaction instead of timed blocks"
     )
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores the first
+        signal.signal(number, _interrupt)
     try:
         return _up(options.name, None if options.on_demand else BlockTimes())
     except StartError as error:

@@ -17,7 +17,8 @@ WEB_PORT, WS_PORT = 8080, 8081
 
 def main() -> int:
     """Start everything, print where it is and how to get in; 0 after Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores the first
+        signal.signal(number, _interrupt)
     try:
         _require_free_ports()
         with Devnet(BlockTimes()) as devnet, tempfile.TemporaryDirectory() as folder:

@@ -74,7 +74,10 @@ class EvmWorld:
 
     def include(self) -> None:
         if not self._is_held:
+            before = self.rpc.call("eth_blockNumber")
             self.anvil.mine()
+            while self.rpc.call("eth_blockNumber") == before:
+                pass  # receipts may be told before their block is
 
     @contextmanager
     def hold_blocks(self) -> Iterator[None]:

@@ -5,8 +5,8 @@ Real database, outbox, poller and vault over two in-memory chains; random events
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
-import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
@@ -20,10 +20,8 @@ from sessions_app.models import Role, Session
 from sessions_app.services import NotCancellableError, SecretNotTakenError
 from tests.integration.sessions.test_crashes import POINTS, death
 from tests.integration.sessions.world import (
-    BACK,
     MAKER,
     STRANGER,
-    THERE,
     World,
     memory_world,
     path,
@@ -156,49 +154,57 @@ def assert_no_secret_left_early() -> None:
         assert finals == ("open", "open") or facts["secret_is_shown"]
 
 
+@dataclass(frozen=True)
+class Life:
+    """What happens to a swap until all is well: `first` before the maker locks, `then` after it."""
+
+    own_secret: bool  # mode `maker`
+    wait: int
+    first: list[str]
+    calm: int
+    then: list[str]
+
+
 names = st.lists(st.sampled_from(sorted(EVENTS) + OFTEN), max_size=8)
-
-
-@pytest.mark.parametrize("route", [THERE, BACK])
-@settings(
-    max_examples=100,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(
+life = st.builds(
+    Life,
     own_secret=st.booleans(),
     wait=st.sampled_from([0, 0, 0, 9, 18, 24]),
     first=names,
     calm=st.integers(0, 8),
     then=names,
 )
-@example(
-    own_secret=False,
-    wait=0,
-    first=["source reorganises"],
-    calm=5,
-    then=["sent bytes are lost", "sent bytes are lost", "maker cancels"],
-)
-def test_rule_1_every_life_through_the_services_ends_atomically(
-    transactional_db: None,
-    route: str,
-    own_secret: bool,
-    wait: int,
-    first: list[str],
-    calm: int,
-    then: list[str],
-) -> None:
+
+
+def every_life(test: Callable[..., None]) -> Callable[..., None]:
+    """100 lives, the same each time; one file for each direction, so that both can run at once."""
+    lost = Life(
+        own_secret=False,
+        wait=0,
+        first=["source reorganises"],
+        calm=5,
+        then=["sent bytes are lost", "sent bytes are lost", "maker cancels"],
+    )
+    limits = settings(
+        max_examples=100,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    return limits(given(life=life)(example(life=lost)(test)))
+
+
+def live(route: str, life: Life) -> None:
     wipe_tables()
     with memory_world() as world:
-        session = world.start_by_maker(route, OWN_SECRET) if own_secret else world.start(route)
-        for name in first:
+        session = world.start_by_maker(route, OWN_SECRET) if life.own_secret else world.start(route)
+        for name in life.first:
             EVENTS[name](world, session)
-        world.live(wait, step=3)
+        world.live(life.wait, step=3)
         EVENTS["maker locks"](world, session)
-        world.live(calm)
-        for name in then:
+        world.live(life.calm)
+        for name in life.then:
             EVENTS[name](world, session)
         world.live_to_the_end(session)
         assert_atomic(world, session)
