@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from auctions_app.routes import SecretMode
+from chains_app.adapters.interface import Refusal, TransactionRefusedError
 from chains_app.adapters.memory_chain import MemoryChain
-from chains_app.locks import Call, LockState
+from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import Attempt, Watch
 from orchestrator.kernel.errors import InvalidSecretError
 from orchestrator.kernel.hashlock import Secret
@@ -50,7 +51,18 @@ def send(world: World, account: str, call: Call, role: Role, session: Session) -
     """By a wallet that is not ours; what the contract refuses costs its sender a fee."""
     secret = shown_secret()
     if call is not Call.WITHDRAW or secret is not None:
-        world.send_as(account, call, terms(session, role), secret)
+        send_from_wallet(world, account, call, terms(session, role), secret)
+
+
+def send_from_wallet(
+    world: World, account: str, call: Call, lock: LockTerms, secret: Secret | None
+) -> None:
+    """What waits already under the wallet's nonce stays, as long as nobody pays more for it."""
+    try:
+        world.send_as(account, call, lock, secret)
+    except TransactionRefusedError as refused:
+        if refused.reason is not Refusal.UNDERPRICED:
+            raise
 
 
 def chain_of(world: World, role: Role, session: Session) -> MemoryChain:
@@ -75,7 +87,7 @@ def withdraws(world: World, session: Session) -> None:
     """The maker, on chain: with the own secret, or with one that was shown."""
     secret = OWN_SECRET if session.secret_mode == SecretMode.MAKER.value else shown_secret()
     if secret is not None:
-        world.send_as(MAKER, Call.WITHDRAW, terms(session, Role.DESTINATION), secret)
+        send_from_wallet(world, MAKER, Call.WITHDRAW, terms(session, Role.DESTINATION), secret)
 
 
 EVENTS: dict[str, Event] = {
