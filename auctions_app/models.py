@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from auctions_app.curve import Curve
+from auctions_app.routes import LockMode
 from auctions_app.timelocks import TimelockPolicy
 from chains_app.signers import SignerRole
 from orchestrator.fields import AmountField
@@ -22,6 +23,11 @@ class Quote(models.Model):
     gas_fee = AmountField()
     start_amount = AmountField()
     end_amount = AmountField()  # the least that the maker gets
+    lock_mode = models.CharField(
+        max_length=8, default=LockMode.WALLET.value,
+        choices=[(mode.value, mode.value) for mode in LockMode],
+    )  # fmt: skip
+    submission_fee = AmountField(default=0)  # of `gas_fee` that of an order, source base units
     curve_json = models.JSONField()
     policy_json = models.JSONField()
     created_at = models.DateTimeField(auto_now_add=True)
@@ -44,6 +50,11 @@ class Quote(models.Model):
     def maximum_fee(self) -> int:
         """Our fee when the auction runs to its end, without gas; destination base units."""
         return self.fair_amount - self.gas_fee - self.end_amount
+
+    @property
+    def mode(self) -> LockMode:
+        """Who makes the source lock."""
+        return LockMode(self.lock_mode)
 
     @property
     def curve(self) -> Curve:

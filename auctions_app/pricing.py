@@ -9,7 +9,7 @@ from typing import Final
 
 from auctions_app.curve import Curve, initial_rate_bump
 from auctions_app.prices import PriceSource
-from auctions_app.routes import SOURCE_CALLS, AmountOutOfLimitsError, Route
+from auctions_app.routes import SUBMISSIONS, AmountOutOfLimitsError, LockMode, Route
 from chains_app.locks import Call
 from orchestrator.kernel.amounts import Rounding, multiply_divide
 
@@ -24,6 +24,7 @@ class Offer:
     gas_fee: int
     end_amount: int
     curve: Curve
+    submission_fee: int  # the part of `gas_fee` for submitting an order, in source base units
 
     @property
     def start_amount(self) -> int:
@@ -31,9 +32,11 @@ class Offer:
         return self.curve.amount_at(self.end_amount, 0, rounding=Rounding.DOWN)
 
 
-def make_offer(route: Route, amount: int, prices: PriceSource) -> Offer:
+def make_offer(
+    route: Route, amount: int, prices: PriceSource, mode: LockMode = LockMode.WALLET
+) -> Offer:
     """Price `amount` of the source coin; raises AmountOutOfLimitsError, PriceUnavailableError."""
-    fair, gas = _fair_amount(route, amount, prices), _gas_fee(route, prices)
+    fair, gas = _fair_amount(route, amount, prices), _gas_fee(route, prices, mode)
     start = fair - gas
     end = start - _share(fair, route.fees.maximum_bps)
     if end <= 0:
@@ -42,13 +45,17 @@ def make_offer(route: Route, amount: int, prices: PriceSource) -> Offer:
             "give more",
             field="amount",
         )
-    return Offer(fair, gas, end, Curve(route.auction_seconds, initial_rate_bump(start, end)))
+    curve = Curve(route.auction_seconds, initial_rate_bump(start, end))
+    submission = route.source.amount(_submission_cost(route, prices, mode), prices, Rounding.UP)
+    return Offer(fair, gas, end, curve, submission)
 
 
-def acceptable_amount(route: Route, amount: int, prices: PriceSource) -> int:
+def acceptable_amount(
+    route: Route, amount: int, prices: PriceSource, mode: LockMode = LockMode.WALLET
+) -> int:
     """The most that our resolver pays out for `amount` at these prices; may be below zero."""
     fair = _fair_amount(route, amount, prices)
-    return fair - _gas_fee(route, prices) - _share(fair, route.fees.resolver_profit_bps)
+    return fair - _gas_fee(route, prices, mode) - _share(fair, route.fees.resolver_profit_bps)
 
 
 def registration_fee(route: Route, deposit: int, prices: PriceSource) -> int:
@@ -78,7 +85,7 @@ def minimum_problem(route: Route, prices: PriceSource, times: int) -> str | None
             f"costs to claim and refund: raise it to at least {needed}"
         )
     try:
-        make_offer(route, route.minimum, prices)
+        make_offer(route, route.minimum, prices, route.lock_modes[-1])
     except AmountOutOfLimitsError as error:
         return f"route {route.id}: at the minimum, {error}"
     return None
@@ -93,16 +100,21 @@ def _share(amount: int, basis_points: int) -> int:
     return multiply_divide(amount, basis_points, _BASIS_POINTS, Rounding.UP)
 
 
-def _gas_fee(route: Route, prices: PriceSource) -> int:
+def _gas_fee(route: Route, prices: PriceSource, mode: LockMode) -> int:
     """Our calls of a swap that goes well, as we expect them to cost."""
     cost = route.source.cost_value(prices, Call.WITHDRAW)
     destination = route.destination
     cost += destination.cost_value(prices, *destination.lock_calls, Call.WITHDRAW)
-    return route.destination.amount(_expected(route, cost), prices, Rounding.UP)
+    expected = _expected(route, cost) + _submission_cost(route, prices, mode)
+    return route.destination.amount(expected, prices, Rounding.UP)
+
+
+def _submission_cost(route: Route, prices: PriceSource, mode: LockMode) -> Fraction:
+    return _expected(route, route.source.cost_value(prices, *SUBMISSIONS[mode]))
 
 
 def _cost_of_all_calls(route: Route, prices: PriceSource) -> Fraction:
-    source = route.source.cost_value(prices, *SOURCE_CALLS)
+    source = route.source.cost_value(prices, *route.source.source_calls(route.lock_modes[-1]))
     destination = route.destination
     return source + destination.cost_value(prices, *destination.destination_calls)
 

@@ -25,7 +25,7 @@ TRUST_OF_MAKER_MODE: Final = (
 )
 # What a leg can cost us: the native coin that a fill reserves for it, with what our lock may need
 # before it (`Side.lock_calls`).
-SOURCE_CALLS: Final = (Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY)
+_SOURCE_CALLS: Final = (Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY)
 _DESTINATION_CALLS: Final = (Call.LOCK, Call.WITHDRAW, Call.REFUND)
 # A preliminary that each lock needs; others serve many locks, or are charged by themselves.
 _OF_EACH_LOCK: Final = (Call.PREPARE,)
@@ -48,6 +48,25 @@ class SecretMode(Enum):
 
     SERVICE = "service"
     MAKER = "maker"
+
+
+class LockMode(Enum):
+    """Who makes the source lock: the maker's wallet, or we by the maker's signed order."""
+
+    WALLET = "wallet"
+    GASLESS = "gasless"
+
+
+SUBMISSIONS: Final[Mapping[LockMode, tuple[Call, ...]]] = {
+    LockMode.WALLET: (),
+    LockMode.GASLESS: (Call.LOCK_FOR,),
+}
+
+
+class LockModeError(InvalidInputError):
+    """A lock mode that the route does not offer."""
+
+    code = "lock_mode_not_offered"
 
 
 @dataclass(frozen=True)
@@ -74,6 +93,11 @@ class Side:
         """The base units that are worth `value` dollars."""
         exact: Fraction = value / prices.price(self.id) * 10**self.coin.decimals
         return floor(exact) if rounding is Rounding.DOWN else ceil(exact)
+
+    @staticmethod
+    def source_calls(mode: LockMode) -> tuple[Call, ...]:
+        """All that we may have to write where this is the source."""
+        return (*SUBMISSIONS[mode], *_SOURCE_CALLS)
 
     @property
     def destination_calls(self) -> tuple[Call, ...]:
@@ -139,6 +163,20 @@ class Route:
     def id(self) -> str:
         """Its name on the wire: "base:ETH->near:NEAR"."""
         return f"{self.source.id}->{self.destination.id}"
+
+    @property
+    def lock_modes(self) -> tuple[LockMode, ...]:
+        """Orders are taken for the tokens of a chain whose contract takes them."""
+        return tuple(LockMode) if self.source.coin.takes_orders else (LockMode.WALLET,)
+
+    def require_lock_mode(self, mode: LockMode) -> None:
+        """Raises LockModeError."""
+        if mode not in self.lock_modes:
+            raise LockModeError(
+                f"{self.id} does not offer lock mode {mode.value!r}: orders are signed for ERC-20 "
+                "tokens; give wallet",
+                field="lockMode",
+            )
 
     def require_within_limits(self, amount: int, modes: Collection[SecretMode]) -> None:
         """Within those of one of the modes; raises AmountOutOfLimitsError, SecretModeError."""

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from auctions_app.market import Market, current_market
 from auctions_app.models import Hold, Quote, Reservation
 from auctions_app.pricing import acceptable_amount, make_offer
-from auctions_app.routes import SOURCE_CALLS, Route, SecretMode
+from auctions_app.routes import LockMode, Route, SecretMode
 from auctions_app.selectors import STAKE_UNITS, Balance, exposure, get_quote, held
 from auctions_app.timelocks import FinalityTiers
 from chains_app.signers import SignerRole, role_of
@@ -83,15 +83,24 @@ class Waiting:
     until: Seconds | None
 
 
-def create_quote(*, client_id: UUID, route_id: str, amount: int, now: Seconds) -> Quote:
+def create_quote(
+    *,
+    client_id: UUID,
+    route_id: str,
+    amount: int,
+    now: Seconds,
+    lock_mode: LockMode = LockMode.WALLET,
+) -> Quote:
     """Offer a swap of `amount` source units; the quote is good until 30 s after `now`, wall clock.
 
-    Raises UnknownRouteError, AmountOutOfLimitsError, PriceUnavailableError, ConfigurationError.
+    Raises UnknownRouteError, LockModeError, AmountOutOfLimitsError, PriceUnavailableError,
+    ConfigurationError.
     """
     market = current_market()
     route = market.route(route_id)
     route.require_within_limits(amount, route.secret_modes)
-    offer = make_offer(route, amount, market.prices)
+    route.require_lock_mode(lock_mode)
+    offer = make_offer(route, amount, market.prices, lock_mode)
     return Quote.objects.create(
         client_id=client_id,
         route_id=route.id,
@@ -100,6 +109,8 @@ def create_quote(*, client_id: UUID, route_id: str, amount: int, now: Seconds) -
         gas_fee=offer.gas_fee,
         start_amount=offer.start_amount,
         end_amount=offer.end_amount,
+        lock_mode=lock_mode.value,
+        submission_fee=offer.submission_fee,
         curve_json=offer.curve.to_json(),
         policy_json=route.policy.to_json(),
         expires_at=_instant(Seconds(now + QUOTE_LIFETIME)),
@@ -191,7 +202,7 @@ def release_reservation(*, session_id: UUID, heads: Mapping[str, Seconds] | None
 
 def _accepted_after(quote: Quote, route: Route, market: Market) -> int | None:
     """Seconds into the auction at which our resolver accepts, or None."""
-    limit = acceptable_amount(route, quote.source_amount, market.prices)
+    limit = acceptable_amount(route, quote.source_amount, market.prices, quote.mode)
     return quote.curve.first_at_most(quote.end_amount, limit)
 
 
@@ -208,7 +219,7 @@ def _reserve(
     if Reservation.objects.filter(session_id=session_id).exists():
         raise AlreadyFilledError(f"session {session_id} is filled already")
     route = market.route(quote.route_id)
-    needs = _needs(route, amount)
+    needs = _needs(route, amount, quote.mode)
     _require_free(needs, readings)
     stakes = (
         route.source.value(quote.source_amount, market.prices),
@@ -227,12 +238,13 @@ def _lock_reservations() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_RESERVATIONS_LOCK])
 
 
-def _needs(route: Route, amount: int) -> Counter[Balance]:
+def _needs(route: Route, amount: int, mode: LockMode) -> Counter[Balance]:
     """What one fill takes from each balance at most."""
-    destination = route.destination
+    source, destination = route.source, route.destination
+    both = ((source, source.source_calls(mode)), (destination, destination.destination_calls))
     needs: Counter[Balance] = Counter()
     needs[Balance(SignerRole.LOCK, destination.chain.name, destination.coin.token)] += amount
-    for side, calls in ((route.source, SOURCE_CALLS), (destination, destination.destination_calls)):
+    for side, calls in both:
         for call in calls:
             needs[Balance(role_of(call), side.chain.name, None)] += side.outlay_cap(call)
     return needs

@@ -19,6 +19,15 @@ class TimelockPolicy:
     source_finality: Mapping[str, int]
     destination_finality: Mapping[str, int]
 
+    @property
+    def slowest(self) -> "FinalityTiers":
+        """Of each chain the tier that takes longest: no other makes a deadline come later."""
+        source, destination = self.source_finality, self.destination_finality
+        return FinalityTiers(
+            source=max(source, key=lambda tier: source[tier]),
+            destination=max(destination, key=lambda tier: destination[tier]),
+        )
+
     def problems(self) -> list[str]:
         """Why no route may run under this policy; empty when it is safe."""
         if not self.source_finality or not self.destination_finality:

@@ -18,6 +18,7 @@ from chains_app.models import (
     IntentStatus,
     Watch,
 )
+from chains_app.orders import SignedOrder
 from chains_app.outbox.effects import is_useful
 from chains_app.outbox.nonces import void_attempt
 from chains_app.selectors import chain_now
@@ -42,18 +43,19 @@ def plan_intent(
     send_by: Seconds,
     secret_id: UUID | None = None,
     urgency: int = 0,
+    order: SignedOrder | None = None,
 ) -> Intent:
     """Want a write from now on; there is one intent for each (reference, call).
 
     Watch the lock first. `send_by`: the latest time, of chain and wall, of a first send. Planned
     anew, a void intent is wanted again while it can be sent; a lock never is, since its voiding was
-    counted on for ever. Raises NotWatchedError.
+    counted on for ever. `order`: of a LOCK_FOR, for these terms. Raises NotWatchedError.
     """
     watch = Watch.objects.filter(reference=reference).first()
     if watch is None or watch.terms != terms:
         raise NotWatchedError(f"{reference} is not watched under these terms: watch_lock first")
     fields: dict[str, Any] = {"send_by": send_by, "secret_id": secret_id, "urgency": urgency}
-    fields["due_at"] = timezone.now()
+    fields["due_at"], fields["order"] = timezone.now(), order and order.to_json()
     intent, is_new = Intent.objects.get_or_create(
         reference=reference,
         call=call.value,

@@ -19,12 +19,13 @@ class LockState(Enum):
 class Call(Enum):
     """A contract's methods, under the same names on every chain; then a token lock's preliminaries.
 
-    APPROVE lets the contract move the depositor's token, after APPROVE_ZERO where the token wants
-    that first; REGISTER makes the beneficiary an account of the token; PREPARE binds the lock's
-    terms and pays for their storage.
+    LOCK_FOR makes a lock for its depositor, who signed an order. APPROVE lets the contract move the
+    depositor's token, after APPROVE_ZERO where the token wants that first; REGISTER makes the
+    beneficiary an account of the token; PREPARE binds the lock's terms and pays for their storage.
     """
 
     LOCK = "lock"
+    LOCK_FOR = "lock_for"
     WITHDRAW = "withdraw"
     REFUND = "refund"
     REFUND_EARLY = "refund_early"

@@ -231,6 +231,7 @@ class Intent(Leased):
     )
     ended_height = models.BigIntegerField(null=True)
     refusal = models.JSONField(null=True)
+    order = models.JSONField(null=True)  # that its depositor signed, of a LOCK_FOR
     fill_signer = models.ForeignKey(Signer, null=True, on_delete=models.PROTECT)
     fill_nonce = models.BigIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)

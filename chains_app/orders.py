@@ -1,7 +1,7 @@
 """A maker's signed order (gasless mode): a source lock that anybody may make for its depositor."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from chains_app.locks import LockTerms
 
@@ -11,8 +11,8 @@ class Order:
     """What the maker signs: the lock's terms, and what it is given for.
 
     `destination_chain` by CAIP-2 name; `destination_token` is the token's contract, "" for the
-    native coin; `receiver` is paid at least `minimum_amount` of it, base units. `fee`: the most of
-    `terms.amount` that stays with us.
+    native coin; `receiver` is paid at least `minimum_amount` of it, base units. `fee`: the part of
+    `terms.amount` that pays for the submission; a refund returns it with the rest (docs/adr/0001).
     """
 
     terms: LockTerms
@@ -38,6 +38,15 @@ class Order:
                 "fee": int(stored["fee"]),
             }
         )
+
+
+KEY_SIGNATURE: Final = 65  # bytes: r, s, v
+
+
+def permit_bytes(value: int, deadline: int, signature: bytes) -> bytes:
+    """abi.encode(value, deadline, v, r, s) of an ERC-2612 permit signed by r, s, v (65 bytes)."""
+    words = (value, deadline, signature[64])
+    return b"".join(word.to_bytes(32, "big") for word in words) + signature[:64]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,10 @@ _EVM_ENDING: Final = dict.fromkeys(
     (Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY, Call.PAY), 350_000
 )
 EVM_NATIVE_GAS: Final = {Call.LOCK: 150_000, **_EVM_ENDING}
-_EVM_TOKEN_GAS: Final = {Call.LOCK: 300_000, **_EVM_ENDING, Call.APPROVE: 100_000}
+# An order's lock has a signature to check (a wallet contract's takes what it takes) and a permit.
+_EVM_TOKEN_GAS: Final = {
+    Call.LOCK: 300_000, Call.LOCK_FOR: 500_000, **_EVM_ENDING, Call.APPROVE: 100_000
+}  # fmt: skip
 
 # Gas attached on NEAR. The contract refuses to pay out with less than 65 Tgas; a token's lock is
 # its `ft_transfer_call`, whose receiver and resolution have to run on what is attached.
@@ -59,6 +62,11 @@ class TokenSpec:
     deposits: Mapping[Call, int] = field(default_factory=dict)
     approve_zero_first: bool = False
     no_return: bool = False
+
+    @property
+    def takes_orders(self) -> bool:
+        """Whether a maker may sign a lock of it for us to submit."""
+        return Call.LOCK_FOR in self.gas
 
     @property
     def preliminaries(self) -> tuple[Call, ...]:

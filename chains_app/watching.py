@@ -34,6 +34,16 @@ def watch_lock(*, reference: UUID, terms: LockTerms, tier: str) -> None:
         raise WatchConflictError(f"{reference} or its lock is watched already, under other terms")
 
 
+def set_tier(*, reference: UUID, tier: str) -> None:
+    """From now on what is read of a watched lock counts as final by another of its chain's tiers.
+
+    In the caller's transaction, before anything was decided by the former one.
+    """
+    watch = Watch.objects.get(reference=reference)
+    get_chain(watch.chain).require_tier(tier)
+    Watch.objects.filter(pk=watch.pk).update(tier=tier)
+
+
 def standing(observation: Observation) -> Standing:
     """A stored reading, as decisions take it."""
     return Standing(observation.lock_state, observation.is_paid, Seconds(observation.time))

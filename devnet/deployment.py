@@ -32,8 +32,8 @@ DUTY_ALLOWANCE = 20 * NEAR
 LIMITS = {
     "base:ETH": (ETHER // 100, 5 * ETHER, 100 * ETHER),
     "near:NEAR": (10 * NEAR, 5_000 * NEAR, 100_000 * NEAR),
-    "base:USDC": (30 * USDC, 12_500 * USDC, 250_000 * USDC),
-    "near:USDC": (30 * USDC, 12_500 * USDC, 250_000 * USDC),
+    "base:USDC": (40 * USDC, 12_500 * USDC, 250_000 * USDC),
+    "near:USDC": (40 * USDC, 12_500 * USDC, 250_000 * USDC),
 }
 
 

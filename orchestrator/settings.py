@@ -251,6 +251,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "SessionStatus": "sessions_app.api.schemas.STATUSES",
         "SecretMode": "sessions_app.api.schemas.MODES",
+        "LockMode": "sessions_app.api.schemas.LOCK_MODES",
         "LockState": "sessions_app.api.schemas.LOCK_STATES",
         "TransactionStatus": "sessions_app.api.schemas.TRANSACTION_STATUSES",
     },

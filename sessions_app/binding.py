@@ -64,12 +64,10 @@ class Evidence:
         """The session's facts; `age`: the most seconds that a head may not have advanced for,
         where the chain's own bound is not strict enough.
         """
-        legs, policy = self.legs.get(session.id), session.timelock_policy
+        legs, policy = self.legs.get(session.id, {}), session.timelock_policy
         expires_at = Seconds(int(session.expires_at.timestamp()))
-        if not legs:
-            wall = Clocks(self.now, self.now, self.now)
-            return Snapshot(session.state, wall, True, expires_at, session.is_executed,
-                            session.cancel_requested)  # fmt: skip
+        if Role.DESTINATION not in legs:
+            return self._before_the_fill(session, expires_at, legs.get(Role.SOURCE))
         source, destination = legs[Role.SOURCE], legs[Role.DESTINATION]
         left = self.left.get(destination.id, set())
         seen = self._sight(destination).is_seen
@@ -80,6 +78,7 @@ class Evidence:
             expires_at=expires_at,
             is_executed=session.is_executed,
             cancel_requested=session.cancel_requested,
+            order_is_held=session.signed_order is not None,
             deadlines=session.fixed_deadlines,
             source=self._sight(source),
             destination=self._sight(destination),
@@ -92,6 +91,22 @@ class Evidence:
             secret_is_held=session.secret_id is not None,
             secret_left=Call.WITHDRAW in left,
             secret_is_shown=session.secret_is_shown,
+        )
+
+    def _before_the_fill(
+        self, session: Session, expires_at: Seconds, source: Leg | None
+    ) -> Snapshot:
+        """`source`: of a gasless session, whose lock may come before its fill, or without one."""
+        source_head = self.now if source is None else self._head(source).time
+        return Snapshot(
+            status=session.state,
+            clocks=Clocks(self.now, source_head, self.now),
+            chains_are_fresh=True,
+            expires_at=expires_at,
+            is_executed=session.is_executed,
+            cancel_requested=session.cancel_requested,
+            deadlines=session.fixed_deadlines,
+            source=None if source is None else self._sight(source),
         )
 
     def _of(self, leg: Leg) -> LegFacts:

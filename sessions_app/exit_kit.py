@@ -49,7 +49,9 @@ def exit_kit(session: Session) -> dict[str, Any]:
         "hashlock": "0x" + bytes(session.hashlock).hex(),
         "secretMode": mode.value,
         "instructions": SECRET_INSTRUCTIONS[mode],
-        "legs": [_leg(legs[role][0], mode) for role in (Role.SOURCE, Role.DESTINATION)],
+        "legs": [
+            _leg(legs[role][0], mode) for role in (Role.SOURCE, Role.DESTINATION) if role in legs
+        ],
     }
 
 

@@ -20,9 +20,9 @@ from chains_app.locks import LockTerms
 from chains_app.registry import get_adapter, get_chain, signing_keys
 from chains_app.selectors import ChainClock, chain_clocks
 from chains_app.signers import SignerRole
-from chains_app.watching import watch_lock
+from chains_app.watching import set_tier, watch_lock
 from orchestrator.kernel.clock import Seconds
-from sessions_app.domain.timelocks import Deadlines, fix_deadlines
+from sessions_app.domain.timelocks import Deadlines, fix_deadlines, latest
 from sessions_app.models import Leg, Role, Session
 
 log = structlog.get_logger(__name__)
@@ -86,6 +86,9 @@ def try_to_fill(session: Session, readings: Readings, now: Seconds) -> Seconds |
     chains = {route.source.chain.name, route.destination.chain.name}
     if started_at is None or not readings.keys() >= chains:
         return Seconds(now + ASK_AGAIN)
+    ends_at = Seconds(int(session.expires_at.timestamp()))
+    if latest(now, *(readings[chain].head for chain in chains)) > _fill_by(session, ends_at):
+        return ends_at
     try:
         answer = fill(
             session_id=session.id,
@@ -98,29 +101,49 @@ def try_to_fill(session: Session, readings: Readings, now: Seconds) -> Seconds |
         log.warning("not_filled", session_id=str(session.id), reason=str(error))
         return Seconds(now + ASK_AGAIN)
     if isinstance(answer, Waiting):
-        return answer.until or Seconds(int(session.expires_at.timestamp()))
+        return answer.until or ends_at
     _fix(session, route, answer)
     return None
 
 
+def _fill_by(session: Session, ends_at: Seconds) -> Seconds:
+    """The last instant of a fill; deadlines that were fixed in advance may set an earlier one."""
+    deadlines = session.fixed_deadlines
+    if deadlines is None:
+        return ends_at
+    return Seconds(deadlines.accept_by - session.timelock_policy.time_to_lock)
+
+
 def _fix(session: Session, route: Route, filled: Fill) -> None:
-    deadlines = fix_deadlines(filled.filled_at, session.timelock_policy, filled.tiers)
-    session.deadlines, session.is_reserved = asdict(deadlines), True
-    Session.objects.filter(pk=session.pk).update(deadlines=session.deadlines)
-    legs = [
-        Leg(session=session, role=Role.SOURCE, tier=filled.tiers.source,
-            terms=_source_terms(session, route.source, deadlines).to_json()),
-        Leg(session=session, role=Role.DESTINATION, tier=filled.tiers.destination,
-            terms=_destination_terms(session, route.destination, deadlines,
-                                     filled.destination_amount - session.registration_fee)
-            .to_json()),
-    ]  # fmt: skip
-    Leg.objects.bulk_create(legs)
-    for leg in legs:
-        watch_lock(reference=leg.id, terms=leg.lock_terms, tier=leg.tier)
+    session.is_reserved = True
+    deadlines = session.fixed_deadlines
+    if deadlines is None:
+        deadlines = fix_deadlines(filled.filled_at, session.timelock_policy, filled.tiers)
+        session.deadlines = asdict(deadlines)
+        Session.objects.filter(pk=session.pk).update(deadlines=session.deadlines)
+        add_leg(session, Role.SOURCE, source_terms(session, deadlines), filled.tiers.source)
+    else:
+        _speed_up(session.legs.get(role=Role.SOURCE), filled.tiers.source)
+    amount = filled.destination_amount - session.registration_fee
+    terms = _destination_terms(session, route.destination, deadlines, amount)
+    add_leg(session, Role.DESTINATION, terms, filled.tiers.destination)
 
 
-def _source_terms(session: Session, side: Side, deadlines: Deadlines) -> LockTerms:
+def add_leg(session: Session, role: Role, terms: LockTerms, tier: str) -> None:
+    """Store a leg and watch its lock from now on; in the caller's transaction."""
+    leg = Leg.objects.create(session=session, role=role, tier=tier, terms=terms.to_json())
+    watch_lock(reference=leg.id, terms=terms, tier=tier)
+
+
+def _speed_up(leg: Leg, tier: str) -> None:
+    """What was fixed in advance by the slowest tier is final as soon as what is at stake allows."""
+    Leg.objects.filter(pk=leg.pk).update(tier=tier)
+    set_tier(reference=leg.id, tier=tier)
+
+
+def source_terms(session: Session, deadlines: Deadlines) -> LockTerms:
+    """What the maker locks."""
+    side = route_of(session).source
     return LockTerms(
         chain=side.chain.name,
         contract=side.chain.contract,

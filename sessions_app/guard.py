@@ -26,6 +26,7 @@ from sessions_app.binding import FACTS_AGE, Evidence, Legs
 from sessions_app.domain.guards import objection
 from sessions_app.domain.plan import Action
 from sessions_app.domain.snapshot import Snapshot
+from sessions_app.gasless import submission_problem
 from sessions_app.lifecycle import WRITES
 from sessions_app.models import Leg, Role, Session
 
@@ -33,7 +34,14 @@ _ACTIONS: Final[Mapping[tuple[Role, Call], Action]] = {
     write: action for action, write in WRITES.items()
 }
 _RISKING_OURS: Final = {Action.LOCK_DESTINATION, Action.WITHDRAW_DESTINATION}
-GUARDED: Final = (Call.LOCK, Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY, *PRELIMINARIES)
+GUARDED: Final = (
+    Call.LOCK,
+    Call.LOCK_FOR,
+    Call.WITHDRAW,
+    Call.REFUND,
+    Call.REFUND_EARLY,
+    *PRELIMINARIES,
+)
 
 
 def register_ports() -> None:
@@ -58,6 +66,8 @@ def judge(call: Call, reference: UUID, moment: Moment) -> Verdict:
     facts = evidence.snapshot(session, age=FACTS_AGE)
     inputs = {"action": action.value, "moment": moment.value, "facts": _to_json(asdict(facts))}
     reason = objection(facts, action)
+    if reason is None and action is Action.LOCK_SOURCE:
+        reason = submission_problem(session)
     if reason is None and _is_a_risk(action, facts):
         reason = _problem_on_chain(evidence.legs[session.id], call)
     return Verdict(ok=reason is None, reason=reason or "agreed", inputs=inputs)

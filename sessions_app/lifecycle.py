@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from chains_app.intents import plan_intent, void_intents
 from chains_app.locks import Call, LockTerms
+from chains_app.outbox.effects import last_useful_moment
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import OrchestratorError
 from sessions_app.counting import count_on_commit
@@ -25,6 +26,7 @@ from sessions_app.notices import ring
 Legs = Mapping[Role, Leg]
 
 WRITES: Final[Mapping[Action, tuple[Role, Call]]] = {
+    Action.LOCK_SOURCE: (Role.SOURCE, Call.LOCK_FOR),
     Action.LOCK_DESTINATION: (Role.DESTINATION, Call.LOCK),
     Action.WITHDRAW_DESTINATION: (Role.DESTINATION, Call.WITHDRAW),
     Action.WITHDRAW_SOURCE: (Role.SOURCE, Call.WITHDRAW),
@@ -104,6 +106,7 @@ class Commit:
                 terms=terms,
                 send_by=_send_by(call, terms),
                 secret_id=session.secret_id if call is Call.WITHDRAW else None,
+                order=session.order if call is Call.LOCK_FOR else None,
             )
 
     def write(self, sessions: Iterable[Session]) -> None:
@@ -131,8 +134,8 @@ class Commit:
 
 def _send_by(call: Call, terms: LockTerms) -> Seconds:
     """The last instant at which the contract could still take the call."""
-    last = {Call.LOCK: terms.lock_by, Call.WITHDRAW: Seconds(terms.timelock - 1)}
-    return last.get(call, NEVER_TOO_LATE)
+    last = last_useful_moment(call, terms)
+    return NEVER_TOO_LATE if last is None else last
 
 
 def _void(actions: Iterable[Action], legs: Legs) -> bool:

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 from django.db import models
 from django.db.models import Q
 
-from auctions_app.routes import SecretMode
+from auctions_app.routes import LockMode, SecretMode
 from auctions_app.timelocks import TimelockPolicy
 from chains_app.locks import LockTerms
+from chains_app.orders import SignedOrder
 from orchestrator.fields import AmountField
 from orchestrator.kernel.clock import Seconds
 from sessions_app.domain.states import ENDS, Status
@@ -28,7 +29,8 @@ class Role(models.TextChoices):
 class Session(models.Model):
     """One swap. `status` and `version` are written by `lifecycle` alone, under the row's lock.
 
-    `policy` is fixed with the row and `deadlines` with the fill; neither is written again.
+    `policy` is fixed with the row and `deadlines` with the fill (in lock mode `gasless` with the
+    row as well); neither is written again. `signed_order`: the maker's, from its execution on.
     `registration_fee`: destination units that the maker pays for being registered with its token.
     `stake`: what the maker gives, in millionths of a dollar, when the session was made.
     `version` is the `seq` of the newest transition. `wake_at` is when work is due, by wall clock;
@@ -51,6 +53,7 @@ class Session(models.Model):
     registration_fee = AmountField(default=0)
     policy = models.JSONField()
     deadlines = models.JSONField(null=True)
+    signed_order = models.JSONField(null=True)
     is_executed = models.BooleanField(default=False)
     auction_started_at = models.BigIntegerField(null=True)
     cancel_requested = models.BooleanField(default=False)
@@ -117,6 +120,16 @@ class Session(models.Model):
     def least_payout(self) -> int:
         """What the maker gets at least, in destination units: at the auction's end."""
         return self.quote.end_amount - self.registration_fee
+
+    @property
+    def is_gasless(self) -> bool:
+        """Whether we make the source lock, by the maker's signed order."""
+        return self.quote.mode is LockMode.GASLESS
+
+    @property
+    def order(self) -> SignedOrder | None:
+        """The maker's signed order, once the session was executed with it."""
+        return None if self.signed_order is None else SignedOrder.from_json(self.signed_order)
 
     @property
     def timelock_policy(self) -> TimelockPolicy:

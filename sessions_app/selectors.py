@@ -78,7 +78,8 @@ def wallet_transactions(session: Session) -> list[dict[str, Any]]:
 
     What the chain shows already is left out, where it may be asked: never inside a transaction.
     """
-    if session.state is not Status.SOURCE_LOCKING or session.source_seen_in_time:
+    awaits = session.state is Status.SOURCE_LOCKING and not session.source_seen_in_time
+    if not awaits or session.is_gasless:
         return []
     terms = session.legs.get(role=Role.SOURCE).lock_terms
     may_ask = not connection.in_atomic_block

@@ -4,6 +4,7 @@ What only a node can tell is asked before it. Money rules are not here: a servic
 drives the session.
 """
 
+from dataclasses import dataclass
 from math import ceil
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ from auctions_app.market import current_market
 from auctions_app.routes import SecretMode
 from auctions_app.selectors import STAKE_UNITS, get_quote
 from auctions_app.services import auction_ends_at, take_quote
+from chains_app.orders import SignedOrder
 from chains_app.selectors import chain_clocks
 from orchestrator.clients.models import ApiClient
 from orchestrator.kernel.clock import Seconds, wall_clock
@@ -32,6 +34,7 @@ from sessions_app.domain.plan import filled
 from sessions_app.domain.states import ENDS, Status
 from sessions_app.domain.timelocks import latest
 from sessions_app.filling import Readings, chains_of, read_chains, route_of
+from sessions_app.gasless import fix_deadlines_in_advance, fix_source_leg, take_order
 from sessions_app.lifecycle import Commit, lock_sessions
 from sessions_app.models import Session
 from sessions_app.selectors import get_session
@@ -99,6 +102,7 @@ def prepare_session(
     """
     quote, market = get_quote(client.id, quote_id), current_market()
     route = market.route(quote.route_id)
+    route.require_lock_mode(quote.mode)
     route.require_within_limits(quote.source_amount, (secret_mode,))
     require_hashlock(secret_mode, hashlock, route.source.chain.hash_function)
     require_account(route.source.chain.name, maker_source_account, "makerSourceAccount")
@@ -142,27 +146,48 @@ def store_session(session: Session) -> Session:
         require_new_hashlock(session)
     session.created_at = instant(now)
     session.expires_at = session.wake_at = quote.expires_at
+    if session.is_gasless:
+        fix_deadlines_in_advance(session)
     commit = Commit(instant(now))
     commit.begin(session)
     commit.write([])
+    if session.is_gasless:
+        fix_source_leg(session)
     return session
 
 
-def read_for_execution(*, client: ApiClient, session_id: UUID) -> Readings:
-    """What a fill must know of the session's chains, asked of them; raises SessionNotFoundError."""
-    return read_chains(chains_of([get_session(client, session_id)]))
+@dataclass(frozen=True)
+class Execution:
+    """What the chains said before a session is executed: for its fill, and of its order."""
+
+    readings: Readings
+    order: SignedOrder | None = None
+
+
+def prepare_execution(
+    *, client: ApiClient, session_id: UUID, signature: bytes | None = None, permit: bytes = b""
+) -> Execution:
+    """Ask the session's chains; writes nothing.
+
+    `signature`, `permit`: of the maker's order (`SignedOrder`), in lock mode `gasless` alone.
+    Raises SessionNotFoundError, OrderRefusedError, UnavailableError.
+    """
+    session = get_session(client, session_id)
+    is_awaited = not session.is_executed and session.state not in ENDS
+    order = take_order(session, signature, permit) if is_awaited else None
+    return Execution(read_chains(chains_of([session])), order)
 
 
 def execute_session(
-    *, client: ApiClient, session_id: UUID, readings: Readings | None = None
+    *, client: ApiClient, session_id: UUID, execution: Execution | None = None
 ) -> Session:
     """Start the auction, and fill it at once where the first price is ours; again changes nothing.
 
-    `readings`: what `read_for_execution` gave, for a caller that has a transaction open.
-    Raises SessionNotFoundError, SessionEndedError.
+    `execution`: what `prepare_execution` gave; None to ask without an order. Raises
+    SessionNotFoundError, SessionEndedError, and what `prepare_execution` raises.
     """
-    if readings is None:
-        readings = read_for_execution(client=client, session_id=session_id)
+    if execution is None:
+        execution = prepare_execution(client=client, session_id=session_id)
     with transaction.atomic():
         session = _lock(client, session_id)
         if session.is_executed:
@@ -172,8 +197,11 @@ def execute_session(
             raise SessionEndedError(
                 f"session {session_id} ended before it was executed: ask for a new quote"
             )
+        if execution.order is not None:
+            session.signed_order = execution.order.to_json()
+            Session.objects.filter(pk=session.pk).update(signed_order=session.signed_order)
         _start_auction(session, now)
-        advance_locked([session], readings)
+        advance_locked([session], execution.readings)
     return session
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from eth_utils.address import is_checksum_address, to_checksum_address
 
-from chains_app.adapters import evm_contract, evm_signing, evm_tokens
+from chains_app.adapters import evm_contract, evm_orders, evm_signing, evm_tokens
 from chains_app.adapters.evm_contract import EscrowContracts
 from chains_app.adapters.evm_tokens import Erc20
 from chains_app.adapters.interface import (
@@ -31,6 +31,7 @@ from chains_app.adapters.rpc import JsonRpc, RpcError
 from chains_app.adapters.shapes import fits_evm
 from chains_app.config import ChainSpec
 from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
+from chains_app.orders import Order, SignedOrder
 from chains_app.signers import SignerRole
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import LENGTH, Secret
@@ -61,6 +62,7 @@ class EvmAdapter:
         self._rpc = JsonRpc(spec.name, urls, fits_evm)
         self._contracts = EscrowContracts(self._chain_id, spec.contract)
         self._tokens = Erc20(spec.name, self._rpc)
+        self._orders = evm_orders.EvmOrders(self._chain_id, self._rpc, self._tokens)
 
     def close(self) -> None:
         """Close the connections."""
@@ -207,10 +209,13 @@ class EvmAdapter:
         prepared: Prepared,
         key: SigningKey,
         nonce: int,
-        secret: Secret | None,
+        secret: Secret | None = None,
+        order: SignedOrder | None = None,
     ) -> Signed:
         if call is None or terms is None:
             message = (key.account, 0, b"")
+        elif call is Call.LOCK_FOR:
+            message = evm_orders.submission(order, terms)
         elif call is Call.LOCK:
             message = self._contracts.creation(terms, evm_contract.CREATE_DESTINATION)
         elif call in (Call.APPROVE, Call.APPROVE_ZERO):
@@ -314,6 +319,13 @@ class EvmAdapter:
         chain_id = hex(self._chain_id)
         return {"chainId": chain_id, "to": to, "value": hex(value), "data": "0x" + text,
                 "gas": hex(gas)}  # fmt: skip
+
+    def order_to_sign(self, order: Order) -> dict[str, Any]:
+        """For a wallet's `eth_signTypedData_v4`."""
+        return evm_orders.typed_data(order, self._chain_id)
+
+    def order_problem(self, signed: SignedOrder) -> str | None:
+        return self._orders.problem(signed, self._spec.asset(signed.order.terms.token))
 
     def account_problem(self, account: str) -> str | None:
         if not _ADDRESS.fullmatch(account):

@@ -10,11 +10,14 @@ from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
 from chains_app.adapters.evm_contract import ZERO_ADDRESS, selector
-from chains_app.orders import Order, SignedOrder
+from chains_app.adapters.evm_tokens import Erc20
+from chains_app.adapters.rpc import JsonRpc, RpcError
+from chains_app.locks import Call, LockTerms
+from chains_app.orders import KEY_SIGNATURE, Order, SignedOrder
+from chains_app.tokens import TokenSpec
 
 DOMAIN_NAME: Final = "1Balancer EscrowFactory"
 DOMAIN_VERSION: Final = "1"
-_ECDSA_LENGTH: Final = 65  # r, s, v
 _MEMBERS: Final = (
     ("depositor", "address"),
     ("beneficiary", "address"),
@@ -63,7 +66,7 @@ def order_hash(order: Order, chain_id: int) -> bytes:
 
 def signer_of(signed: SignedOrder, chain_id: int) -> str | None:
     """The account whose key made the signature, or None when it is no ECDSA signature."""
-    if len(signed.signature) != _ECDSA_LENGTH:
+    if len(signed.signature) != KEY_SIGNATURE:
         return None
     try:
         return str(
@@ -78,6 +81,59 @@ def creation_for(signed: SignedOrder) -> tuple[str, int, bytes]:
     kinds = [_ORDER, "bytes", "bytes"]
     data = encode(kinds, [_values(signed.order), signed.signature, signed.permit])
     return signed.order.terms.contract, 0, _CREATE_FOR + data
+
+
+class EvmOrders:
+    """Whether a chain takes an order now. Raises ChainError."""
+
+    def __init__(self, chain_id: int, rpc: JsonRpc, tokens: Erc20) -> None:
+        self._chain_id, self._rpc, self._tokens = chain_id, rpc, tokens
+
+    def problem(self, signed: SignedOrder, coin: TokenSpec) -> str | None:
+        """Why submitting it would fail, by the head and with the gas it will be sent with."""
+        terms = signed.order.terms
+        if not self._is_signed(signed):
+            return f"it is not signed by {terms.depositor} for this session: sign its typed data"
+        return self._funds_problem(signed, coin) or self._refusal(signed, coin)
+
+    def _is_signed(self, signed: SignedOrder) -> bool:
+        """By the key; what a wallet contract takes for a signature only it can say (ERC-1271)."""
+        depositor = signed.order.terms.depositor
+        if signer_of(signed, self._chain_id) == depositor:
+            return True
+        return bool(self._rpc.read("eth_getCode", [depositor, "latest"]) != "0x")
+
+    def _funds_problem(self, signed: SignedOrder, coin: TokenSpec) -> str | None:
+        terms, token = signed.order.terms, coin.token or ""
+        owner, factory, needed = terms.depositor, terms.contract, terms.amount
+        if (held := self._tokens.balance(token, owner)) < needed:
+            return f"{owner} has {held} base units of {coin.symbol}, not {needed}"
+        if signed.permit or (allowed := self._tokens.allowance(token, owner, factory)) >= needed:
+            return None
+        return (
+            f"{owner} allows {factory} to move {allowed} base units of {coin.symbol}, "
+            f"not {needed}: approve more, or send a permit"
+        )
+
+    def _refusal(self, signed: SignedOrder, coin: TokenSpec) -> str | None:
+        to, value, data = creation_for(signed)
+        gas = hex(coin.gas[Call.LOCK_FOR])
+        call = {"to": to, "value": hex(value), "data": "0x" + data.hex(), "gas": gas}
+        try:
+            self._rpc.read("eth_call", [call, "latest"])
+        except RpcError:
+            return (
+                f"{to} would refuse it now: see that the permit is right, that the token is not "
+                "paused, and that your wallet contract takes the signature"
+            )
+        return None
+
+
+def submission(signed: SignedOrder | None, terms: LockTerms) -> tuple[str, int, bytes]:
+    """The same for these terms; raises ValueError when the order is not for them."""
+    if signed is None or signed.order.terms != terms:
+        raise ValueError("a lock for its depositor needs an order for its terms")
+    return creation_for(signed)
 
 
 def _signable(order: Order, chain_id: int) -> SignableMessage:

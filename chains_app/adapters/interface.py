@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Any, Final, Protocol
 
 from chains_app.locks import Block, Call, LockReading, LockTerms
+from chains_app.orders import Order, SignedOrder
 from orchestrator.kernel.errors import OrchestratorError
 from orchestrator.kernel.hashlock import Secret
 
@@ -209,9 +210,12 @@ class ChainAdapter(Protocol):
         prepared: Prepared,
         key: SigningKey,
         nonce: int,
-        secret: Secret | None,
+        secret: Secret | None = None,
+        order: SignedOrder | None = None,
     ) -> Signed:
-        """Build and sign (no exchange); `call` None: transfer to self; WITHDRAW needs `secret`."""
+        """Build and sign (no exchange); `call` None: transfer to self; WITHDRAW needs `secret`,
+        LOCK_FOR the `order` for exactly these terms.
+        """
 
     def replace(self, prepared: Prepared, percent: int) -> Prepared:
         """The same with fees raised by at least `percent` (no exchange); NEAR: unchanged."""
@@ -242,6 +246,14 @@ class ChainAdapter(Protocol):
 
         In a withdrawal SECRET_PLACE stands where the 64 hex digits of the secret belong.
         """
+
+    def order_to_sign(self, order: Order) -> dict[str, Any]:
+        """What the maker's wallet is asked to sign (no exchange). Raises ChainError where the
+        chain takes no orders.
+        """
+
+    def order_problem(self, signed: SignedOrder) -> str | None:
+        """Why submitting it would fail now (signature, balance, allowance, refusal), or None."""
 
     def account_problem(self, account: str) -> str | None:
         """Why `account` is not one that can be a party here (form, existence), or None."""

@@ -19,10 +19,11 @@ from chains_app.adapters.interface import (
     TransactionStatus,
 )
 from chains_app.adapters.memory_chain import MemoryChain, Mined, Transaction
-from chains_app.adapters.memory_contract import lock_id
+from chains_app.adapters.memory_contract import ContractError, Invocation, execute, lock_id
 from chains_app.adapters.memory_tokens import PLAIN
 from chains_app.config import ChainSpec, Nonces
 from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
+from chains_app.orders import Order, SignedOrder
 from chains_app.tokens import TokenSpec
 from orchestrator.kernel.amounts import Rounding, multiply_divide
 from orchestrator.kernel.hashlock import HashFunction, Secret
@@ -46,10 +47,15 @@ def memory_spec(chain: MemoryChain) -> ChainSpec:
         finality={tier: depth * chain.block_seconds for tier, depth in chain.tiers.items()},
         stale_after=None,
         nonces=Nonces.SEQUENTIAL if chain.sequential_nonces else Nonces.GROWING,
-        native=TokenSpec("COIN", None, chain.decimals, dict.fromkeys(Call, chain.fee)),
+        native=TokenSpec("COIN", None, chain.decimals, native_gas(chain.fee)),
         max_gas_price=1,
         tokens={name: token.spec(name, chain.fee) for name, token in chain.tokens.items()},
     )
+
+
+def native_gas(fee: int) -> dict[Call, int]:
+    """What each call on a native lock takes; it is never made by an order."""
+    return {call: fee for call in Call if call is not Call.LOCK_FOR}
 
 
 class MemoryAdapter:
@@ -151,13 +157,14 @@ class MemoryAdapter:
         prepared: Prepared,
         key: SigningKey,
         nonce: int,
-        secret: Secret | None,
+        secret: Secret | None = None,
+        order: SignedOrder | None = None,
     ) -> Signed:
         if call is Call.WITHDRAW and secret is None:
             raise ValueError("a withdrawal needs its secret")
         shown = None if secret is None else secret.reveal()
         fee, expires = prepared.fields["fee"], prepared.expires_at_height
-        sent = Transaction(key.account, key.public, nonce, fee, call, terms, shown, expires)
+        sent = Transaction(key.account, key.public, nonce, fee, call, terms, shown, expires, order)
         return Signed(sent.encode(), sent.hash)
 
     def replace(self, prepared: Prepared, percent: int) -> Prepared:
@@ -208,6 +215,20 @@ class MemoryAdapter:
     def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
         secret = {"secret": SECRET_PLACE} if call is Call.WITHDRAW else {}
         return {"call": call.value, "terms": terms.to_json(), **secret}
+
+    def order_to_sign(self, order: Order) -> dict[str, Any]:
+        return {"order": order.to_json()}
+
+    def order_problem(self, signed: SignedOrder) -> str | None:
+        """Tried on the head's state."""
+        chain, terms = self._reached(), signed.order.terms
+        token, now = chain.token_of(terms), chain.head.time
+        made = Invocation("anybody", Call.LOCK_FOR, terms, None, now, token, signed)
+        try:
+            execute(chain.state, made, frozenset())
+        except ContractError as refused:
+            return f"{self.name} would refuse it now: {refused}"
+        return None
 
     def account_problem(self, account: str) -> str | None:
         if not _ACCOUNT.fullmatch(account):

@@ -16,6 +16,7 @@ from chains_app.adapters.memory_contract import ContractError, Invocation, State
 from chains_app.adapters.memory_tokens import PLAIN, MemoryToken
 from chains_app.config import ConfigurationError
 from chains_app.locks import Block, Call, LockTerms
+from chains_app.orders import SignedOrder
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import InvalidInputError
 from orchestrator.kernel.hashlock import Secret
@@ -39,6 +40,7 @@ class Transaction:
     terms: LockTerms | None = None
     secret: bytes | None = field(default=None, repr=False)
     expires_at_height: int | None = None
+    order: SignedOrder | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -51,6 +53,7 @@ class Transaction:
             "call": self.call and self.call.value,
             "terms": self.terms and self.terms.to_json(),
             "secret": self.secret and self.secret.hex(),
+            "order": self.order and self.order.to_json(),
         }
         return json.dumps(fields, sort_keys=True).encode()
 
@@ -63,6 +66,7 @@ class Transaction:
                 "call": fields["call"] and Call(fields["call"]),
                 "terms": fields["terms"] and LockTerms.from_json(fields["terms"]),
                 "secret": fields["secret"] and bytes.fromhex(fields["secret"]),
+                "order": fields["order"] and SignedOrder.from_json(fields["order"]),
             })  # fmt: skip
         except (ValueError, TypeError, KeyError):
             raise TransactionRefusedError(Refusal.INVALID) from None
@@ -275,7 +279,9 @@ class MemoryChain:
         if sent.call is not None and sent.terms is not None:
             secret = None if sent.secret is None else Secret(sent.secret)
             token = self.token_of(sent.terms)
-            made = Invocation(sent.account, sent.call, sent.terms, secret, mined.block.time, token)
+            made = Invocation(
+                sent.account, sent.call, sent.terms, secret, mined.block.time, token, sent.order
+            )
             try:
                 self._require_taken(sent.call)
                 state = execute(state, made, frozenset(self.refusing))

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from chains_app.adapters.memory_tokens import PLAIN, UNLIMITED, MemoryToken
 from chains_app.locks import PRELIMINARIES, Call, LockState, LockTerms
+from chains_app.orders import Order, SignedOrder
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import HashFunction, Secret, fits
 
@@ -30,6 +31,7 @@ class Invocation:
     secret: Secret | None
     now: Seconds
     token: MemoryToken = PLAIN
+    order: SignedOrder | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,10 @@ def execute(state: State, made: Invocation, refusing: frozenset[str]) -> State:
     """The state after a call; raises ContractError. Nothing can be paid to who is in `refusing`."""
     match made.call:
         case Call.LOCK:
+            _require(made.sender == made.terms.depositor, "not the depositor")
+            return _lock(state, made)
+        case Call.LOCK_FOR:
+            _require_signed(made)
             return _lock(state, made)
         case Call.WITHDRAW:
             return _pay_out(state, _withdrawn(_open(state, made), made), made.token, refusing)
@@ -161,9 +167,23 @@ def _index(terms: LockTerms) -> tuple[str, str | None, bytes]:
     return terms.depositor, terms.token, terms.hashlock
 
 
+def order_signature(order: Order, account: str) -> bytes:
+    """How an account signs an order here; nothing that anybody could not do for it."""
+    canonical = json.dumps(order.to_json(), sort_keys=True)
+    return hashlib.sha256(f"{account} {canonical}".encode()).digest()
+
+
+def _require_signed(made: Invocation) -> None:
+    signed, terms = made.order, made.terms
+    _require(made.token.takes_orders, "no orders of this token")
+    if signed is None or signed.order.terms != terms:
+        raise ContractError("not an order for these terms")
+    expected = order_signature(signed.order, terms.depositor)
+    _require(signed.signature == expected, "not signed by the depositor")
+
+
 def _lock(state: State, made: Invocation) -> State:
     terms, index = made.terms, _index(made.terms)
-    _require(made.sender == terms.depositor, "not the depositor")
     _require(terms.amount > 0, "no amount")
     _require(made.now <= terms.lock_by <= terms.timelock, "too late")
     _require(index not in state.used, "token and hashlock used before")

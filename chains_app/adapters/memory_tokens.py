@@ -14,7 +14,8 @@ class MemoryToken:
     """A token's behaviour: it `needs_approval` as an ERC-20 does (`approve_zero_first` as well), or
     `needs_preparation` as a NEP-141 on the HTLC: registered receivers, and prepared locks.
 
-    `registration` and `storage`: what these take of the native coin.
+    `registration` and `storage`: what these take of the native coin. `takes_orders`: its locks may
+    be made by its depositors' signed orders.
     """
 
     decimals: int = 6
@@ -23,6 +24,7 @@ class MemoryToken:
     needs_preparation: bool = False
     registration: int = 0
     storage: int = 0
+    takes_orders: bool = False
 
     @property
     def preliminaries(self) -> tuple[Call, ...]:
@@ -39,6 +41,7 @@ class MemoryToken:
     def spec(self, name: str, fee: int) -> TokenSpec:
         """As the registry declares it."""
         calls = [Call.LOCK, Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY, Call.PAY]
+        calls += [Call.LOCK_FOR] if self.takes_orders else []
         return TokenSpec(
             symbol=name.upper(),
             token=name,

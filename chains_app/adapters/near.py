@@ -27,6 +27,7 @@ from chains_app.adapters.near_rpc import FINAL, OPTIMISTIC, NearRpc
 from chains_app.adapters.near_tokens import Nep141
 from chains_app.config import ChainSpec
 from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
+from chains_app.orders import Order, SignedOrder
 from chains_app.signers import SignerRole
 from chains_app.tokens import NEAR_STORAGE_DEPOSIT
 from orchestrator.kernel.hashlock import Secret
@@ -193,7 +194,8 @@ class NearAdapter:
         prepared: Prepared,
         key: SigningKey,
         nonce: int,
-        secret: Secret | None,
+        secret: Secret | None = None,
+        order: SignedOrder | None = None,
     ) -> Signed:
         block_hash = prepared.fields["block_hash"]
         if call is None or terms is None:
@@ -287,6 +289,12 @@ class NearAdapter:
             "deposit": str(near_contract.deposit(call, terms)),
         }
         return {"receiverId": self._htlc, "actions": [{"type": "FunctionCall", "params": params}]}
+
+    def order_to_sign(self, order: Order) -> dict[str, Any]:
+        raise ChainError(f"{self.name} takes no orders: lock by your own wallet")
+
+    def order_problem(self, signed: SignedOrder) -> str | None:
+        return f"{self.name} takes no orders: lock by your own wallet"
 
     def account_problem(self, account: str) -> str | None:
         if not near_contract.ACCOUNT.fullmatch(account):

@@ -17,6 +17,13 @@ LONGEST_PAUSE: Final = 300  # seconds between two tries of what keeps failing
 MOST_TRIES: Final = 12  # finally failed attempts, after which only a new fact starts another
 
 
+def tries_of(call: Call | None) -> int:
+    """How many finally failed attempts a call may have. An order's depositor can make its
+    submission fail at our cost, again and again: it gets a second one, and no third.
+    """
+    return 2 if call is Call.LOCK_FOR else MOST_TRIES
+
+
 class Fate(Enum):
     """What the chain says about a nonce that is alive. UNKNOWN is not failed (rule 6)."""
 
@@ -88,7 +95,7 @@ class Situation:
 
     `tries`: attempts that became final without the effect, the last one `last_try` seconds ago.
     `read_is_old`: the effect was read at a block before the one that holds the last of them.
-    `missing`: what has to be made before the write can succeed.
+    `missing`: what has to be made before the write can succeed. `most_tries`: see `tries_of`.
     """
 
     effect: Effect
@@ -101,6 +108,7 @@ class Situation:
     read_is_old: bool = False
     attempt: Alive | None = None
     missing: Call | None = None
+    most_tries: int = MOST_TRIES
 
 
 def next_move(s: Situation) -> Move:
@@ -144,7 +152,7 @@ def _without_attempt(s: Situation) -> Move:
 
 def _has_rested(s: Situation) -> bool:
     """Growing pauses between tries, and an end to what they may cost us."""
-    return s.tries < MOST_TRIES and (s.tries == 0 or s.last_try >= _rest(s.tries))
+    return s.tries < s.most_tries and (s.tries == 0 or s.last_try >= _rest(s.tries))
 
 
 def _rest(tries: int) -> int:

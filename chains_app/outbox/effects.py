@@ -47,7 +47,7 @@ def effect_of(call: Call, terms: LockTerms, head: Standing, final: Standing | No
 
 def _shows(call: Call, standing: Standing) -> bool:
     match call:
-        case Call.LOCK:
+        case Call.LOCK | Call.LOCK_FOR:
             return standing.is_there
         case Call.WITHDRAW:
             return standing.state is LockState.WITHDRAWN
@@ -74,7 +74,7 @@ def _can_never_be(call: Call, terms: LockTerms, final: Standing) -> bool:
 
 def _would_be_taken(call: Call, terms: LockTerms, head: Standing) -> bool:
     match call:
-        case Call.LOCK:
+        case Call.LOCK | Call.LOCK_FOR:
             return head.state is LockState.ABSENT
         case Call.PAY:
             return head.state in _DECIDED
@@ -87,7 +87,9 @@ def _would_be_taken(call: Call, terms: LockTerms, head: Standing) -> bool:
 def last_useful_moment(call: Call, terms: LockTerms) -> Seconds | None:
     """The latest block time at which the contract takes the call; None when there is no end."""
     match call:
-        case Call.LOCK | Call.APPROVE_ZERO | Call.APPROVE | Call.REGISTER | Call.PREPARE:
+        case Call.LOCK | Call.LOCK_FOR | Call.APPROVE_ZERO | Call.APPROVE | Call.REGISTER:
+            return terms.lock_by
+        case Call.PREPARE:
             return terms.lock_by
         case Call.WITHDRAW:
             return Seconds(terms.timelock - 1)

@@ -11,7 +11,7 @@ from chains_app.adapters.interface import ChainAdapter, TransactionStatus
 from chains_app.config import Nonces
 from chains_app.locks import Block, Call
 from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent
-from chains_app.outbox.decision import Alive, Fate, Situation, fate_of
+from chains_app.outbox.decision import Alive, Fate, Situation, fate_of, tries_of
 from chains_app.outbox.effects import Effect, Standing, effect_of, is_useful
 from chains_app.outbox.nonces import key_of
 from chains_app.outbox.preliminaries import is_preliminary, missing_before, preliminary_effect
@@ -71,6 +71,7 @@ def follow(intent: Intent) -> Followed:
         read_is_old=any((a.included_height or 0) > read.head.height for a in finals),
         attempt=_alive(intent, group, fate) if group else None,
         missing=read.missing,
+        most_tries=tries_of(call),
     )
     return Followed(situation, group, statuses, read_at, read.final_height)
 

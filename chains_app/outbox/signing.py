@@ -10,6 +10,7 @@ from chains_app.adapters.interface import Prepared, Signed, SigningKey
 from chains_app.leases import LeaseLostError, lock
 from chains_app.locks import Call, LockTerms
 from chains_app.models import Attempt, AttemptStatus, Intent, IntentStatus, Signer
+from chains_app.orders import SignedOrder
 from chains_app.outbox.nonces import (
     check_signer,
     choose_key,
@@ -144,9 +145,10 @@ def _sign_and_store(
     secret = (
         ports.open_secret(intent.secret_id, intent.reference) if call is Call.WITHDRAW else None
     )
+    order = None if intent.order is None else SignedOrder.from_json(intent.order)
     terms = terms_of(intent) if call is not None else None
     adapter = get_adapter(intent.chain)
-    signed = adapter.sign(call, terms, prepared, key, attempt.nonce, secret)
+    signed = adapter.sign(call, terms, prepared, key, attempt.nonce, secret, order)
     _store_bytes(attempt, signed, is_secret=secret is not None)
     attempt.prepared = {
         "fields": prepared.fields,

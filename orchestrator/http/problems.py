@@ -13,6 +13,7 @@ from django.db import OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 
 from orchestrator.clients.authentication import GIVE_A_KEY
 from orchestrator.http.throttling import count_refusal
@@ -157,7 +158,8 @@ def _field_errors(path: str, detail: Any) -> Iterator[dict[str, str]]:
     """One entry per text, named by its path: `amount`, `legs.0.chain`; the whole: `body`."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            yield from _field_errors(f"{path}.{name}".strip("."), inner)
+            is_whole = name == api_settings.NON_FIELD_ERRORS_KEY
+            yield from _field_errors(path if is_whole else f"{path}.{name}".strip("."), inner)
     elif isinstance(detail, list) and any(isinstance(one, dict | list) for one in detail):
         for index, inner in enumerate(detail):
             yield from _field_errors(f"{path}.{index}".strip("."), inner)

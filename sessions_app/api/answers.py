@@ -13,12 +13,13 @@ from auctions_app.routes import (
     SecretMode,
     Side,
 )
-from auctions_app.timelocks import FinalityTiers, TimelockPolicy
+from auctions_app.timelocks import TimelockPolicy
 from chains_app.registry import get_adapter, get_chain
 from chains_app.selectors import LegFacts, LockTransaction, lock_transactions
 from orchestrator.kernel.clock import Seconds
 from sessions_app.domain.timelocks import fix_deadlines
 from sessions_app.feed import PHASES
+from sessions_app.gasless import order_to_sign
 from sessions_app.models import Leg, Session
 from sessions_app.selectors import list_legs, wallet_transactions
 from sessions_app.wall import iso
@@ -36,6 +37,7 @@ def route_answer(route: Route) -> dict[str, Any]:
         "minimum": str(route.minimum),
         "auctionSeconds": route.auction_seconds,
         "maximumFeeBps": route.fees.maximum_bps,
+        "lockModes": [mode.value for mode in route.lock_modes],
         "secretModes": [
             {"mode": mode.value, "maximum": str(route.maximum[mode]), "trust": TRUST[mode]}
             for mode in route.secret_modes
@@ -54,7 +56,12 @@ def quote_answer(quote: Quote) -> dict[str, Any]:
         "startAmount": str(quote.start_amount),
         "endAmount": str(quote.end_amount),
         "fairAmount": str(quote.fair_amount),
-        "fees": {"gas": str(quote.gas_fee), "maximum": str(quote.maximum_fee)},
+        "lockMode": quote.lock_mode,
+        "fees": {
+            "gas": str(quote.gas_fee),
+            "maximum": str(quote.maximum_fee),
+            "submission": str(quote.submission_fee),
+        },
         "curve": {
             "duration": curve.duration,
             "initialRateBump": curve.initial_rate_bump,
@@ -81,6 +88,7 @@ def summary_answer(session: Session) -> dict[str, Any]:
         "routeId": quote.route_id,
         "quoteId": str(quote.id),
         "secretMode": session.secret_mode,
+        "lockMode": quote.lock_mode,
         "hashlock": _hex(session.hashlock),
         "makerSourceAccount": session.maker_source_account,
         "makerDestinationAccount": session.maker_destination_account,
@@ -106,6 +114,7 @@ def session_answer(session: Session) -> dict[str, Any]:
             _leg(leg, facts, transactions.get(leg.id, []))
             for _, (leg, facts) in sorted(legs.items(), key=lambda item: item[0], reverse=True)
         ],
+        "order": order_to_sign(session),
         "walletTransactions": wallet_transactions(session),
     }
 
@@ -162,13 +171,7 @@ def _limits(route_id: str) -> dict[str, str] | None:
 
 def _timelocks(policy: TimelockPolicy) -> dict[str, int]:
     """Seconds after the fill, at the slowest finality: no session's come later."""
-    slowest = FinalityTiers(
-        source=max(policy.source_finality, key=lambda tier: policy.source_finality[tier]),
-        destination=max(
-            policy.destination_finality, key=lambda tier: policy.destination_finality[tier]
-        ),
-    )
-    latest = fix_deadlines(Seconds(0), policy, slowest)
+    latest = fix_deadlines(Seconds(0), policy, policy.slowest)
     return {
         "acceptBy": latest.accept_by,
         "sourceLockBy": latest.source_lock_by,

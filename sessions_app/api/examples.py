@@ -22,7 +22,12 @@ _QUOTE: Final[dict[str, Any]] = {
     "startAmount": "99990000000000000000000000",
     "endAmount": "99390000000000000000000000",
     "fairAmount": "100000000000000000000000000",
-    "fees": {"gas": "10000000000000000000000", "maximum": "600000000000000000000000"},
+    "lockMode": "wallet",
+    "fees": {
+        "gas": "10000000000000000000000",
+        "maximum": "600000000000000000000000",
+        "submission": "0",
+    },
     "curve": {"duration": 20, "initialRateBump": 60368, "points": []},
     "timelocks": {
         "acceptBy": 20,
@@ -45,6 +50,7 @@ _SUMMARY: Final[dict[str, Any]] = {
     "routeId": _ROUTE,
     "quoteId": _QUOTE_ID,
     "secretMode": "maker",
+    "lockMode": "wallet",
     "hashlock": _HASHLOCK,
     "makerSourceAccount": _EVM_MAKER,
     "makerDestinationAccount": "alice.near",
@@ -103,7 +109,12 @@ _WALLET: Final[dict[str, Any]] = {
     "value": "0x16345785d8a0000",
     "data": "0x...",
 }
-_SESSION: Final = {**_SUMMARY, "legs": [_SOURCE, _DESTINATION], "walletTransactions": [_WALLET]}
+_SESSION: Final = {
+    **_SUMMARY,
+    "legs": [_SOURCE, _DESTINATION],
+    "order": None,
+    "walletTransactions": [_WALLET],
+}
 _INITIALIZED: Final = {
     **_SUMMARY,
     "status": "initialized",
@@ -112,6 +123,31 @@ _INITIALIZED: Final = {
     "progress": 0,
     "acceptBy": None,
     "legs": [],
+    "order": None,
+    "walletTransactions": [],
+}
+_USDC: Final = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
+_GASLESS_ROUTE: Final = "base:USDC->near:NEAR"
+# Signed already: from here on we make the source lock.
+_SUBMITTED: Final = {
+    **_SUMMARY,
+    "routeId": _GASLESS_ROUTE,
+    "lockMode": "gasless",
+    "sourceAmount": "250000000",
+    "acceptBy": "2026-11-22T22:01:10Z",
+    "legs": [
+        {
+            **_SOURCE,
+            "symbol": "USDC",
+            "token": _USDC,
+            "decimals": 6,
+            "amount": "250000000",
+            "lockBy": "2026-11-22T22:01:16Z",
+            "timelock": "2026-11-22T22:02:27Z",
+        },
+        {**_DESTINATION, "lockBy": "2026-11-22T22:01:35Z", "timelock": "2026-11-22T22:01:47Z"},
+    ],
+    "order": None,
     "walletTransactions": [],
 }
 
@@ -125,6 +161,7 @@ _ROUTES: Final = {
             "minimum": _QUOTE["limits"]["minimum"],
             "auctionSeconds": 20,
             "maximumFeeBps": 60,
+            "lockModes": ["wallet"],
             "secretModes": [
                 {
                     "mode": "service",
@@ -172,6 +209,7 @@ _REVEALING: Final = {
     "phase": "paying",
     "progress": 85,
     "legs": [{**_SOURCE, **_FINAL}, {**_DESTINATION, **_FINAL}],
+    "order": None,
     "walletTransactions": [],
 }
 _EXIT_LEG: Final = (
@@ -240,7 +278,7 @@ LIST_ROUTES: Final = (_answer("one route", _ROUTES),)
 CREATE_QUOTE: Final = (
     OpenApiExample(
         "0.1 ETH for NEAR",
-        {"routeId": _ROUTE, "amount": "100000000000000000"},
+        {"routeId": _ROUTE, "amount": "100000000000000000", "lockMode": "wallet"},
         request_only=True,
     ),
     _answer("a quote", _QUOTE, 201),
@@ -262,6 +300,10 @@ CREATE_SESSION: Final = (
 )
 LIST_SESSIONS: Final = (_answer("the last page", {"items": [_SUMMARY], "nextCursor": None}),)
 SESSION: Final = (_answer("waiting for the maker", _SESSION),)
+EXECUTE: Final = (
+    OpenApiExample("a gasless order", {"signature": "0x" + "5e" * 64 + "1b"}, request_only=True),
+    _answer("we make the source lock", _SUBMITTED),
+)
 CANCEL: Final = (_answer("cancelled before anything was locked", _CANCELLED),)
 POST_SECRET: Final = (
     OpenApiExample("your secret", {"secret": "0x" + "5e" * 32}, request_only=True),

@@ -10,7 +10,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from auctions_app.routes import SecretMode
+from auctions_app.routes import LockMode, SecretMode
+from chains_app.orders import KEY_SIGNATURE
 from orchestrator.kernel.amounts import parse_amount
 from orchestrator.kernel.errors import (
     InvalidAmountError,
@@ -22,6 +23,7 @@ from orchestrator.kernel.hashlock import Secret
 MOST_SEQ: Final = 2**31 - 1
 MOST_NAMED: Final = 10  # unknown fields, so that an answer is no larger than what was sent
 _NAME: Final = r"[!-~]{1,128}"
+_SIGNATURE: Final = "0x([0-9a-f]{2}){1,1024}"
 _HEX32: Final = "0x[0-9a-f]{64}"
 _LOWER_CASE_ID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -116,11 +118,40 @@ class SecretField(NameField):
         return Secret(bytes.fromhex(data[2:]))
 
 
-class ModeField(serializers.ChoiceField):
-    """Who draws the secret; gives a SecretMode."""
+@extend_schema_field({"type": "string", "pattern": f"^{_SIGNATURE}$"})
+class SignatureField(NameField):
+    """A signature as 0x-hex in lower case; gives bytes. A wallet contract's may have any length."""
 
-    def __init__(self, **options: Any) -> None:
-        modes = [mode.value for mode in SecretMode]
+    default_error_messages: ClassVar = {
+        "invalid": "{value} is not a signature: give 0x and 2 to 2048 hex digits in lower case"
+    }
+
+    def to_internal_value(self, data: Any) -> bytes:
+        if not (isinstance(data, str) and re.fullmatch(_SIGNATURE, data)):
+            self.refuse(data)
+        return bytes.fromhex(data[2:])
+
+
+@extend_schema_field({"type": "string", "pattern": "^0x[0-9a-f]{130}$"})
+class KeySignatureField(SignatureField):
+    """A key's signature: r, s and v, 65 bytes."""
+
+    default_error_messages: ClassVar = {
+        "invalid": "{value} is not a key's signature: give 0x and 130 hex digits in lower case"
+    }
+
+    def to_internal_value(self, data: Any) -> bytes:
+        signature = super().to_internal_value(data)
+        if len(signature) != KEY_SIGNATURE:
+            self.refuse(data)
+        return signature
+
+
+class ModeField(serializers.ChoiceField):
+    """One of the values of an enumeration; gives its member."""
+
+    def __init__(self, kind: type[SecretMode] | type[LockMode], **options: Any) -> None:
+        self._kind, modes = kind, [mode.value for mode in kind]
         known = f"give one of {', '.join(modes)}"
         super().__init__(
             choices=modes,
@@ -131,11 +162,11 @@ class ModeField(serializers.ChoiceField):
     def to_internal_value(self, data: Any) -> Any:
         if data not in self.choices.values() or not isinstance(data, str):
             self.fail("invalid_choice", input=shown(data))
-        return SecretMode(data)
+        return self._kind(data)
 
     def get_default(self) -> Any:
         """The default stands as text in the schema, and never passes `to_internal_value`."""
-        return SecretMode(super().get_default())
+        return self._kind(super().get_default())
 
 
 class Body(serializers.Serializer[Any]):
@@ -164,6 +195,12 @@ QuoteRequest = type(
     {
         "routeId": NameField(help_text="One of /api/v1/routes, such as `base:ETH->near:NEAR`."),
         "amount": AmountField(help_text="Base units of the source coin, as a decimal string."),
+        "lockMode": ModeField(
+            LockMode,
+            default=LockMode.WALLET.value,
+            help_text="Who makes the source lock: your `wallet`, or we by your signed order "
+            "(`gasless`), for a fee; a route's `lockModes` are those that it offers.",
+        ),
     },
 )
 SessionRequest = type(
@@ -174,12 +211,38 @@ SessionRequest = type(
         "makerSourceAccount": NameField(help_text="Who locks the source coin, on its chain."),
         "makerDestinationAccount": NameField(help_text="Who is paid, on the destination chain."),
         "secretMode": ModeField(
+            SecretMode,
             default=SecretMode.SERVICE.value,
             help_text="Who draws the secret; /api/v1/routes says what each mode trusts whom with.",
         ),
         "hashlock": HashlockField(
             required=False,
             help_text="In mode `maker`, and only there: SHA-256 of 32 random bytes that you keep.",
+        ),
+    },
+)
+Permit = type(
+    "Permit",
+    (Body,),
+    {
+        "value": AmountField(help_text="The allowance that it gives."),
+        "deadline": AmountField(help_text="Until when the token takes it, in seconds."),
+        "signature": KeySignatureField(help_text="Of the token's ERC-2612 typed data."),
+    },
+)
+ExecuteRequest = type(
+    "ExecuteRequest",
+    (Body,),
+    {
+        "signature": SignatureField(
+            required=False,
+            help_text="In lock mode `gasless`, and only there: of the typed data of the session's "
+            "`order`, by the maker's key or for its wallet contract (ERC-1271).",
+        ),
+        "permit": Permit(
+            required=False,
+            help_text="An ERC-2612 permit for the contract of the source leg, instead of an "
+            "allowance; it is tried, and the allowance decides.",
         ),
     },
 )

@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
-from auctions_app.routes import SecretMode
+from auctions_app.routes import LockMode, SecretMode
 from chains_app.locks import Call, LockState
 from orchestrator.http.idempotency import HEADER
 from orchestrator.kernel.hashlock import HashFunction
@@ -50,6 +50,7 @@ _COIN: Final[dict[str, Field]] = {
 # The settings name them as components (ENUM_NAME_OVERRIDES).
 STATUSES: Final = [status.value for status in Status]
 MODES: Final = [mode.value for mode in SecretMode]
+LOCK_MODES: Final = [mode.value for mode in LockMode]
 LOCK_STATES: Final = [state.value for state in LockState]
 TRANSACTION_STATUSES: Final = ["sent", "included", "final", "dead", "seen"]
 
@@ -80,6 +81,7 @@ RouteAnswer: Final = _shape(
         "minimum": _amount("Of one session, of the source coin."),
         "auctionSeconds": Count(),
         "maximumFeeBps": Count(help_text="Our fee if the auction runs to its end."),
+        "lockModes": serializers.ListField(child=_one_of(*LOCK_MODES)),
         "secretModes": SecretModeOffer(many=True),
         "timelocks": Timelocks(),
     },
@@ -91,6 +93,7 @@ Fees: Final = _shape(
     {
         "gas": _amount("Of the destination coin."),
         "maximum": _amount("Ours, if the auction runs to its end."),
+        "submission": _amount("The part of `gas` that submitting an order takes, source units."),
     },
 )
 Point: Final = _shape("Point", {"delay": Count(), "coefficient": Count()})
@@ -112,6 +115,7 @@ QuoteAnswer: Final = _shape(
         "startAmount": _amount("What the maker gets at the auction's start."),
         "endAmount": _amount("The least that the maker gets."),
         "fairAmount": _amount("Before all fees."),
+        "lockMode": _one_of(*LOCK_MODES),
         "fees": Fees(),
         "curve": Curve(),
         "timelocks": Timelocks(),
@@ -169,6 +173,7 @@ _SUMMARY: Final[dict[str, Field]] = {
     "routeId": Text(),
     "quoteId": IdField(),
     "secretMode": _one_of(*MODES),
+    "lockMode": _one_of(*LOCK_MODES),
     "hashlock": _hash("SHA-256 of the secret."),
     "makerSourceAccount": Text(),
     "makerDestinationAccount": Text(),
@@ -194,6 +199,11 @@ SessionAnswer: Final = _shape(
     {
         **_SUMMARY,
         "legs": Leg(many=True),
+        "order": serializers.DictField(
+            allow_null=True,
+            help_text="In lock mode `gasless`, until it is executed: what the maker signs, as a "
+            "wallet takes it (`eth_signTypedData_v4`).",
+        ),
         "walletTransactions": serializers.ListField(
             child=serializers.DictField(),
             help_text="What the maker's wallet has to send now, in its own form: parameters of "

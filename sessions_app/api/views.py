@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from auctions_app.market import current_market
 from auctions_app.selectors import get_quote
 from auctions_app.services import create_quote
+from chains_app.orders import permit_bytes
 from orchestrator.clients.authentication import client_of
 from orchestrator.http.idempotency import answer_once
 from orchestrator.kernel.clock import wall_clock
@@ -21,6 +22,7 @@ from sessions_app import selectors, services
 from sessions_app.api import answers, examples, schemas
 from sessions_app.api.requests import (
     MOST_SEQ,
+    ExecuteRequest,
     NothingRequest,
     QuoteRequest,
     SecretRequest,
@@ -74,6 +76,7 @@ class QuotesView(APIView):
             route_id=wanted["routeId"],
             amount=wanted["amount"],
             now=wall_clock(),
+            lock_mode=wanted["lockMode"],
         )
         return Response(answers.quote_answer(quote), 201)
 
@@ -143,16 +146,22 @@ class ExecuteView(APIView):
     """Start the auction; its fill fixes amount and deadlines, then `walletTransactions` are due."""
 
     @schemas.describe(
-        "executeSession", schemas.SessionAnswer, request=NothingRequest,
-        problems=(400, 404, 409, 422), parameters=(schemas.KEY,), examples=examples.SESSION,
+        "executeSession", schemas.SessionAnswer, request=ExecuteRequest,
+        problems=(400, 404, 409, 422), parameters=(schemas.KEY,), examples=examples.EXECUTE,
     )  # fmt: skip
     def post(self, request: Request, session_id: UUID) -> Response:
-        read_body(NothingRequest, request)
+        given = read_body(ExecuteRequest, request)
         client = client_of(request)
-        prepare = partial(services.read_for_execution, client=client, session_id=session_id)
+        prepare = partial(
+            services.prepare_execution,
+            client=client,
+            session_id=session_id,
+            signature=given.get("signature"),
+            permit=permit_bytes(**given["permit"]) if "permit" in given else b"",
+        )
         execute = partial(services.execute_session, client=client, session_id=session_id)
         return answer_prepared(
-            request, prepare, lambda readings: _answer(execute(readings=readings))
+            request, prepare, lambda execution: _answer(execute(execution=execution))
         )
 
 

@@ -15,7 +15,7 @@ def objection(facts: Snapshot, action: Action) -> str | None:
     """Why this write must not be signed or sent now, in words; None when it may."""
     after_the_fill = filled(facts)
     if after_the_fill is None:
-        return "the session has no locks yet"
+        return None if action in next_step(facts).actions else "the session was not filled"
     return _GUARDS.get(action, _only_when_due)(after_the_fill, action)
 
 

@@ -129,7 +129,7 @@ def next_step(facts: Snapshot) -> Step:
 
 def _before_the_fill(facts: Snapshot) -> Step:
     if facts.status is S.CANCELLED:
-        return Step()
+        return _never_filled(facts)
     if facts.cancel_requested:
         return Step(S.CANCELLED, "cancelled before anything was locked")
     if facts.clocks.wall >= facts.expires_at:
@@ -137,6 +137,20 @@ def _before_the_fill(facts: Snapshot) -> Step:
     if facts.status is S.INITIALIZED and facts.is_executed:
         return Step(S.EXECUTING, "execution was asked for")
     return Step()
+
+
+def _never_filled(facts: Snapshot) -> Step:
+    """A gasless order that somebody submitted all the same: nothing of ours stands against it."""
+    source = facts.source
+    if source is None or facts.deadlines is None:
+        return Step()
+    if source.head is LockState.OPEN:
+        expired = facts.clocks.source_head >= facts.deadlines.source_timelock
+        return Step(
+            actions=frozenset({Action.REFUND_SOURCE if expired else Action.REFUND_SOURCE_EARLY})
+        )
+    is_owed = source.final is LockState.WITHDRAWN and not facts.source_is_repaid
+    return Step(attention="repayment_owed") if is_owed else Step()
 
 
 def _executing(s: Filled) -> Step:
@@ -160,7 +174,8 @@ def _source_locking(s: Filled) -> Step:
 def _order_to_submit(s: Filled) -> frozenset[Action]:
     """The maker's signed order, while its lock would be accepted and is still wanted."""
     facts, d = s.facts, s.deadlines
-    is_wanted = facts.order_is_held and not facts.cancel_requested and not s.source.is_seen
+    is_missing = s.source.head is LockState.ABSENT
+    is_wanted = facts.order_is_held and not facts.cancel_requested and is_missing
     until = d.source_lock_by if facts.source_seen_in_time else d.accept_by
     return frozenset({Action.LOCK_SOURCE} if is_wanted and facts.source_now <= until else ())
 
@@ -186,7 +201,9 @@ def _source_locked(s: Filled) -> Step:
         return Step(S.TIMEOUT, "cancelled: the source is given back")
     if not s.lock_is_safe:
         return Step(S.TIMEOUT, "too late for our lock")
-    if not s.facts.chains_are_fresh or s.source.head is LockState.ABSENT:
+    if s.source.head is LockState.ABSENT:
+        return Step(actions=_order_to_submit(s))
+    if not s.facts.chains_are_fresh:
         return Step()
     return Step(S.DESTINATION_LOCKING, "the ladder holds")
 

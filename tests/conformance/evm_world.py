@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any
 
 from eth_account import Account
+from eth_account.messages import encode_typed_data
 from eth_utils import to_checksum_address
 
 from chains_app.adapters.evm import EvmAdapter
 from chains_app.adapters.evm_signing import evm_key
 from chains_app.adapters.interface import ChainAdapter
+from chains_app.orders import Order
 from chains_app.registry import get_adapter, get_chain, signing_keys
 from chains_app.signers import SignerRole
 from chains_app.tokens import EvmToken
@@ -41,14 +43,12 @@ class EvmWorld:
         self.rpc.call("anvil_dropAllTransactions")  # what a test left waiting, a revert does not
         self._is_held = False
 
-    def use_token(self, artifact: str = "BlockingToken", **declared: Any) -> None:
+    def use_token(self, artifact: str = "BlockingToken", *arguments: Any, **declared: Any) -> None:
         """A fresh token of 6 decimals, some of it with the maker and our lock account."""
         account = new_account()
         self.anvil.fund(account.address, 10**18)
         self.deployer = Sender(self.anvil, account)
-        deployed = self.deployer.send(None, constructor_data(artifact))
-        self.anvil.mine()
-        address = to_checksum_address(self.deployer.receipt(deployed)["contractAddress"])
+        address = self.deploy(artifact, *arguments)
         for key in (self.maker, self.lock):
             self.call_token(address, "mint(address,uint256)", key.account, FUNDS)
         behaviour = {"approve_zero_first": True, **declared}
@@ -57,6 +57,20 @@ class EvmWorld:
         self.spec = replace(self.spec, tokens={address: token.spec()})
         keys = {role: signing_keys("base", role) for role in SignerRole}
         self.adapter = EvmAdapter(self.spec, keys, [self.anvil.url])
+
+    def deploy(self, artifact: str, *arguments: Any) -> str:
+        """A contract of the tests; its address."""
+        deployed = self.deployer.send(None, constructor_data(artifact, *arguments))
+        self.anvil.mine()
+        return str(to_checksum_address(self.deployer.receipt(deployed)["contractAddress"]))
+
+    def sign_typed_data(self, data: dict[str, Any]) -> bytes:
+        """By the maker's key, as a wallet does with what it is given."""
+        message = encode_typed_data(full_message=data)
+        return bytes(Account.sign_message(message, self.maker.secret.reveal()).signature)
+
+    def sign_order(self, order: Order) -> bytes:
+        return self.sign_typed_data(self.adapter.order_to_sign(order))
 
     def call_token(self, token: str, signature: str, *values: Any) -> None:
         """A write to a test token by its deployer, whom they obey in everything."""

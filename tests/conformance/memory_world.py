@@ -7,11 +7,13 @@ from typing import Any
 from chains_app.adapters.interface import ChainAdapter
 from chains_app.adapters.memory import MemoryAdapter, memory_key, memory_spec
 from chains_app.adapters.memory_chain import MemoryChain, Transaction
+from chains_app.adapters.memory_contract import order_signature
 from chains_app.adapters.memory_tokens import MemoryToken
 from chains_app.locks import Call, LockTerms
+from chains_app.orders import Order
 from tests.conformance.world import Unpayable
 
-APPROVED = MemoryToken(needs_approval=True, approve_zero_first=True)
+APPROVED = MemoryToken(needs_approval=True, approve_zero_first=True, takes_orders=True)
 PREPARED = MemoryToken(needs_preparation=True, registration=7, storage=11)
 
 
@@ -59,6 +61,9 @@ class MemoryWorld:
             sent = Transaction(wanted["account"], self.maker.public, nonce, fee, call, bound)
             self.chain.submit(sent)
             self.chain.mine()
+
+    def sign_order(self, order: Order) -> bytes:
+        return order_signature(order, self.maker.account)
 
     def unpayable(self) -> Unpayable:
         self.chain.fund("refuser", 0, self.token)

@@ -40,7 +40,7 @@ bounded = settings(
 
 OF_THE_STATE = {
     "unknown_route", "amount_out_of_limits", "invalid_account", "secret_mode_not_offered",
-    "invalid_cursor", "idempotency_key_reused",
+    "invalid_cursor", "idempotency_key_reused", "lock_mode_not_offered", "order_refused",
 }  # fmt: skip
 
 

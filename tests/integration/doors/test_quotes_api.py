@@ -29,7 +29,9 @@ def test_a_quote_is_priced_bounded_and_kept(api: APIClient) -> None:
     assert offer["sourceAmount"] == str(AMOUNTS[THERE])
     assert offer["startAmount"] == str(row.start_amount)
     assert offer["endAmount"] == str(row.end_amount)
-    assert offer["fees"] == {"gas": str(row.gas_fee), "maximum": str(row.maximum_fee)}
+    assert offer["fees"] == {
+        "gas": str(row.gas_fee), "maximum": str(row.maximum_fee), "submission": "0"
+    }  # fmt: skip
     assert offer["limits"] == {"minimum": str(ETHER // 100), "maximum": str(100 * ETHER)}
     assert offer["expiresAt"] == "2027-01-15T08:00:30Z"
     assert offer["sessionId"] is None

@@ -38,6 +38,7 @@ def test_a_new_session_says_all_that_is_fixed(api: APIClient) -> None:
         "routeId": THERE,
         "quoteId": offer["quoteId"],
         "secretMode": "service",
+        "lockMode": "wallet",
         "hashlock": "0x" + bytes(row.hashlock).hex(),
         "makerSourceAccount": MAKER,
         "makerDestinationAccount": MAKER,
@@ -51,6 +52,7 @@ def test_a_new_session_says_all_that_is_fixed(api: APIClient) -> None:
         "acceptBy": None,
         "feedUrl": settings.FEED_URL,
         "legs": [],
+        "order": None,
         "walletTransactions": [],
     }
 
@@ -133,7 +135,7 @@ def test_a_listed_session_is_the_session_without_its_legs(api: APIClient) -> Non
     session = execute(api, create_session(api)["sessionId"])
     (listed,) = get(api, "/sessions")["items"]
     without_legs = {**session}
-    for name in ("legs", "walletTransactions"):
+    for name in ("legs", "order", "walletTransactions"):
         del without_legs[name]
     assert listed == without_legs
 

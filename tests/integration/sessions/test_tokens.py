@@ -1,128 +1,46 @@
 """Swaps of tokens on either side, over chains that behave as an ERC-20 and a NEP-141 do."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import product
 from typing import Any
 
 import pytest
 
-from auctions_app.config import AuctionConfiguration, RouteConfiguration
-from auctions_app.market import build_market, configured_chains, current_market, use_market
+from auctions_app.market import current_market
 from auctions_app.pricing import registration_fee
 from auctions_app.routes import AmountOutOfLimitsError
-from auctions_app.services import create_quote
 from chains_app.adapters.interface import ChainUnavailableError
-from chains_app.adapters.memory import MemoryAdapter, memory_spec
+from chains_app.adapters.memory import MemoryAdapter
 from chains_app.adapters.memory_chain import FEE
-from chains_app.adapters.memory_tokens import MemoryToken
-from chains_app.config import PolicyName
 from chains_app.locks import PRELIMINARIES, Call, LockState
 from chains_app.models import Attempt, Intent, IntentStatus
 from chains_app.ports import Moment
-from chains_app.registry import get_adapter, signing_keys, use_adapters
 from chains_app.selectors import writes_left
-from chains_app.signers import SignerRole
-from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import UnavailableError
-from sessions_app import services, sweeps
+from sessions_app import sweeps
 from sessions_app.domain.states import Status
 from sessions_app.guard import judge
 from sessions_app.models import Role, Session
-from sessions_app.selectors import wallet_transactions
 from tests.integration.sessions.test_swaps import SWAPPED
+from tests.integration.sessions.tokens import (
+    NEWCOMER,
+    REGISTRATION,
+    ROUTES,
+    STORAGE,
+    TOKEN,
+    TOKENS,
+    holdings,
+    lock_source,
+    start,
+)
 from tests.integration.sessions.world import (
-    ETHER,
     MAKER,
-    NEAR,
     World,
     path,
     reload,
     status,
     terms,
 )
-
-TOKEN, USDC = "usdc", 10**6
-REGISTRATION, STORAGE = 7, 11
-TOKENS = {
-    "base": MemoryToken(decimals=6, needs_approval=True),
-    "near": MemoryToken(
-        decimals=6, needs_preparation=True, registration=REGISTRATION, storage=STORAGE
-    ),
-}
-# 2,500 dollars of each coin
-AMOUNTS = {"base:COIN": ETHER, "near:COIN": 1000 * NEAR, "base:USDC": 2500 * USDC,
-           "near:USDC": 2500 * USDC}  # fmt: skip
-ROUTES = [
-    f"{source}->{destination}"
-    for source, destination in product(AMOUNTS, AMOUNTS)
-    if source[:4] != destination[:4] and "USDC" in source + destination
-]
-NEWCOMER = "newcomer"  # exists, and no token knows it
-
-
-def configuration() -> AuctionConfiguration:
-    routes = [
-        RouteConfiguration(
-            source=source,
-            destination=destination,
-            minimum=str(AMOUNTS[source] // 100),
-            service_maximum=str(AMOUNTS[source] * 10),
-            maximum=str(AMOUNTS[source] * 100),
-        )
-        for source, destination in (route.split("->") for route in ROUTES)
-    ]
-    prices = {"base:COIN": "2500", "near:COIN": "2.5", "base:USDC": "1", "near:USDC": "1"}
-    return AuctionConfiguration(
-        policy=PolicyName.DEVNET, prices=prices, routes=tuple(routes), resolver_profit_bps=0
-    )
-
-
-@pytest.fixture
-def tokens(world: World) -> Iterator[World]:
-    """The world, with one token on each chain in both parties' hands."""
-    for name, chain in world.chains.items():
-        chain.tokens[TOKEN] = TOKENS[name]
-        for account in (MAKER, "lock"):
-            chain.fund(account, 10**15, TOKEN)
-        chain.fund(NEWCOMER, 0)
-    adapters = {name: get_adapter(name) for name in world.chains}
-    specs = {name: memory_spec(chain) for name, chain in world.chains.items()}
-    keys = {role: signing_keys("base", role) for role in SignerRole}
-    with (
-        use_adapters(adapters, specs, dict.fromkeys(specs, keys)),
-        use_market(build_market(configuration(), configured_chains())),
-    ):
-        yield world
-
-
-def start(world: World, route: str, receiver: str = MAKER) -> Session:
-    amount, now = AMOUNTS[route.split("->", maxsplit=1)[0]], Seconds(int(world.clock.now))
-    quote = create_quote(client_id=world.client.id, route_id=route, amount=amount, now=now)
-    session = services.create_session(
-        client=world.client,
-        quote_id=quote.id,
-        maker_source_account=MAKER,
-        maker_destination_account=receiver,
-    )
-    return world.execute(session)
-
-
-def lock_source(world: World, session: Session) -> None:
-    """By the maker's wallet, which sends what it is asked for, block by block."""
-    lock = terms(session, Role.SOURCE)
-    for wanted in wallet_transactions(session):
-        world.send_as(MAKER, Call(wanted["call"]), lock)
-        world.block(1, lock.chain)
-
-
-def holdings(world: World) -> Counter[tuple[str, str]]:
-    return Counter({
-        (account, chain.name): chain.state.balance(account, TOKEN)
-        for account in (MAKER, "lock", "duty", "escrows")
-        for chain in world.chains.values()
-    })  # fmt: skip
 
 
 @pytest.mark.parametrize("route", ROUTES)

@@ -9,6 +9,7 @@ from auctions_app.config import AuctionConfiguration
 from auctions_app.market import Market, build_market
 from auctions_app.prices import FixedPrices
 from auctions_app.pricing import make_offer, registration_fee
+from auctions_app.routes import LockMode, LockModeError
 from chains_app.config import ChainsEnvironment, ChainSpec, PolicyName, chain_specs
 from chains_app.locks import Call
 from devnet.deployment import routes
@@ -111,3 +112,27 @@ def test_a_registration_fee_covers_what_it_costs(market: Market) -> None:
     route, deposit = market.route("base:USDC->near:USDC"), 125 * 10**19
     fee = registration_fee(route, deposit, market.prices)
     assert route.destination.value(fee, market.prices) >= Fraction(125, 10**5) * Fraction(5, 2)
+
+
+@pytest.mark.parametrize("route_id", [route for route in ROUTES if route.startswith("base:USDC")])
+def test_an_orders_submission_is_paid_by_its_maker(market: Market, route_id: str) -> None:
+    route, amount = market.route(route_id), AMOUNTS["base:USDC"]
+    assert route.lock_modes == (LockMode.WALLET, LockMode.GASLESS)
+    plain = make_offer(route, amount, market.prices)
+    order = make_offer(route, amount, market.prices, LockMode.GASLESS)
+    assert (plain.submission_fee, order.fair_amount) == (0, plain.fair_amount)
+    # 500,000 gas at 20 gwei and the data's 50,000 gwei, 2 % of it, at 2,500 dollars an ether
+    expected = (500_000 * 20 + 50_000) * 10**9 * 2 * 2500 * USDC // (100 * ETHER)
+    assert order.submission_fee == expected == 502_500
+    more = order.gas_fee - plain.gas_fee
+    value = route.destination.value(more, market.prices)
+    assert abs(value - route.source.value(expected, market.prices)) < Fraction(1, 10**5)
+    assert plain.end_amount - order.end_amount == more
+
+
+@pytest.mark.parametrize("route_id", [route for route in ROUTES if not route.startswith("base:U")])
+def test_orders_are_for_erc20_tokens_alone(market: Market, route_id: str) -> None:
+    route = market.route(route_id)
+    assert route.lock_modes == (LockMode.WALLET,)
+    with pytest.raises(LockModeError, match="give wallet"):
+        route.require_lock_mode(LockMode.GASLESS)

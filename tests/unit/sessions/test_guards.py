@@ -110,7 +110,7 @@ def test_rule_4_the_source_is_withdrawn_and_given_back_after_the_destination_onl
 def test_before_the_fill_nothing_may_leave() -> None:
     fresh = Snapshot(Status.INITIALIZED, clocks(FILL), True, expires_at=Seconds(FILL + 30))
     for action in Action:
-        assert objection(fresh, action) == "the session has no locks yet"
+        assert objection(fresh, action) == "the session was not filled"
 
 
 def test_the_reservation_ends_when_our_lock_is_final_or_never_made() -> None:
