@@ -4,9 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from eth_abi import decode
 from eth_account import Account
+from eth_account.messages import encode_typed_data
 from eth_utils import to_checksum_address
 
+from devnet.evm import call_data
 from devnet.jsonrpc import JsonRpc
 from devnet.near.client import Key, NearClient, Signer, call
 
@@ -36,9 +39,41 @@ class BaseWallet:
         sent = self._rpc.call("eth_sendRawTransaction", signed.raw_transaction.to_0x_hex())
         return str(sent)
 
+    def sign_typed_data(self, data: Mapping[str, Any]) -> str:
+        """As `eth_signTypedData_v4` does; 0x-hex."""
+        message = encode_typed_data(full_message=dict(data))
+        return str(self._account.sign_message(message).signature.to_0x_hex())
+
+    def sign_permit(self, token: str, spender: str, value: int, deadline: int) -> str:
+        """An ERC-2612 permit of a token whose version is 1; 0x-hex."""
+        (name,) = decode(["string"], self._view(token, call_data("name()")))
+        nonce = int.from_bytes(self._view(token, call_data("nonces(address)", self.address)), "big")
+        chain_id = int(self._rpc.call("eth_chainId"), 16)
+        domain = {"name": name, "version": "1", "chainId": chain_id, "verifyingContract": token}
+        permit = {"owner": self.address, "spender": spender, "value": value, "nonce": nonce,
+                  "deadline": deadline}  # fmt: skip
+        types = {"EIP712Domain": _PERMIT_DOMAIN, "Permit": _PERMIT}
+        return self.sign_typed_data(
+            {"types": types, "primaryType": "Permit", "domain": domain, "message": permit}
+        )
+
+    def _view(self, to: str, data: str) -> bytes:
+        answer = self._rpc.call("eth_call", {"to": to, "data": data}, "latest")
+        return bytes.fromhex(answer[2:])
+
     def close(self) -> None:
         """Close the connection."""
         self._rpc.close()
+
+
+def _members(text: str) -> list[dict[str, str]]:
+    """Of a typed struct, from its signature's list."""
+    pairs = (member.split() for member in text.split(","))
+    return [{"name": name, "type": kind} for kind, name in pairs]
+
+
+_PERMIT_DOMAIN = _members("string name,string version,uint256 chainId,address verifyingContract")
+_PERMIT = _members("address owner,address spender,uint256 value,uint256 nonce,uint256 deadline")
 
 
 class NearWallet:

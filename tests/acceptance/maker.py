@@ -5,9 +5,9 @@ from typing import Any
 
 from devnet.demo import Demo
 
-Way = tuple[str, str, int]  # source chain, destination chain, base units of the source's coin
-TO_NEAR: Way = ("base", "near", 10**17)
-TO_BASE: Way = ("near", "base", 20 * 10**24)
+Way = tuple[str, int]  # a route, and base units of the source's coin
+TO_NEAR: Way = ("base:ETH->near:NEAR", 10**17)
+TO_BASE: Way = ("near:NEAR->base:ETH", 20 * 10**24)
 
 
 class Maker(Demo):
@@ -15,17 +15,17 @@ class Maker(Demo):
 
     def create(self, way: Way, *, hashlock: str | None = None) -> str:
         """A session's id; with a hashlock, one in mode `maker`."""
-        source, destination, amount = way
-        route = self._route(source, destination)["routeId"]
-        quote = self._api.post("/quote", routeId=route, amount=str(amount))
-        session = self._api.post(
-            "/sessions",
-            quoteId=quote["quoteId"],
-            makerSourceAccount=self._accounts[source],
-            makerDestinationAccount=self._accounts[destination],
-            **({} if hashlock is None else {"secretMode": "maker", "hashlock": hashlock}),
-        )
+        return str(self._create(*way, **secret_of(hashlock))["sessionId"])
+
+    def create_gasless(self, way: Way, *, hashlock: str | None = None) -> str:
+        """The same, whose order the maker has signed, with a permit for this amount."""
+        session = self._create(*way, lock_mode="gasless", **secret_of(hashlock))
+        self._sign_order(session, way[1])
         return str(session["sessionId"])
+
+    def post_secret(self, session: str, secret: bytes) -> None:
+        """The maker's own."""
+        self._api.post(f"/sessions/{session}/secret", secret="0x" + secret.hex())
 
     def lock_source(self, session: str, way: Way) -> None:
         """Execute it and send what the wallet is asked for, as soon as it is."""
@@ -34,7 +34,7 @@ class Maker(Demo):
             assert self.look_at(session)["status"] in ("executing", "source_locking")
             time.sleep(0.1)
         for transaction in transactions:
-            self._wallets[way[0]].send(transaction)
+            self._wallets[way[0].split(":")[0]].send(transaction)
 
     def look_at(self, session: str) -> dict[str, Any]:
         """The session as the API shows it now."""
@@ -45,3 +45,8 @@ class Maker(Demo):
         """What gets the money out without the service."""
         kit: dict[str, Any] = self._api.get(f"/sessions/{session}/exit-kit")
         return kit
+
+
+def secret_of(hashlock: str | None) -> dict[str, Any]:
+    """The fields of a session that say whose secret it is."""
+    return {} if hashlock is None else {"secretMode": "maker", "hashlock": hashlock}

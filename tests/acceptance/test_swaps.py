@@ -7,11 +7,11 @@ import pytest
 from devnet.demo import Demo, running_service
 
 
-def test_the_demo_swaps_both_ways_and_explains_every_balance(
+def test_the_demo_swaps_coins_and_tokens_and_explains_every_balance(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with running_service() as (devnet, service), closing(Demo(devnet, service)) as demo:
         assert demo.run() is True
     printed = capsys.readouterr().out
-    assert "swaps completed: 2 of 2" in printed
-    assert "balances explained: 6 of 6" in printed
+    assert "swaps completed: 3 of 3" in printed
+    assert "balances explained: 10 of 10" in printed

@@ -32,7 +32,7 @@ BACK = (
     "what was overtaken is marked dead",
 )
 CASES = [*((TO_NEAR, point) for point in POINTS), *((TO_BASE, point) for point in BACK)]
-NAMES = [f"{source}: {point}" for (source, _, _), point in CASES]
+NAMES = [f"{route[:4]}: {point}" for (route, _), point in CASES]
 DYING = ("dying-1", "dying-2", "dying-3")
 SECONDS = 400  # far more than it takes
 

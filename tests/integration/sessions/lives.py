@@ -4,28 +4,34 @@ Real database, outbox, poller and vault over two in-memory chains; random events
 """
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from auctions_app.routes import SecretMode
 from chains_app.adapters.interface import Refusal, TransactionRefusedError
+from chains_app.adapters.memory import memory_key
 from chains_app.adapters.memory_chain import MemoryChain
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import Attempt, Watch
+from chains_app.orders import SignedOrder
+from chains_app.registry import get_adapter
 from orchestrator.kernel.errors import InvalidSecretError
-from orchestrator.kernel.hashlock import Secret
+from orchestrator.kernel.hashlock import HashFunction, Secret
 from sessions_app.models import Role, Session
 from sessions_app.services import NotCancellableError, SecretNotTakenError
 from tests.integration.sessions.test_crashes import POINTS, death
+from tests.integration.sessions.tokens import start, start_gasless, with_tokens
 from tests.integration.sessions.world import (
     MAKER,
     STRANGER,
     World,
     memory_world,
     path,
+    reload,
     status,
     terms,
     wipe_tables,
@@ -65,6 +71,39 @@ def send_from_wallet(
             raise
 
 
+def maker_locks(world: World, session: Session) -> None:
+    """With what a token's lock needs before it, each in a block of its own."""
+    lock, chain = terms(session, Role.SOURCE), chain_of(world, Role.SOURCE, session)
+    for call in chain.token_of(lock).preliminaries:
+        if get_adapter(chain.name).preliminary(Call.LOCK, lock, MAKER) is call:
+            send_from_wallet(world, MAKER, call, lock, None)
+            world.block(1, chain.name)
+    send_from_wallet(world, MAKER, Call.LOCK, lock, None)
+
+
+def stranger_submits(world: World, session: Session) -> None:
+    """The maker's order, where there is one that was signed."""
+    order, lock = reload(session).order, terms(session, Role.SOURCE)
+    if order is not None:
+        submit_order(STRANGER, order, lock)
+
+
+def submit_order(account: str, order: SignedOrder, lock: LockTerms) -> None:
+    adapter, key = get_adapter(lock.chain), memory_key(account)
+    prepared = adapter.prepare(Call.LOCK_FOR, lock, key)
+    nonce = prepared.nonce_floor
+    with suppress(TransactionRefusedError):  # another of the stranger's waits under this nonce
+        adapter.broadcast(adapter.sign(Call.LOCK_FOR, lock, prepared, key, nonce, order=order).raw)
+
+
+def refuse_orders(world: World, session: Session) -> None:
+    """One second in which the contract takes none, whatever its simulation said."""
+    chain = chain_of(world, Role.SOURCE, session)
+    chain.refused_calls.add(Call.LOCK_FOR)
+    world.live(1)
+    chain.refused_calls.discard(Call.LOCK_FOR)
+
+
 def chain_of(world: World, role: Role, session: Session) -> MemoryChain:
     return world.chains[terms(session, role).chain]
 
@@ -100,7 +139,9 @@ EVENTS: dict[str, Event] = {
     "poller": lambda w, s: w.poll(),
     "sweep": lambda w, s: w.sweep(),
     "outbox": lambda w, s: w.send(),
-    "maker locks": lambda w, s: send(w, MAKER, Call.LOCK, Role.SOURCE, s),
+    "maker locks": maker_locks,
+    "stranger submits the order": stranger_submits,
+    "orders are refused": refuse_orders,
     "maker cancels": cancel,
     "maker posts the secret": lambda w, s: posts(w, s, OWN_SECRET),
     "maker posts a wrong secret": lambda w, s: posts(w, s, Secret(b"?" * 32)),
@@ -171,6 +212,7 @@ class Life:
     """What happens to a swap until all is well: `first` before the maker locks, `then` after it."""
 
     own_secret: bool  # mode `maker`
+    assets: str  # "coins", "tokens", or "gasless": tokens by the maker's order, where one is taken
     wait: int
     first: list[str]
     calm: int
@@ -181,6 +223,7 @@ names = st.lists(st.sampled_from(sorted(EVENTS) + OFTEN), max_size=8)
 life = st.builds(
     Life,
     own_secret=st.booleans(),
+    assets=st.sampled_from(["coins", "tokens", "gasless"]),
     wait=st.sampled_from([0, 0, 0, 9, 18, 24]),
     first=names,
     calm=st.integers(0, 8),
@@ -192,6 +235,7 @@ def every_life(test: Callable[..., None]) -> Callable[..., None]:
     """100 lives, the same each time; one file for each direction, so that both can run at once."""
     lost = Life(
         own_secret=False,
+        assets="coins",
         wait=0,
         first=["source reorganises"],
         calm=5,
@@ -207,10 +251,30 @@ def every_life(test: Callable[..., None]) -> Callable[..., None]:
     return limits(given(life=life)(example(life=lost)(test)))
 
 
+def assets(world: World, life: Life) -> AbstractContextManager[World]:
+    """The world, with tokens where the life is about one."""
+    return nullcontext(world) if life.assets == "coins" else with_tokens(world)
+
+
+def begin(world: World, route: str, life: Life) -> Session:
+    """A session that waits for its source lock."""
+    own: dict[str, Any] = {}
+    if life.own_secret:
+        own["secret_mode"] = SecretMode.MAKER
+        own["hashlock"] = HashFunction.SHA256.digest(OWN_SECRET.reveal())
+    if life.assets == "coins":
+        return world.start(route, **own)
+    of_tokens = route.replace("COIN", "USDC")
+    takes_orders = of_tokens.startswith("base")
+    if life.assets == "gasless" and takes_orders:
+        return start_gasless(world, of_tokens, **own)
+    return start(world, of_tokens, **own)
+
+
 def live(route: str, life: Life) -> None:
     wipe_tables()
-    with memory_world() as world:
-        session = world.start_by_maker(route, OWN_SECRET) if life.own_secret else world.start(route)
+    with memory_world() as coins, assets(coins, life) as world:
+        session = begin(world, route, life)
         for name in life.first:
             EVENTS[name](world, session)
         world.live(life.wait, step=3)
