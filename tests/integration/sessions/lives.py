@@ -28,8 +28,8 @@ from tests.integration.sessions.world import (
     path,
     status,
     terms,
-    wipe_tables,
 )
+from tests.wiping import wipe_tables
 
 Event = Callable[[World, Session], None]
 OWN_SECRET = Secret(bytes(range(32)))  # of a maker in mode `maker`
