@@ -11,7 +11,7 @@ from django.utils import timezone
 from chains_app import ports
 from chains_app.adapters.interface import Fact
 from chains_app.intents import OUTBOX_TASK, plan_intent
-from chains_app.leases import lock, wake
+from chains_app.leases import LeaseLostError, lock, wake
 from chains_app.locks import Block, Call, LockReading, LockState
 from chains_app.models import (
     ALIVE,
@@ -63,11 +63,10 @@ class Learned:
 def begin(cursor: ChainCursor, head: Block, finals: Finals) -> None:
     """Start to follow a chain at its head; what happened before is read from the locks' states."""
     with transaction.atomic():
-        lock(cursor)
-        _store_blocks(cursor, [head])
         _move(cursor, head)
-        _believe(cursor, finals)
+        _believe(cursor, finals, [head])
         _save(cursor)
+        _store_blocks(cursor, [head])
 
 
 def restart(cursor: ChainCursor, head: Block, finals: Finals) -> None:
@@ -143,20 +142,24 @@ def commit(cursor: ChainCursor, learned: Learned) -> None:
     """Store a step, move the cursor, wake the intents that it concerns, tell the listeners."""
     before = dict(cursor.finals)
     with transaction.atomic():
-        lock(cursor)
-        _store_blocks(cursor, learned.blocks)
         if learned.blocks:
             _move(cursor, learned.blocks[-1])
-        changed = _store_readings(learned)
-        _believe(cursor, learned.finals)
+        _believe(cursor, learned.finals, learned.blocks)
         _save(cursor)
-        _prune(cursor)
+        _store_blocks(cursor, learned.blocks)
+        changed = _store_readings(learned)
+        _prune(cursor, before)
         changed |= _became_final(cursor, before)
-        watches = list(Watch.objects.filter(pk__in=changed).prefetch_related("observations"))
-        for watch in watches:
-            _settle(cursor, watch)
-        _wake_intents(cursor, changed)
-        _announce(watches)
+        if changed:
+            _follow_up(cursor, changed)
+
+
+def _follow_up(cursor: ChainCursor, changed: set[int]) -> None:
+    watches = list(Watch.objects.filter(pk__in=changed).prefetch_related("observations"))
+    for watch in watches:
+        _settle(cursor, watch)
+    _wake_intents(changed)
+    _announce(watches)
 
 
 def _store_blocks(cursor: ChainCursor, blocks: Iterable[Block]) -> None:
@@ -175,26 +178,50 @@ def _move(cursor: ChainCursor, block: Block) -> None:
     cursor.parent_hash, cursor.time = block.parent_hash, block.time
 
 
-def _believe(cursor: ChainCursor, finals: Finals) -> None:
-    """Take over final blocks that are ancestors of the cursor's; ones below all of ours are."""
-    heights = [final.height for final in finals.values()]
-    blocks = ChainBlock.objects.filter(chain=cursor.chain)
-    ours = {block.height: block.hash for block in blocks.filter(height__in=heights)}
-    oldest = blocks.order_by("height").first()
-    floor = cursor.height if oldest is None else oldest.height
-    for tier, final in finals.items():
-        is_ancestor = final.height < floor or ours.get(final.height) == final.hash
-        if is_ancestor and final.height > cursor.final_height(tier):
+def _believe(cursor: ChainCursor, finals: Finals, page: Iterable[Block]) -> None:
+    """Take over final blocks that are ancestors of the cursor's; ones below all of ours are.
+
+    `page`: the blocks that are about to be stored.
+    """
+    newer = {t: final for t, final in finals.items() if final.height > cursor.final_height(t)}
+    if not newer:
+        return
+    stored = ChainBlock.objects.filter(chain=cursor.chain)
+    heights = {final.height for final in newer.values()}
+    ours = dict(stored.filter(height__in=heights).values_list("height", "hash"))
+    ours |= {block.height: block.hash for block in page}
+    floor = cursor.height
+    if not heights <= ours.keys():
+        oldest = stored.order_by("height").values_list("height", flat=True)[:1]
+        floor = min(floor, *ours, *oldest)
+    for tier, final in newer.items():
+        if final.height < floor or ours.get(final.height) == final.hash:
             cursor.finals[tier] = [final.height, final.hash, final.time]
 
 
 def _save(cursor: ChainCursor) -> None:
-    cursor.save(update_fields=["height", "hash", "parent_hash", "time", "finals", "advanced_at"])
+    """The fence too: it takes the row's lock, or finds that the lease was lost."""
+    ours = ChainCursor.objects.filter(pk=cursor.pk, version=cursor.version)
+    written = ours.update(
+        height=cursor.height,
+        hash=cursor.hash,
+        parent_hash=cursor.parent_hash,
+        time=cursor.time,
+        finals=cursor.finals,
+        advanced_at=cursor.advanced_at,
+    )
+    if not written:
+        raise LeaseLostError(f"{cursor} was taken over")
 
 
-def _prune(cursor: ChainCursor) -> None:
-    lowest = min((final[0] for final in cursor.finals.values()), default=0) - KEPT_BELOW_FINAL
-    ChainBlock.objects.filter(chain=cursor.chain, height__lt=lowest).delete()
+def _prune(cursor: ChainCursor, before: dict[str, list[int]]) -> None:
+    lowest = _lowest_kept(cursor.finals)
+    if lowest > _lowest_kept(before):
+        ChainBlock.objects.filter(chain=cursor.chain, height__lt=lowest).delete()
+
+
+def _lowest_kept(finals: dict[str, list[int]]) -> int:
+    return max(0, min((final[0] for final in finals.values()), default=0) - KEPT_BELOW_FINAL)
 
 
 def _store_readings(learned: Learned) -> set[int]:
@@ -251,17 +278,15 @@ def _keep_preimage(watch: Watch, preimage: bytes | None) -> None:
 
 def _became_final(cursor: ChainCursor, before: dict[str, list[int]]) -> set[int]:
     """Watches with readings that this step made final, by their own tier or by the slowest."""
-    keys: set[int] = set()
+    crossed = Q()
     for tier in cursor.finals:
-        since = before[tier][0] if tier in before else -1
-        crossed = Observation.objects.filter(
-            watch__chain=cursor.chain,
-            watch__is_settled=False,
-            height__gt=since,
-            height__lte=cursor.final_height(tier),
-        )
-        keys.update(crossed.values_list("watch", flat=True))
-    return keys
+        since, height = before[tier][0] if tier in before else -1, cursor.final_height(tier)
+        if height > since:
+            crossed |= Q(height__gt=since, height__lte=height)
+    if not crossed:
+        return set()
+    unsettled = Observation.objects.filter(watch__chain=cursor.chain, watch__is_settled=False)
+    return set(unsettled.filter(crossed).values_list("watch", flat=True))
 
 
 def _settle(cursor: ChainCursor, watch: Watch) -> None:
@@ -283,7 +308,7 @@ def _settle(cursor: ChainCursor, watch: Watch) -> None:
         Watch.objects.filter(pk=watch.pk).update(is_settled=True, due_time=None)
 
 
-def _wake_intents(cursor: ChainCursor, watches: set[int]) -> None:
+def _wake_intents(watches: set[int]) -> None:
     if wake(Intent.objects.filter(watch__in=watches, status__in=OPEN_INTENTS)):
         send_hint(OUTBOX_TASK)
 

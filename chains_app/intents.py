@@ -61,15 +61,20 @@ def plan_intent(
         call=call.value,
         defaults={"chain": terms.chain, "watch": watch, **fields},
     )
-    now = chain_now(terms.chain)
-    can_be_sent = call is not Call.LOCK and now <= send_by and is_useful(call, terms, now)
-    if intent.status == IntentStatus.VOID and can_be_sent:
+    if intent.status == IntentStatus.VOID and _may_be_wanted_again(call, terms, send_by):
         void = Intent.objects.filter(pk=intent.pk, status=IntentStatus.VOID)
         is_new = void.update(status=IntentStatus.PLANNED, ended_height=None, **fields) == 1
         intent.refresh_from_db()
     if is_new:
         send_hint(OUTBOX_TASK)
     return intent
+
+
+def _may_be_wanted_again(call: Call, terms: LockTerms, send_by: Seconds) -> bool:
+    if call is Call.LOCK:
+        return False
+    now = chain_now(terms.chain)
+    return now <= send_by and is_useful(call, terms, now)
 
 
 def void_intents(reference: UUID, calls: Iterable[Call]) -> bool:

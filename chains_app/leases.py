@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Least, Now
 
@@ -36,6 +36,11 @@ class LeaseLostError(OrchestratorError):
 def is_free() -> Q:
     """Due and not claimed, or claimed by somebody who stopped beating."""
     return Q(lease_expires_at__isnull=True, due_at__lte=Now()) | Q(lease_expires_at__lt=Now())
+
+
+def is_unclaimed() -> Q:
+    """Not claimed, whether due or not, or claimed by somebody who stopped beating."""
+    return Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=Now())
 
 
 def claim(candidates: QuerySet[L]) -> list[L]:
@@ -70,10 +75,16 @@ def release(row: Leased, pause: timedelta | None) -> None:
     )
 
 
+def rest(row: Leased, pause: timedelta) -> bool:
+    """Give the row back, due after `pause`; False, and nothing done, when it was woken or lost."""
+    unasked = type(row)._default_manager.filter(pk=row.pk, version=row.version, due_at=None)
+    return unasked.update(due_at=Now() + Value(pause), lease_owner="", lease_expires_at=None) == 1
+
+
 def wake(rows: QuerySet[L]) -> int:
     """Make rows due now; who works on one sees it when it is released."""
     later = rows.filter(Q(due_at__isnull=True) | Q(due_at__gt=Now()))
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         locked = later.select_for_update(of=("self",)).order_by("pk")
         keys = list(locked.values_list("pk", flat=True))
         return rows.model._default_manager.filter(pk__in=keys).update(due_at=Now()) if keys else 0
@@ -97,7 +108,7 @@ def _beat(rows: Sequence[Leased], ended: threading.Event) -> None:
         while not ended.wait(BEAT_SECONDS):
             _renew(rows)
     finally:
-        connection.close()  # this thread's own
+        connections.close_all()  # this thread's own, if it ever needed one
 
 
 def _renew(rows: Sequence[Leased]) -> None:

@@ -18,7 +18,16 @@ from chains_app.adapters.interface import (
 )
 from chains_app.ingest import Finals, Learned, begin, commit, restart, rewind
 from chains_app.intents import OUTBOX_TASK
-from chains_app.leases import LeaseLostError, claim, heartbeat, is_free, release, wake
+from chains_app.leases import (
+    LeaseLostError,
+    claim,
+    heartbeat,
+    is_free,
+    is_unclaimed,
+    release,
+    rest,
+    wake,
+)
 from chains_app.locks import Block
 from chains_app.models import ChainBlock, ChainCursor, Watch
 from chains_app.registry import chains, get_adapter, get_chain
@@ -37,11 +46,18 @@ def poll(chain: str) -> int:
 
     Who finds another poller at it leaves word, and that one looks once more. Raises ChainError.
     """
-    ChainCursor.objects.get_or_create(chain=chain)
-    rows, blocks = ChainCursor.objects.filter(chain=chain), 0
-    wake(rows)
-    while claimed := claim(rows.filter(is_free()).order_by("pk")[:1]):
+    rows, blocks = ChainCursor.objects.filter(chain=chain).order_by("pk"), 0
+    claimed = claim(rows.filter(is_unclaimed())[:1])
+    if not claimed:  # another is at it, or nobody ever was
+        ChainCursor.objects.get_or_create(chain=chain)
+        wake(rows)
+        claimed = claim(rows.filter(is_free())[:1])
+    while claimed:
         blocks += _read_claimed(claimed[0])
+        if rest(claimed[0], IDLE):
+            break
+        release(claimed[0], IDLE)  # somebody left word
+        claimed = claim(rows.filter(is_free())[:1])
     return blocks
 
 
@@ -71,7 +87,6 @@ def _read_claimed(cursor: ChainCursor) -> int:
     except Exception:
         release(cursor, IDLE)
         raise
-    release(cursor, IDLE)
     return blocks
 
 
@@ -101,9 +116,11 @@ def _step(cursor: ChainCursor, adapter: ChainAdapter) -> tuple[int, bool]:
 
 def _next_page(cursor: ChainCursor, adapter: ChainAdapter, head: Block) -> FactsPage | None:
     """The blocks after the cursor, none when there are none; None when they do not follow on it."""
-    if head.height <= cursor.height:
+    if head.height == cursor.height:
+        return FactsPage((), ()) if head.hash == cursor.hash else None
+    if head.height < cursor.height:
         known = ChainBlock.objects.filter(chain=cursor.chain, height=head.height).first()
-        is_ours = known is None or known.hash == head.hash  # a node that lags, or nothing new
+        is_ours = known is None or known.hash == head.hash  # then the node lags
         return FactsPage((), ()) if is_ours else None
     to_height = min(head.height, cursor.height + MOST_BLOCKS)
     page = adapter.facts(cursor.height + 1, to_height)

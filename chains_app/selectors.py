@@ -43,11 +43,14 @@ class ChainClock:
     advanced_at: datetime | None
 
 
-def leg_facts(references: Iterable[UUID]) -> dict[UUID, LegFacts]:
+def leg_facts(
+    references: Iterable[UUID], cursors: Iterable[ChainCursor] | None = None
+) -> dict[UUID, LegFacts]:
     """The facts of each watched reference; those that are not watched are left out."""
     watches = Watch.objects.filter(reference__in=list(references)).prefetch_related("observations")
-    cursors = {cursor.chain: cursor for cursor in ChainCursor.objects.all()}
-    return {watch.reference: _facts(watch, cursors.get(watch.chain)) for watch in watches}
+    read = ChainCursor.objects.all() if cursors is None else cursors
+    by_chain = {cursor.chain: cursor for cursor in read}
+    return {watch.reference: _facts(watch, by_chain.get(watch.chain)) for watch in watches}
 
 
 def _facts(watch: Watch, cursor: ChainCursor | None) -> LegFacts:
@@ -67,10 +70,10 @@ def _facts(watch: Watch, cursor: ChainCursor | None) -> LegFacts:
     )
 
 
-def chain_clocks() -> dict[str, ChainClock]:
+def chain_clocks(cursors: Iterable[ChainCursor] | None = None) -> dict[str, ChainClock]:
     """The clock of each chain that was read at least once."""
-    read = ChainCursor.objects.exclude(hash="")
-    return {cursor.chain: _clock(cursor) for cursor in read}
+    read = ChainCursor.objects.all() if cursors is None else cursors
+    return {cursor.chain: _clock(cursor) for cursor in read if cursor.hash}
 
 
 def _clock(cursor: ChainCursor) -> ChainClock:

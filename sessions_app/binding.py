@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from chains_app.locks import Call, LockState
+from chains_app.models import ChainCursor
 from chains_app.registry import get_chain
 from chains_app.selectors import ChainClock, LegFacts, chain_clocks, leg_facts, writes_left
 from orchestrator.kernel.clock import Seconds
@@ -48,8 +49,9 @@ class Evidence:
         for leg in Leg.objects.filter(session__in=[session.pk for session in sessions]):
             legs[leg.session_id][Role(leg.role)] = leg
         references = [leg.id for both in legs.values() for leg in both.values()]
-        facts, left = leg_facts(references), writes_left(references)
-        return cls(now, legs, facts, left, chain_clocks())
+        cursors = list(ChainCursor.objects.all())
+        facts, left = leg_facts(references, cursors), writes_left(references)
+        return cls(now, legs, facts, left, chain_clocks(cursors))
 
     def bind(self, session: Session) -> None:
         """Keep with the session what a reorganisation does not undo."""

@@ -93,7 +93,8 @@ def _readings_for(sessions: QuerySet[Session]) -> Readings:
 @transaction.atomic
 def _advance_batch(claim: Callable[[], list[Session]], readings: Readings) -> int:
     sessions = claim()
-    advance_locked(sessions, readings)
+    if sessions:
+        advance_locked(sessions, readings)
     return len(sessions)
 
 

@@ -49,7 +49,7 @@ def read_chains(names: set[str]) -> dict[str, ChainReading]:
 
     A chain that does not answer, or that was not followed yet, is left out: no fill without it.
     """
-    clocks, readings = chain_clocks(), {}
+    clocks, readings = chain_clocks() if names else {}, {}
     for name in names & clocks.keys():
         try:
             readings[name] = _read_chain(name, clocks[name])

@@ -10,7 +10,7 @@ from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import wall_clock
 from secrets_app.services import forget_secret
 from sessions_app.coordinator import BATCH, advance_due
-from sessions_app.models import ENDED, Session
+from sessions_app.models import ENDED, Leg, Session
 from sessions_app.wall import instant
 
 ADVANCE_TASK: Final = "sessions_app.tasks.advance_sessions"
@@ -20,8 +20,7 @@ DRAIN_SECONDS: Final = 20.0
 def on_changed(references: set[UUID]) -> None:
     """Facts of these legs have changed: their sessions are due, and a worker is told."""
     with transaction.atomic():
-        rows = Session.objects.filter(legs__in=references).distinct()
-        ids = [pk for (pk,) in rows.values_list("pk")]
+        ids = Leg.objects.filter(pk__in=references).values("session")
         locked = Session.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
         found = list(locked.values_list("pk", flat=True))
         Session.objects.filter(pk__in=found).update(wake_at=instant(wall_clock()))

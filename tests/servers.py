@@ -6,32 +6,46 @@ import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from devnet.postgres import start_postgres
 from devnet.redis import start_redis
 
+NOWHERE: Final = {
+    "DATABASE_URL": "postgresql://127.0.0.1:1/none",
+    "REDIS_URL": "redis://127.0.0.1:1",
+}
+
 _servers = ExitStack()
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_load_initial_conftests() -> Generator[None]:
-    """Start both, and say where they are in the environment that the settings come from."""
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    """Start both, and say where they are in the environment that the settings come from.
+
+    Who only hands the tests out to processes needs the settings, and no servers.
+    """
+    processes = getattr(early_config.known_args_namespace, "numprocesses", None)  # of pytest-xdist
+    hands_out = processes and "PYTEST_XDIST_WORKER" not in os.environ
+    os.environ.update(
+        SECRET_KEY="only-for-tests-" + "x" * 50,
+        VAULT_KEYS=json.dumps({"1": "11" * 32}),
+        POLICY="devnet",
+        **(NOWHERE if hands_out else _start()),
+    )
+    yield
+
+
+def _start() -> dict[str, str]:
     folder = Path(_servers.enter_context(tempfile.TemporaryDirectory(prefix="1balancer-tests-")))
     folder.chmod(0o711)  # PostgreSQL runs under another uid when we are root
     postgres = start_postgres(folder, is_durable=False)
     _servers.callback(postgres.stop)
     redis = start_redis(folder)
     _servers.callback(redis.stop)
-    os.environ.update(
-        SECRET_KEY="only-for-tests-" + "x" * 50,
-        VAULT_KEYS=json.dumps({"1": "11" * 32}),
-        POLICY="devnet",
-        DATABASE_URL=postgres.url,
-        REDIS_URL=redis.url,
-    )
-    yield
+    return {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}
 
 
 def pytest_unconfigure() -> None:

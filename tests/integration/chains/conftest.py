@@ -11,8 +11,8 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Real transactions, so that other connections see them; only our own tables are emptied."""
-    committed = pytest.mark.django_db(transaction=True, available_apps=["chains_app"])
+    """Real transactions, so that other connections see them."""
+    committed = pytest.mark.django_db(transaction=True)
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(committed)

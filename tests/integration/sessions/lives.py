@@ -34,8 +34,8 @@ from tests.integration.sessions.world import (
     reload,
     status,
     terms,
-    wipe_tables,
 )
+from tests.wiping import wipe_tables
 
 Event = Callable[[World, Session], None]
 OWN_SECRET = Secret(bytes(range(32)))  # of a maker in mode `maker`

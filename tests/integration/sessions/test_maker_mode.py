@@ -28,8 +28,8 @@ from tests.integration.sessions.world import (
     reload,
     status,
     terms,
-    wipe_tables,
 )
+from tests.wiping import wipe_tables
 
 BOTH_WITHDRAWN = (LockState.WITHDRAWN, LockState.WITHDRAWN)
 BOTH_REFUNDED = (LockState.REFUNDED, LockState.REFUNDED)

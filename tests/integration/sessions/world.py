@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -270,11 +269,3 @@ def terms(session: Session, role: Role) -> LockTerms:
 def path(session: Session) -> list[str]:
     """The states that it went through."""
     return list(reload(session).transitions.order_by("seq").values_list("after", flat=True))
-
-
-def wipe_tables() -> None:
-    """As if the service had never run, without the seconds that migrating anew would take."""
-    names = connection.introspection.django_table_names(only_existing=True)
-    ours = [name for name in names if not name.startswith("django_")]
-    with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {', '.join(ours)} CASCADE")
