@@ -36,6 +36,18 @@ class ChainUnavailableError(ChainError):
     code = "chain_unavailable"
 
 
+class WrongChainError(ChainError):
+    """A node, or each of them, is on another chain than the one it is configured for."""
+
+    code = "wrong_chain"
+
+
+class NodesDisagreeError(ChainError):
+    """Two nodes of a chain tell different things of what can only be one: nobody acts on it."""
+
+    code = "nodes_disagree"
+
+
 class BlockUnknownError(ChainError):
     """The node does not know a block that was named by hash or height: reorganised, or pruned."""
 

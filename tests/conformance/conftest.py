@@ -6,7 +6,7 @@ import pytest
 import tenacity
 import urllib3
 
-from chains_app.adapters import rpc
+from chains_app.adapters import node, rpc, standing
 from chains_app.adapters.evm import EvmAdapter
 from chains_app.adapters.near import NearAdapter
 from chains_app.config import ChainsEnvironment
@@ -67,8 +67,12 @@ def faults(both: Faults, world: World) -> ChainFaults:
 
 @pytest.fixture
 def through(world: World, faults: ChainFaults, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """The world, its adapter using the URLs that can fail, without pauses between its tries."""
-    monkeypatch.setattr(rpc, "_TIMEOUT", PATIENCE)
+    """The world, its adapter using the URLs that can fail, without pauses between its tries.
+
+    And none for who failed: the next exchange meets the fault again.
+    """
+    monkeypatch.setattr(node, "_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(standing, "FIRST_PAUSE", 0)
     monkeypatch.setattr(rpc, "wait_random_exponential", lambda **_: tenacity.wait_none())
     direct, keys = world.adapter, {role: signing_keys(world.spec.name, role) for role in SignerRole}
     adapter: EvmAdapter | NearAdapter
