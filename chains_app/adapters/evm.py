@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from eth_utils.address import is_checksum_address, to_checksum_address
 
@@ -59,9 +60,15 @@ class EvmAdapter:
     ) -> None:
         self.name, self._spec, self._keys = spec.name, spec, keys
         self._chain_id = evm_nodes.chain_id(spec)
-        self._rpc = JsonRpc(spec.name, urls, evm_nodes.dialect(spec))
         self._contracts = EscrowContracts(self._chain_id, spec.contract)
-        self._tokens = Erc20(spec.name, self._rpc)
+        self._ask_through(JsonRpc(spec.name, urls, evm_nodes.dialect(spec)))
+
+    def _ask_through(self, rpc: JsonRpc) -> Self:
+        self._rpc, self._tokens = rpc, Erc20(self.name, rpc)
+        return self
+
+    def views(self) -> "Sequence[EvmAdapter]":
+        return [copy(self)._ask_through(rpc) for rpc in self._rpc.alone()]
 
     def close(self) -> None:
         """Close the connections."""

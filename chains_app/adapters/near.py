@@ -2,9 +2,10 @@
 
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from chains_app.adapters import near_contract, near_signing
 from chains_app.adapters.interface import (
@@ -50,10 +51,17 @@ class NearAdapter:
     ) -> None:
         self.name, self._spec, self._keys = spec.name, spec, keys
         self._htlc, self._code_hash = spec.contract, code_hash
-        self._rpc = NearRpc(spec, urls)
-        self._tokens = Nep141(spec.name, self._rpc)
+        self._ask_through(NearRpc.of(spec, urls))
+
+    def _ask_through(self, rpc: NearRpc) -> Self:
+        self._rpc, self._tokens = rpc, Nep141(self.name, rpc)
         self._has_our_code = lru_cache(64)(self._reads_our_code)  # a block never changes
         self._height = lru_cache(1024)(self._reads_height)
+        return self
+
+    def views(self) -> "Sequence[NearAdapter]":
+        """Each believes only what its own node told."""
+        return [copy(self)._ask_through(rpc) for rpc in self._rpc.alone()]
 
     def close(self) -> None:
         """Close the connections."""

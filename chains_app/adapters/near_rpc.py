@@ -3,7 +3,7 @@
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from chains_app.adapters.interface import BlockUnknownError, ChainError, Refusal
 from chains_app.adapters.node import Node, RpcError
@@ -29,8 +29,17 @@ _REFUSALS: Final = {
 class NearRpc:
     """A chain's nodes. `at` names a block: one of the constants, or `{"block_id": hash}`."""
 
-    def __init__(self, spec: ChainSpec, urls: Sequence[str]) -> None:
-        self.chain, self._rpc = spec.name, JsonRpc(spec.name, urls, _dialect(spec))
+    def __init__(self, chain: str, rpc: JsonRpc) -> None:
+        self.chain, self._rpc = chain, rpc
+
+    @classmethod
+    def of(cls, spec: ChainSpec, urls: Sequence[str]) -> Self:
+        """A chain's configured nodes."""
+        return cls(spec.name, JsonRpc(spec.name, urls, _dialect(spec)))
+
+    def alone(self) -> "list[NearRpc]":
+        """Each node alone, the most trusted first."""
+        return [NearRpc(self.chain, rpc) for rpc in self._rpc.alone()]
 
     def close(self) -> None:
         """Close the connections."""

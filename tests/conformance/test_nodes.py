@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chains_app.adapters import rpc
 from chains_app.adapters.interface import ChainUnavailableError, WrongChainError
 from chains_app.locks import Call, LockState
 from devnet.faults import ChainFaults, Failure
@@ -54,8 +55,9 @@ def not_serving(faults: ChainFaults) -> Iterator[None]:
 
 
 def test_the_head_is_that_of_the_node_that_does_not_lag(
-    through: World, faults: ChainFaults
+    through: World, faults: ChainFaults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rpc, "COMPARE_SECONDS", 0)
     through.mine(LAG, seconds=60)
     with faults.stale(LAG, at=0) as lag:
         head = through.adapter.head()
