@@ -12,7 +12,7 @@ import structlog
 from django.core.checks import CheckMessage, run_checks
 from django.db import OperationalError, ProgrammingError, connection
 
-from chains_app.adapters.interface import ChainError, Shortage
+from chains_app.adapters.interface import ChainError, Shortage, WrongChainError
 from chains_app.config import ConfigurationError
 from chains_app.outbox.nonces import sync_signers
 from chains_app.registry import chains, get_adapter, get_chain, signing_keys
@@ -149,6 +149,8 @@ def _check_chain(chain: str, found: _Findings) -> None:
         if wrong := [each for each in problems if not isinstance(each, Shortage)]:
             get_adapter(chain).head()  # raises where all that is wrong may be a node's silence
             found.wrong += wrong
+    except WrongChainError as error:
+        found.wrong.append(str(error))
     except ChainError as error:
         log.warning("not_checked", silent=chain, reason=str(error))
         found.silent.append(chain)

@@ -64,7 +64,8 @@ class ChainSpec:
     after which the head is stale, None to trust it for ever (on-demand blocks).
     `max_gas_price`: most that we pay for a unit of gas, in base units of the native coin.
     `data_fee`: bound of what one transaction costs beside its gas (a rollup's L1 data).
-    `sending_gas`: bound of what a call burns beside the gas attached to it (NEAR).
+    `sending_gas`: bound of what a call burns beside the gas attached to it (NEAR). `nodes`: how
+    many serve it.
     """
 
     name: str
@@ -80,6 +81,7 @@ class ChainSpec:
     data_fee: int = 0
     sending_gas: int = 0
     genesis_hash: str | None = None
+    nodes: int = 1
 
     @property
     def native_decimals(self) -> int:
@@ -98,6 +100,10 @@ class ChainSpec:
         if found is None:
             raise ConfigurationError(f"{token!r} is not a configured token of {self.name}")
         return found
+
+    def needs_agreement(self, terms: LockTerms) -> bool:
+        """Whether two nodes have to tell the same before anything is staked on this lock."""
+        return self.nodes > 1 and terms.amount >= self.asset(terms.token).agree_from
 
     def fee_cap(self, call: Call, token: str | None) -> int:
         """The most that one such call may cost us in fees, in base units of the native coin."""
@@ -121,7 +127,20 @@ def _split(value: Any) -> Any:
     return [part for part in (part.strip() for part in value.split(",")) if part]
 
 
-_Urls = Annotated[list[HttpUrl], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+def _all_different(urls: list[HttpUrl]) -> list[HttpUrl]:
+    if len(set(urls)) < len(urls):
+        raise ValueError("names a node twice: no other agrees with it then")
+    return urls
+
+
+_Urls = Annotated[
+    list[HttpUrl],
+    NoDecode,
+    BeforeValidator(_split),
+    Field(min_length=1),
+    AfterValidator(_all_different),
+]
+_Amount = Annotated[int, Field(ge=0)]
 _NearKeys = Annotated[list[NearKey], NoDecode, BeforeValidator(_split), Field(min_length=1)]
 _EvmTokens = Annotated[list[EvmToken], NoDecode, FromJson, AfterValidator(distinct)]
 _NearTokens = Annotated[list[NearToken], NoDecode, FromJson, AfterValidator(distinct)]
@@ -135,6 +154,7 @@ class ChainsEnvironment(BaseSettings):
     policy: PolicyName = PolicyName.MAINNET
     check_stale_heads: bool = True
     base_rpc_url: _Urls
+    base_agree_from: _Amount | None = None
     base_chain_id: int
     base_genesis_hash: EvmHash | None = None
     base_escrow_factory: EvmAddress
@@ -142,6 +162,7 @@ class ChainsEnvironment(BaseSettings):
     base_lock_key: EvmKey
     base_duty_key: EvmKey
     near_rpc_url: _Urls
+    near_agree_from: _Amount | None = None
     near_chain_id: str
     near_genesis_hash: NearHash | None = None
     near_htlc: NearAccount
@@ -165,6 +186,19 @@ class ChainsEnvironment(BaseSettings):
             raise ValueError("BASE_LOCK_KEY and BASE_DUTY_KEY are the same: use two accounts")
         if self.near_lock_account == self.near_duty_account:
             raise ValueError("NEAR_LOCK_ACCOUNT and NEAR_DUTY_ACCOUNT are the same: use two")
+        return self
+
+    @model_validator(mode="after")
+    def _have_who_agrees(self) -> Self:
+        for chain in ("base", "near"):
+            tokens: list[EvmToken | NearToken] = getattr(self, f"{chain}_tokens")
+            wanted = [getattr(self, f"{chain}_agree_from"), *(each.agree_from for each in tokens)]
+            if len(getattr(self, f"{chain}_rpc_url")) < 2 and wanted != [None] * len(wanted):
+                name = chain.upper()
+                raise ValueError(
+                    f"{name}_AGREE_FROM, or agree_from of one of {name}_TOKENS, wants two nodes to "
+                    f"agree: name another in {name}_RPC_URL, or take it out"
+                )
         return self
 
 
@@ -227,11 +261,14 @@ def chain_specs(environment: ChainsEnvironment) -> dict[str, ChainSpec]:
         finality=times.base,
         stale_after=stale_after,
         nonces=Nonces.SEQUENTIAL,
-        native=TokenSpec("ETH", None, 18, EVM_NATIVE_GAS),
+        native=TokenSpec(
+            "ETH", None, 18, EVM_NATIVE_GAS, agree_from=environment.base_agree_from or 0
+        ),
         max_gas_price=20 * GWEI,
         tokens=by_contract(environment.base_tokens),
         data_fee=50_000 * GWEI,
         genesis_hash=environment.base_genesis_hash or _GENESIS.get(base_caip2),
+        nodes=len(environment.base_rpc_url),
     )
     near = ChainSpec(
         name="near",
@@ -241,10 +278,18 @@ def chain_specs(environment: ChainsEnvironment) -> dict[str, ChainSpec]:
         finality=times.near,
         stale_after=stale_after,
         nonces=Nonces.GROWING,
-        native=TokenSpec("NEAR", None, 24, NEAR_NATIVE_GAS, NEAR_NATIVE_DEPOSITS),
+        native=TokenSpec(
+            "NEAR",
+            None,
+            24,
+            NEAR_NATIVE_GAS,
+            NEAR_NATIVE_DEPOSITS,
+            agree_from=environment.near_agree_from or 0,
+        ),
         max_gas_price=GWEI,
         tokens=by_contract(environment.near_tokens),
         sending_gas=10 * TGAS,  # sending a call, and starting its receipt
         genesis_hash=environment.near_genesis_hash or _GENESIS.get(near_caip2),
+        nodes=len(environment.near_rpc_url),
     )
     return {base.name: base, near.name: near}

@@ -53,6 +53,7 @@ class TokenSpec:
     estimated: what carries a secret is not simulated. `deposits`: the most native coin that a call
     takes along beside a native lock's amount. `approve_zero_first`: an allowance is changed to
     nothing first; `no_return`: a transfer answers nothing where the standard wants a bool.
+    `agree_from`: the base units of a lock from which on two nodes have to agree about it.
     """
 
     symbol: str
@@ -62,6 +63,7 @@ class TokenSpec:
     deposits: Mapping[Call, int] = field(default_factory=dict)
     approve_zero_first: bool = False
     no_return: bool = False
+    agree_from: int = 0
 
     @property
     def takes_orders(self) -> bool:
@@ -90,6 +92,7 @@ class _Token(BaseModel):
     rebasing: bool = False
     pausable: bool = False
     blacklist: bool = False
+    agree_from: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _refuse_what_is_not_held_safely(self) -> Self:
@@ -123,6 +126,7 @@ class EvmToken(_Token):
             gas={**_EVM_TOKEN_GAS, **zero, **self.gas},
             approve_zero_first=self.approve_zero_first,
             no_return=self.no_return,
+            agree_from=self.agree_from or 0,
         )
 
 
@@ -145,6 +149,7 @@ class NearToken(_Token):
                 Call.REGISTER: self.most_registration,
                 Call.PREPARE: NEAR_STORAGE_DEPOSIT,
             },
+            agree_from=self.agree_from or 0,
         )
 
 

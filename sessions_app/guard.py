@@ -13,6 +13,7 @@ from uuid import UUID
 
 from chains_app import ports
 from chains_app.adapters.interface import ChainError
+from chains_app.agreement import require_agreement
 from chains_app.locks import PRELIMINARIES, Call, LockTerms
 from chains_app.models import Signer
 from chains_app.ports import Moment, Verdict
@@ -81,11 +82,14 @@ def _is_a_risk(action: Action, facts: Snapshot) -> bool:
 def _problem_on_chain(legs: Legs, call: Call) -> str | None:
     """Why the two withdrawals might not go through, or None; the secret is not needed to ask.
 
+    First of all two nodes of each chain have to show the locks as we know them (rule 7).
     Who is about to be registered with a token (REGISTER) cannot be paid yet.
     """
     source, destination = legs[Role.SOURCE].lock_terms, legs[Role.DESTINATION].lock_terms
     maker = None if call is Call.REGISTER else destination.beneficiary
     try:
+        for leg in legs.values():
+            require_agreement(leg.id)
         return (
             (maker and get_adapter(destination.chain).payout_problem(destination, maker))
             or get_adapter(source.chain).payout_problem(source, source.beneficiary)

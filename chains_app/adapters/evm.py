@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from eth_utils.address import is_checksum_address, to_checksum_address
 
-from chains_app.adapters import evm_contract, evm_orders, evm_signing, evm_tokens
+from chains_app.adapters import evm_contract, evm_nodes, evm_orders, evm_signing, evm_tokens
 from chains_app.adapters.evm_contract import EscrowContracts
+from chains_app.adapters.evm_nodes import block as read_block
 from chains_app.adapters.evm_tokens import Erc20
 from chains_app.adapters.interface import (
     SECRET_PLACE,
@@ -26,14 +28,14 @@ from chains_app.adapters.interface import (
     Stage,
     TransactionRefusedError,
     TransactionStatus,
+    WrongChainError,
 )
-from chains_app.adapters.rpc import JsonRpc, RpcError
-from chains_app.adapters.shapes import fits_evm
+from chains_app.adapters.node import Node, RpcError
+from chains_app.adapters.rpc import JsonRpc
 from chains_app.config import ChainSpec
 from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
 from chains_app.orders import Order, SignedOrder
 from chains_app.signers import SignerRole
-from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import LENGTH, Secret
 
 PAGE_BLOCKS: Final = 20  # of one page of facts: two exchanges whatever their number
@@ -58,11 +60,17 @@ class EvmAdapter:
         urls: Sequence[str],
     ) -> None:
         self.name, self._spec, self._keys = spec.name, spec, keys
-        self._chain_id = int(spec.caip2.removeprefix("eip155:"))
-        self._rpc = JsonRpc(spec.name, urls, fits_evm)
+        self._chain_id = evm_nodes.chain_id(spec)
         self._contracts = EscrowContracts(self._chain_id, spec.contract)
-        self._tokens = Erc20(spec.name, self._rpc)
-        self._orders = evm_orders.EvmOrders(self._chain_id, self._rpc, self._tokens)
+        self._ask_through(JsonRpc(spec.name, urls, evm_nodes.dialect(spec)))
+
+    def _ask_through(self, rpc: JsonRpc) -> Self:
+        self._rpc, self._tokens = rpc, Erc20(self.name, rpc)
+        self._orders = evm_orders.EvmOrders(self._chain_id, rpc, self._tokens)
+        return self
+
+    def views(self) -> "Sequence[EvmAdapter]":
+        return [copy(self)._ask_through(rpc) for rpc in self._rpc.alone()]
 
     def close(self) -> None:
         """Close the connections."""
@@ -88,11 +96,11 @@ class EvmAdapter:
         if isinstance(height_or_hash, int):
             return self._block(hex(height_or_hash))
         found = self._rpc.read("eth_getBlockByHash", [height_or_hash, False])
-        return _block(found, f"{self.name} has no block {height_or_hash}")
+        return read_block(found, f"{self.name} has no block {height_or_hash}")
 
     def _block(self, number_or_tag: str) -> Block:
         found = self._rpc.read("eth_getBlockByNumber", [number_or_tag, False])
-        return _block(found, f"{self.name} has no block {number_or_tag}")
+        return read_block(found, f"{self.name} has no block {number_or_tag}")
 
     # facts and locks
 
@@ -243,13 +251,13 @@ class EvmAdapter:
         raise TransactionRefusedError(reason) from None
 
     def transaction_status(self, hash_: str, sender: str, tier: str) -> TransactionStatus:
-        found = self._rpc.first_known(lambda rpc: self._status(rpc, hash_, tier))
+        found = self._rpc.first_known(lambda node: self._status(node, hash_, tier))
         return TransactionStatus(Stage.UNKNOWN) if found is None else found
 
-    def _status(self, rpc: JsonRpc, hash_: str, tier: str) -> TransactionStatus | None:
+    def _status(self, node: Node, hash_: str, tier: str) -> TransactionStatus | None:
         """None when the node does not know it."""
         tag, depth = self._tier(tier)
-        known, receipt, tagged = rpc.read_all([
+        known, receipt, tagged = node.read_all([
             ("eth_getTransactionByHash", [hash_]),
             ("eth_getTransactionReceipt", [hash_]),
             ("eth_getBlockByNumber", [tag, False]),
@@ -337,25 +345,20 @@ class EvmAdapter:
         return None
 
     def problems(self) -> list[str]:
+        wrong = self._rpc.problems()
         try:
-            return self._wrong()
+            return wrong + self._wrong()
+        except WrongChainError:  # each node's problem is told
+            return wrong
         except ChainError as error:
-            return [str(error)]
+            return [*wrong, str(error)]
 
     def _wrong(self) -> list[str]:
         factory, implementation = self._spec.contract, self._contracts.implementation
-        chain_id, genesis, *codes = self._rpc.read_all([
-            ("eth_chainId", []),
-            ("eth_getBlockByNumber", ["0x0", False]),
-            ("eth_getCode", [factory, "latest"]),
-            ("eth_getCode", [implementation, "latest"]),
-        ])  # fmt: skip
+        codes = self._rpc.read_all(
+            [("eth_getCode", [contract, "latest"]) for contract in (factory, implementation)]
+        )
         wrong = []
-        if int(chain_id, 16) != self._chain_id:
-            given = int(chain_id, 16)
-            wrong.append(f"{self.name}: the node is on chain {given}, not {self._chain_id}")
-        if self._spec.genesis_hash not in (None, _block(genesis, "").hash):
-            wrong.append(f"{self.name}: the node's genesis is not {self._spec.genesis_hash}")
         for contract, at, code in zip(
             ("EscrowFactory", "Escrow"), (factory, implementation), codes, strict=True
         ):
@@ -373,16 +376,9 @@ def _refusal(said: str) -> Refusal:
     return next((reason for text, reason in _REFUSALS if text in said), Refusal.INVALID)
 
 
-def _block(found: dict[str, Any] | None, otherwise: str) -> Block:
-    if found is None:
-        raise BlockUnknownError(otherwise)
-    height, time = int(found["number"], 16), Seconds(int(found["timestamp"], 16))
-    return Block(height, found["hash"], found["parentHash"], time)
-
-
 def _linked(headers: Sequence[dict[str, Any]], chain: str) -> tuple[Block, ...]:
     """The blocks, each the parent of the next."""
-    blocks = tuple(_block(header, "") for header in headers)
+    blocks = tuple(read_block(header, "") for header in headers)
     if not blocks:
         raise BlockUnknownError(f"{chain} has none of these blocks")
     if any(a.hash != b.parent_hash for a, b in pairwise(blocks)):

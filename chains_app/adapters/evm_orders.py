@@ -11,7 +11,8 @@ from eth_utils.exceptions import ValidationError
 
 from chains_app.adapters.evm_contract import ZERO_ADDRESS, selector
 from chains_app.adapters.evm_tokens import Erc20
-from chains_app.adapters.rpc import JsonRpc, RpcError
+from chains_app.adapters.node import RpcError
+from chains_app.adapters.rpc import JsonRpc
 from chains_app.locks import Call, LockTerms
 from chains_app.orders import KEY_SIGNATURE, Order, SignedOrder
 from chains_app.tokens import TokenSpec

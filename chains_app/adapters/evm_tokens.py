@@ -7,7 +7,8 @@ from eth_abi.abi import encode
 from chains_app.adapters.evm_contract import PAYOUT_GAS, selector
 from chains_app.adapters.evm_signing import TRANSFER_GAS
 from chains_app.adapters.interface import ChainError, Shortage
-from chains_app.adapters.rpc import JsonRpc, RpcError
+from chains_app.adapters.node import RpcError
+from chains_app.adapters.rpc import JsonRpc
 from chains_app.locks import Call, LockTerms
 from chains_app.tokens import TokenSpec
 

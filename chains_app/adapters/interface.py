@@ -37,6 +37,18 @@ class ChainUnavailableError(ChainError):
     code = "chain_unavailable"
 
 
+class WrongChainError(ChainError):
+    """A node, or each of them, is on another chain than the one it is configured for."""
+
+    code = "wrong_chain"
+
+
+class NodesDisagreeError(ChainError):
+    """Two nodes of a chain tell different things of what can only be one: nobody acts on it."""
+
+    code = "nodes_disagree"
+
+
 class BlockUnknownError(ChainError):
     """The node does not know a block that was named by hash or height: reorganised, or pruned."""
 
@@ -170,6 +182,12 @@ class ChainAdapter(Protocol):
 
     def block(self, height_or_hash: int | str) -> Block:
         """A block; raises BlockUnknownError (also for a NEAR height that was skipped)."""
+
+    def views(self) -> "Sequence[ChainAdapter]":
+        """The chain as each of its nodes alone shows it, most trusted first (no exchange).
+
+        Reads of a view are tried once, at that node; itself, where there is no other.
+        """
 
     def facts(self, from_height: int, to_height: int) -> FactsPage:
         """The contract's facts in a range; may stop before `to_height`: go on from `last`."""

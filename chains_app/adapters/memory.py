@@ -85,6 +85,9 @@ class MemoryAdapter:
             raise BlockUnknownError(f"{self.name} has no block {height_or_hash}")
         return mined
 
+    def views(self) -> "Sequence[MemoryAdapter]":
+        return [self]
+
     def facts(self, from_height: int, to_height: int) -> FactsPage:
         found = self._reached().between(from_height, to_height)
         if not found:

@@ -2,9 +2,10 @@
 
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from chains_app.adapters import near_contract, near_signing
 from chains_app.adapters.interface import (
@@ -22,6 +23,7 @@ from chains_app.adapters.interface import (
     Stage,
     TransactionRefusedError,
     TransactionStatus,
+    WrongChainError,
 )
 from chains_app.adapters.near_rpc import FINAL, OPTIMISTIC, NearRpc
 from chains_app.adapters.near_tokens import Nep141
@@ -50,10 +52,17 @@ class NearAdapter:
     ) -> None:
         self.name, self._spec, self._keys = spec.name, spec, keys
         self._htlc, self._code_hash = spec.contract, code_hash
-        self._rpc = NearRpc(spec.name, urls)
-        self._tokens = Nep141(spec.name, self._rpc)
+        self._ask_through(NearRpc.of(spec, urls))
+
+    def _ask_through(self, rpc: NearRpc) -> Self:
+        self._rpc, self._tokens = rpc, Nep141(self.name, rpc)
         self._has_our_code = lru_cache(64)(self._reads_our_code)  # a block never changes
         self._height = lru_cache(1024)(self._reads_height)
+        return self
+
+    def views(self) -> "Sequence[NearAdapter]":
+        """Each believes only what its own node told."""
+        return [copy(self)._ask_through(rpc) for rpc in self._rpc.alone()]
 
     def close(self) -> None:
         """Close the connections."""
@@ -236,7 +245,7 @@ class NearAdapter:
         )
 
     def _reads_height(self, block_hash: str) -> int:
-        return self._rpc.known_block(block_hash).height
+        return self._rpc.block({"block_id": block_hash}).height
 
     def key_state(self, key: SigningKey) -> KeyState:
         final = self._rpc.access_key(key.account, key.public, FINAL)
@@ -306,23 +315,17 @@ class NearAdapter:
         return f"{account} does not exist on {self.name}: give one that does"
 
     def problems(self) -> list[str]:
-        wrong: list[str] = []
-        checks = (self._wrong_node, self._wrong_contract, self._wrong_keys, self._wrong_tokens)
-        for check in checks:
+        wrong = self._rpc.problems()
+        for check in (self._wrong_contract, self._wrong_keys, self._wrong_tokens):
             try:
                 wrong.extend(check())  # what was found before an error stays
+            except WrongChainError:  # each node's problem is told
+                return wrong
             except ChainUnavailableError as error:
                 return [*wrong, str(error)]
             except ChainError as error:
                 wrong.append(str(error))
         return wrong
-
-    def _wrong_node(self) -> Iterator[str]:
-        status, chain_id = self._rpc.status(), self._spec.caip2.removeprefix("near:")
-        if status["chain_id"] != chain_id:
-            yield f"{self.name}: the node is not on chain {chain_id!r}: correct its URL"
-        if self._spec.genesis_hash not in (None, status.get("genesis_hash")):
-            yield f"{self.name}: the node's genesis is not {self._spec.genesis_hash}"
 
     def _wrong_contract(self) -> Iterator[str]:
         account = self._rpc.account(self._htlc, FINAL)

@@ -3,17 +3,20 @@
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from chains_app.adapters.interface import BlockUnknownError, ChainError, Refusal
-from chains_app.adapters.rpc import JsonRpc, RpcError
+from chains_app.adapters.node import Node, RpcError
+from chains_app.adapters.rpc import Dialect, JsonRpc
 from chains_app.adapters.shapes import fits_near
+from chains_app.config import ChainSpec
 from chains_app.locks import Block
 from orchestrator.kernel.clock import from_nanoseconds
 
 OPTIMISTIC: Final = {"finality": "optimistic"}
 FINAL: Final = {"finality": "final"}
 _UNKNOWN_BLOCK: Final = ("UNKNOWN_BLOCK", "GARBAGE_COLLECTED_BLOCK")
+_UNKNOWN_TRANSACTION: Final = ("UNKNOWN_TRANSACTION", "INVALID_TRANSACTION")  # or it has expired
 _REFUSALS: Final = {
     "InvalidNonce": Refusal.NONCE_USED,
     "Expired": Refusal.EXPIRED,
@@ -26,28 +29,29 @@ _REFUSALS: Final = {
 class NearRpc:
     """A chain's nodes. `at` names a block: one of the constants, or `{"block_id": hash}`."""
 
-    def __init__(self, chain: str, urls: Sequence[str]) -> None:
-        self.chain, self._rpc = chain, JsonRpc(chain, urls, fits_near)
+    def __init__(self, chain: str, rpc: JsonRpc) -> None:
+        self.chain, self._rpc = chain, rpc
+
+    @classmethod
+    def of(cls, spec: ChainSpec, urls: Sequence[str]) -> Self:
+        """A chain's configured nodes."""
+        return cls(spec.name, JsonRpc(spec.name, urls, _dialect(spec)))
+
+    def alone(self) -> "list[NearRpc]":
+        """Each node alone, the most trusted first."""
+        return [NearRpc(self.chain, rpc) for rpc in self._rpc.alone()]
 
     def close(self) -> None:
         """Close the connections."""
         self._rpc.close()
 
-    def status(self) -> dict[str, Any]:
-        """Chain id, genesis and more."""
-        answer: dict[str, Any] = self._rpc.read("status", [])
-        return answer
+    def problems(self) -> list[str]:
+        """The nodes that are not on our chain."""
+        return self._rpc.problems()
 
     def block(self, at: dict[str, Any]) -> Block:
         """A block; raises BlockUnknownError, also for a height that was skipped."""
         return _block(self._at_block("block", at))
-
-    def known_block(self, block_hash: str) -> Block:
-        """The same, of a block that one node has told of and another may lack."""
-        found = self._known("block", {"block_id": block_hash}, _UNKNOWN_BLOCK)
-        if found is None:
-            raise BlockUnknownError(f"{self.chain} lacks the block asked for")
-        return _block(found)
 
     def gas_price(self) -> int:
         """Yocto per gas at the head."""
@@ -122,22 +126,11 @@ class NearRpc:
         return None
 
     def _transaction(self, which: dict[str, str]) -> dict[str, Any] | None:
-        unknown = (
-            "UNKNOWN_TRANSACTION",
-            "INVALID_TRANSACTION",
-        )  # the second of one whose time is over
-        return self._known("tx", {**which, "wait_until": "NONE"}, unknown)
-
-    def _known(
-        self, method: str, params: dict[str, Any], unknown: Sequence[str]
-    ) -> dict[str, Any] | None:
-        """The answer of a node that has it; None when all that answer say one of `unknown`."""
-
-        def ask(rpc: JsonRpc) -> dict[str, Any] | None:
+        def ask(node: Node) -> dict[str, Any] | None:
             try:
-                answer: dict[str, Any] = rpc.read(method, params)
+                answer: dict[str, Any] = node.read("tx", {**which, "wait_until": "NONE"})
             except RpcError as error:
-                if error.cause in unknown:
+                if error.cause in _UNKNOWN_TRANSACTION:
                     return None
                 raise
             return answer
@@ -155,6 +148,28 @@ class NearRpc:
                 raise BlockUnknownError(f"{self.chain} lacks the block asked for") from None
             raise
         return answer
+
+
+def _dialect(spec: ChainSpec) -> Dialect:
+    return Dialect(fits_near, _is_the_chains, lambda node: _foreign(spec, node), _head,
+                   spec.stale_after)  # fmt: skip
+
+
+def _is_the_chains(error: RpcError) -> bool:
+    return error.cause not in (*_UNKNOWN_BLOCK, "METHOD_NOT_FOUND")
+
+
+def _foreign(spec: ChainSpec, node: Node) -> str | None:
+    status, chain_id = node.read("status", []), spec.caip2.removeprefix("near:")
+    if status["chain_id"] != chain_id:
+        return f"is on chain {str(status['chain_id'])[:40]!r}, not {chain_id!r}"
+    if spec.genesis_hash not in (None, status.get("genesis_hash")):
+        return f"has another genesis than {spec.genesis_hash}"
+    return None
+
+
+def _head(node: Node) -> Block:
+    return _block(node.read("block", OPTIMISTIC))
 
 
 def _block(answer: dict[str, Any]) -> Block:

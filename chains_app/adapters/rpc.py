@@ -1,159 +1,269 @@
-"""JSON-RPC over HTTP, for every chain: kept-alive connections, short timeouts, several nodes.
+"""The nodes of one chain: which of them is asked, and what counts as the chain's answer.
 
-Reads are tried again, at the next node. Sends never are: whoever sends looks up by hash (rule 6),
-and what is sent next goes to the next node. A result must answer our request, in its shape.
-What a node says, and where it is, stays in here: texts of errors are for classification only.
+Reads are asked of one node after the other until one has an answer; what a node lacks or does not
+serve, another may have. Sends are tried once, at one node: whoever sends looks up by hash (rule 6).
+A node that is not on our chain is never asked for anything else; one that gave no answer is set
+aside for a growing time; one whose head lags behind the others' is asked last.
 """
 
-import itertools
-import json
-import os
+import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-import urllib3
+import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-from urllib3.exceptions import HTTPError
 
-from chains_app.adapters.interface import ChainError, ChainUnavailableError
+from chains_app.adapters.interface import ChainError, ChainUnavailableError, WrongChainError
+from chains_app.adapters.node import Call, Fits, Node, RpcError
+from chains_app.locks import Block
 
-ATTEMPTS: Final = 3
-_TIMEOUT: Final = urllib3.Timeout(connect=2, read=5)
-_HEADERS: Final = {"Content-Type": "application/json"}
-_NO_ANSWER_CODES: Final = frozenset({-32005, -32603})  # limit exceeded, internal error
-_NO_ANSWER_CAUSES: Final = frozenset(  # nearcore's names
-    {"TIMEOUT_ERROR", "NO_SYNCED_BLOCKS", "NOT_SYNCED_YET", "INTERNAL_ERROR", "UNAVAILABLE_SHARD"}
-)
+ATTEMPTS: Final = 3  # at least, of a read that gets no answer
+COMPARE_SECONDS: Final = 5.0  # between two comparisons of heads
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-Call = tuple[str, Any]  # a method and its parameters
-Fits = Callable[[str, Any, Any], bool]  # of a method, its parameters, and the result
 
 
-class RpcError(ChainError):
-    """A node answered with an error. `said` is its text, `cause` NEAR's name of it: never shown."""
+@dataclass(frozen=True)
+class Dialect:
+    """What is particular to a chain. `is_the_chains`: whether any node would refuse the same.
 
-    def __init__(self, chain: str, method: str, error: dict[str, Any]) -> None:
-        code = error.get("code")
-        self.number = code if isinstance(code, int) else 0
-        super().__init__(f"{chain}: a node refused {method} with code {self.number}")
-        cause = error.get("cause")
-        self.cause = str(cause.get("name", "")) if isinstance(cause, dict) else ""
-        self.data = error.get("data")
-        self.said = f"{error.get('message', '')} {self.data or ''}".lower()
+    `foreign`: why a node is not on our chain, in words that follow its name, or None; both asking
+    functions raise RpcError and ChainUnavailableError. `stale_after` as in ChainSpec.
+    """
 
-    @property
-    def is_no_answer(self) -> bool:
-        """Whether it says nothing about what was asked: overload, or a node that lags."""
-        named = self.number in _NO_ANSWER_CODES or self.cause in _NO_ANSWER_CAUSES
-        return named or "rate limit" in self.said
+    fits: Fits
+    is_the_chains: Callable[[RpcError], bool]
+    foreign: Callable[[Node], str | None]
+    head: Callable[[Node], Block]
+    stale_after: int | None
 
 
 class JsonRpc:
-    """The nodes of one chain. May be used by several threads."""
+    """May be used by several threads."""
 
     def __init__(
-        self, chain: str, urls: Sequence[str], fits: Fits, attempts: int = ATTEMPTS
+        self,
+        chain: str,
+        urls: Sequence[str],
+        dialect: Dialect,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._chain, self._urls, self._preferred, self._fits = chain, tuple(urls), 0, fits
-        alone = [JsonRpc(chain, [url], fits, attempts=1) for url in urls] if len(urls) > 1 else []
-        self._each = tuple(alone)
-        self._process, self._pool = os.getpid(), _new_pool()
-        self._ids = itertools.count(1)
-        self._retrying = Retrying(
-            stop=stop_after_attempt(attempts),
+        count = len(urls)
+        self._chain, self._dialect, self._clock = chain, dialect, clock
+        self._nodes = tuple(
+            Node(chain, url, f"node {number} of {count}", dialect.fits)
+            for number, url in enumerate(urls, 1)
+        )
+        self._comparing, self._compare_at = threading.Lock(), 0.0
+        self._retrying = self._rounds(-(-ATTEMPTS // count))
+
+    def __repr__(self) -> str:
+        return f"JsonRpc({self._chain!r}, {len(self._nodes)} nodes)"
+
+    def read(self, method: str, params: Any) -> Any:
+        """The result of a call that changes nothing; None only when all that answer say null.
+
+        Raises RpcError, ChainUnavailableError, WrongChainError.
+        """
+        return self._ask(lambda node: node.read(method, params), _is_none)
+
+    def read_all(self, calls: Sequence[Call]) -> list[Any]:
+        """The results of several such calls of one node, in their order (EVM nodes only)."""
+        return self._ask(lambda node: node.read_all(calls), _is_empty)
+
+    def send(self, method: str, params: Any) -> Any:
+        """The result of a call that may change something: tried once, at one node."""
+        for node in sorted(self._in_order(), key=lambda node: node.standing.unheard):
+            with suppress(WrongChainError):
+                return self._send_to(node, method, params)
+        raise self._wrong_chain()
+
+    def _send_to(self, node: Node, method: str, params: Any) -> Any:
+        """One that gives no answer is not the next to be sent anything, whatever it reads."""
+        node.standing.unheard += 1
+        try:
+            answer = self._of(node, lambda asked: asked.read(method, params))
+        except RpcError as error:
+            if not self._dialect.is_the_chains(error):
+                raise node.unavailable(method) from None
+            node.standing.unheard = 0
+            raise
+        node.standing.unheard = 0
+        return answer
+
+    def first_known(self, ask: Callable[[Node], T | None]) -> T | None:
+        """What a node knows; None only when none that answers knows it, whatever one refuses.
+
+        Raises what `ask` does of all nodes together, ChainUnavailableError when none answers.
+        """
+        found: T | None = self._ask(ask, _is_none, is_the_chains=lambda _: False)
+        return found
+
+    def alone(self) -> "list[JsonRpc]":
+        """A client of each node, in the order in which they are asked; a read is tried once."""
+        return [self._of_one(node) for node in self._in_order()]
+
+    def problems(self) -> list[str]:
+        """The nodes that are not on our chain, each asked anew. Silence is no problem of theirs."""
+        for node in self._nodes:
+            node.standing.is_proved, node.standing.foreign = False, None
+            with suppress(ChainError):
+                self._prove(node)
+        return [self._said(node) for node in self._nodes if node.standing.foreign]
+
+    def close(self) -> None:
+        """Close all connections."""
+        for node in self._nodes:
+            node.close()
+
+    def _of_one(self, node: Node) -> "JsonRpc":
+        client = copy(self)
+        client._nodes, client._retrying = (node,), self._rounds(1)
+        return client
+
+    @staticmethod
+    def _rounds(most: int) -> Retrying:
+        return Retrying(
+            stop=stop_after_attempt(most),
             wait=wait_random_exponential(multiplier=0.05, max=0.5),
             retry=retry_if_exception_type(ChainUnavailableError),
             reraise=True,
         )
 
-    def __repr__(self) -> str:
-        return f"JsonRpc({self._chain!r}, {len(self._urls)} nodes)"
+    def _ask(
+        self,
+        ask: Callable[[Node], T],
+        lacks: Callable[[T], bool],
+        is_the_chains: Callable[[RpcError], bool] | None = None,
+    ) -> T:
+        if len(self._nodes) > 1:
+            self._compare_heads()
+        final = is_the_chains or self._dialect.is_the_chains
+        answer: T = self._retrying(self._round, ask, lacks, final)
+        return answer
 
-    def read(self, method: str, params: Any) -> Any:
-        """The result of a call that changes nothing; raises RpcError, ChainUnavailableError."""
-        return self._retrying(self._elsewhere, lambda: self._one(method, params))
+    def _round(
+        self,
+        ask: Callable[[Node], T],
+        lacks: Callable[[T], bool],
+        final: Callable[[RpcError], bool],
+    ) -> T:
+        """Each node once, until one has it; who is set aside only while nobody has answered."""
+        heard: list[T | ChainError] = []
+        for node in self._in_order():
+            if any(map(_is_an_answer, heard)) and node.standing.is_aside(self._clock()):
+                continue
+            answer = self._heard(node, ask, final)
+            if not isinstance(answer, ChainError) and not lacks(answer):
+                return answer
+            heard.append(answer)
+        return self._said_by_all(heard)
 
-    def read_all(self, calls: Sequence[Call]) -> list[Any]:
-        """The results of several such calls in one exchange, in their order (EVM nodes only)."""
-        return self._retrying(self._elsewhere, lambda: self._batch(calls))
-
-    def send(self, method: str, params: Any) -> Any:
-        """The result of a call that may change something: tried once, at one node."""
-        return self._elsewhere(lambda: self._one(method, params))
-
-    def first_known(self, ask: Callable[["JsonRpc"], T | None]) -> T | None:
-        """What a node knows; None only when none that answers knows it.
-
-        Raises what `ask` does of all nodes together, ChainUnavailableError when none answers.
-        """
-        found = ask(self)
-        for node in self._each:
-            if found is not None:
-                break
-            with suppress(ChainUnavailableError):
-                found = ask(node)
-        return found
-
-    def close(self) -> None:
-        """Close all connections."""
-        for client in (self, *self._each):
-            client._pool.clear()
-
-    def _elsewhere(self, ask: Callable[[], T]) -> T:
-        """Ask; a node that gave no answer is not asked first the next time."""
-        asked = self._preferred
+    def _heard(
+        self, node: Node, ask: Callable[[Node], T], final: Callable[[RpcError], bool]
+    ) -> T | ChainError:
+        """The answer, or the error that another node may not give."""
         try:
-            return ask()
+            return self._of(node, ask)
+        except RpcError as error:
+            if final(error):
+                raise
+            return error
+        except (ChainUnavailableError, WrongChainError) as error:
+            return error
+
+    def _said_by_all(self, heard: Sequence[T | ChainError]) -> T:
+        """That it is lacking; else why it was refused; else that nobody answered."""
+        for answer in heard:
+            if not isinstance(answer, ChainError):
+                return answer
+        for kind in (RpcError, ChainUnavailableError):
+            for answer in heard:
+                if isinstance(answer, kind):
+                    raise answer
+        raise self._wrong_chain()
+
+    def _of(self, node: Node, ask: Callable[[Node], T]) -> T:
+        """What a node answers, once it is proved that it is one of ours."""
+        try:
+            self._prove(node)
+            answer = ask(node)
         except ChainUnavailableError:
-            self._preferred = (asked + 1) % len(self._urls)
+            node.standing.fail(self._clock())
             raise
+        except RpcError:
+            node.standing.answer()
+            raise
+        node.standing.answer()
+        return answer
 
-    def _one(self, method: str, params: Any) -> Any:
-        request = self._request(method, params)
-        return self._result(request, self._post(method, request))
+    def _prove(self, node: Node) -> None:
+        """Raises WrongChainError for a node of another chain, which is set aside like any other."""
+        node.renew()
+        standing, now = node.standing, self._clock()
+        if standing.is_proved:
+            return
+        if standing.foreign is None or not standing.is_aside(now):
+            try:
+                standing.foreign = self._dialect.foreign(node)
+            except RpcError as error:
+                raise node.unavailable(error.method) from None
+            if standing.foreign is not None:
+                standing.fail(now)
+                log.error("node_on_another_chain", chain=self._chain, node=node.place)
+        if standing.foreign is not None:
+            raise WrongChainError(self._said(node))
+        standing.is_proved = True
 
-    def _batch(self, calls: Sequence[Call]) -> list[Any]:
-        requests = [self._request(method, params) for method, params in calls]
-        answers = self._post(calls[0][0], requests)
-        if not isinstance(answers, list):
-            self._result(requests[0], answers)
-            raise self._unavailable(calls[0][0])
-        by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
-        return [self._result(request, by_id.get(request["id"])) for request in requests]
+    def _said(self, node: Node) -> str:
+        return f"{self._chain}: {node.place} {node.standing.foreign}: correct its URL"
 
-    def _request(self, method: str, params: Any) -> dict[str, Any]:
-        return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
+    def _wrong_chain(self) -> WrongChainError:
+        return WrongChainError("; ".join(self._said(node) for node in self._nodes))
 
-    def _post(self, method: str, body: Any) -> Any:
-        url = self._urls[self._preferred]
-        if self._process != os.getpid():  # a forked worker shares no connection with its parent
-            self._process, self._pool = os.getpid(), _new_pool()
+    def _in_order(self) -> list[Node]:
+        """Those set aside last, before them those that lag; else as they were configured."""
+        now, best, bound = self._clock(), self._best_head(), self._dialect.stale_after
+        return sorted(
+            self._nodes,
+            key=lambda node: (node.standing.is_aside(now), node.standing.lags(best, bound)),
+        )
+
+    def _best_head(self) -> Block | None:
+        heads = [node.standing.head for node in self._nodes]
+        known = (head for head in heads if head is not None)
+        return max(known, key=lambda head: head.height, default=None)
+
+    def _compare_heads(self) -> None:
+        """Ask for all heads now and then; whoever finds another thread at it goes on."""
+        if self._clock() < self._compare_at or not self._comparing.acquire(blocking=False):
+            return
         try:
-            response = self._pool.request("POST", url, body=json.dumps(body), headers=_HEADERS)
-            return json.loads(response.data)  # an error's status may be 4xx or 5xx: its body counts
-        except (HTTPError, ValueError):
-            raise self._unavailable(method) from None
+            for node in self._nodes:
+                if not node.standing.is_aside(self._clock()):
+                    self._note_head(node)
+        finally:
+            self._compare_at = self._clock() + COMPARE_SECONDS
+            self._comparing.release()
 
-    def _result(self, request: dict[str, Any], answer: Any) -> Any:
-        method, number = request["method"], request["id"]
-        if not isinstance(answer, dict) or answer.get("id") not in (number, None):
-            raise self._unavailable(method)
-        error = answer.get("error")
-        if isinstance(error, dict):
-            refused = RpcError(self._chain, method, error)
-            if refused.is_no_answer:
-                raise self._unavailable(method)
-            raise refused
-        is_ours = "result" in answer and answer.get("id") == number
-        if not is_ours or not self._fits(method, request["params"], answer["result"]):
-            raise self._unavailable(method)
-        return answer["result"]
-
-    def _unavailable(self, method: str) -> ChainUnavailableError:
-        return ChainUnavailableError(f"{self._chain}: no node answered {method}")
+    def _note_head(self, node: Node) -> None:
+        with suppress(ChainError):  # what gives no answer was set aside for it
+            node.standing.head = self._of(node, self._dialect.head)
 
 
-def _new_pool() -> urllib3.PoolManager:
-    return urllib3.PoolManager(maxsize=16, retries=False, timeout=_TIMEOUT)
+def _is_an_answer(heard: Any) -> bool:
+    return not isinstance(heard, ChainUnavailableError | WrongChainError)
+
+
+def _is_none(answer: Any) -> bool:
+    return answer is None
+
+
+def _is_empty(answers: list[Any]) -> bool:
+    return all(answer is None for answer in answers)

@@ -27,11 +27,11 @@ FAULTS: dict[str, tuple[Changes, str]] = {
     "no key": ({"BASE_LOCK_KEY": None}, "BASE_LOCK_KEY is missing"),
     "another EVM chain": (
         {"BASE_CHAIN_ID": "8453"},
-        "base: the node is on chain 31337, not 8453; base: the node's genesis is not 0x",
+        "base: node 1 of 1 is on chain 31337, not 8453: correct its URL",
     ),
     "another NEAR chain": (
         {"NEAR_CHAIN_ID": "mainnet"},
-        "near: the node is not on chain 'mainnet': correct its URL; ",
+        "near: node 1 of 1 is on chain 'devnet', not 'mainnet': correct its URL",
     ),
     "no contract": (
         {"BASE_ESCROW_FACTORY": "0x" + "11" * 20},
@@ -48,7 +48,8 @@ FAULTS: dict[str, tuple[Changes, str]] = {
     ),
     "all at once": (
         {"PYTHONPATH": f"{UNSAFE}:{ROOT}", "BASE_CHAIN_ID": "1", "NEAR_HTLC_CODE_HASH": "1" * 43},
-        "raise it to at least 30; base: the node is on chain 31337, not 1; near: the code of htlc",
+        "raise it to at least 30; base: node 1 of 1 is on chain 31337, not 1: correct its URL; "
+        "near: the code of htlc",
     ),
 }
 STARTS = [

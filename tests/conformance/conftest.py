@@ -6,15 +6,13 @@ import pytest
 import tenacity
 import urllib3
 
-from chains_app.adapters import rpc
-from chains_app.adapters.evm import EvmAdapter
-from chains_app.adapters.near import NearAdapter
+from chains_app.adapters import node, rpc, standing
 from chains_app.config import ChainsEnvironment
-from chains_app.registry import signing_keys, use_environment
-from chains_app.signers import SignerRole
+from chains_app.registry import use_environment
 from devnet.faults import ChainFaults, Faults
 from devnet.network import Devnet
 from orchestrator.kernel.clock import wall_clock
+from tests.conformance.bearing import PLAIN, bearing, fault_of, is_possible, runs
 from tests.conformance.evm_world import EvmWorld
 from tests.conformance.memory_world import MemoryWorld
 from tests.conformance.near_world import NearWorld
@@ -33,8 +31,39 @@ def devnet() -> Iterator[Devnet]:
         yield network
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test of a world also under a fault; those that make their own stay as they are."""
+    if "world" in metafunc.fixturenames and "faults" not in metafunc.fixturenames:
+        metafunc.parametrize("borne", runs(), indirect=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """No fault of the way to a node befalls the in-memory chain."""
+    kept = [item for item in items if can_run(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not can_run(item)])
+    items[:] = kept
+
+
+def can_run(item: pytest.Item) -> bool:
+    """Of items of other folders, too, which know nothing of it."""
+    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        return True
+    run, world = (str(item.callspec.params.get(name, "")) for name in ("borne", "world"))
+    if run in ("", PLAIN):
+        return True
+    return not world.startswith("memory") and is_possible(run, item.name)
+
+
+@pytest.fixture
+def borne(request: pytest.FixtureRequest) -> str | None:
+    """The name of the one under which this test runs."""
+    return fault_of(getattr(request, "param", PLAIN), request.node.nodeid)
+
+
 @pytest.fixture(params=NATIVE + TOKEN)
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
+def world(
+    request: pytest.FixtureRequest, borne: str | None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
     """Each chain and coin in turn; tests that fit some only name them by indirect parameters."""
     name, with_token = request.param.removesuffix("-token"), request.param.endswith("-token")
     if name.startswith("memory"):
@@ -48,7 +77,13 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
         made.use_token()
     if wall_clock() - made.adapter.head().time > IDLE_SECONDS:
         made.mine()  # deadlines count from the head, which has stood still meanwhile
-    yield made
+    if borne is None:
+        yield made
+    else:
+        be_impatient(monkeypatch)
+        both: Faults = request.getfixturevalue("both")
+        with bearing(made, both.base if name == "evm" else both.near, borne):
+            yield made
     chain.revert(snapshot)
 
 
@@ -65,19 +100,20 @@ def faults(both: Faults, world: World) -> ChainFaults:
     return both.base if isinstance(world, EvmWorld) else both.near
 
 
-@pytest.fixture
-def through(world: World, faults: ChainFaults, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """The world, its adapter using the URLs that can fail, without pauses between its tries."""
-    monkeypatch.setattr(rpc, "_TIMEOUT", PATIENCE)
+def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pauses between tries, and none for who failed: the next exchange meets the fault again."""
+    monkeypatch.setattr(node, "_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(standing, "FIRST_PAUSE", 0)
     monkeypatch.setattr(rpc, "wait_random_exponential", lambda **_: tenacity.wait_none())
-    direct, keys = world.adapter, {role: signing_keys(world.spec.name, role) for role in SignerRole}
-    adapter: EvmAdapter | NearAdapter
-    if isinstance(world, NearWorld):
-        code_hash = world.client.view_account(world.spec.contract)["code_hash"]
-        adapter = NearAdapter(world.spec, keys, faults.urls, code_hash)
-    else:
-        adapter = EvmAdapter(world.spec, keys, faults.urls)
-    world.adapter = adapter
+
+
+@pytest.fixture
+def through(
+    world: EvmWorld | NearWorld, faults: ChainFaults, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    """The world, its adapter using the URLs that can fail."""
+    be_impatient(monkeypatch)
+    direct, bare = world.adapter, world.connect(faults.urls)
     yield world
+    bare.close()
     world.adapter = direct
-    adapter.close()

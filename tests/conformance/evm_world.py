@@ -1,6 +1,6 @@
 """anvil with the deployed contracts. It mines when told: by itself it would answer too early."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -42,6 +42,20 @@ class EvmWorld:
         self.rpc.call("evm_setAutomine", False)
         self.rpc.call("anvil_dropAllTransactions")  # what a test left waiting, a revert does not
         self._is_held = False
+        self._urls: Sequence[str] = [self.anvil.url]
+        self._dress: Callable[[EvmAdapter], ChainAdapter] = lambda adapter: adapter
+
+    def connect(
+        self,
+        urls: Sequence[str],
+        dress: Callable[[EvmAdapter], ChainAdapter] = lambda adapter: adapter,
+    ) -> EvmAdapter:
+        """From here on ask through these URLs, with an adapter that is dressed up so."""
+        self._urls, self._dress = urls, dress
+        keys = {role: signing_keys("base", role) for role in SignerRole}
+        bare = EvmAdapter(self.spec, keys, urls)
+        self.adapter = dress(bare)
+        return bare
 
     def use_token(self, artifact: str = "BlockingToken", *arguments: Any, **declared: Any) -> None:
         """A fresh token of 6 decimals, some of it with the maker and our lock account."""
@@ -55,8 +69,7 @@ class EvmWorld:
         token = EvmToken(symbol="USDC", decimals=6, address=address, **behaviour)
         self.token, self.amount = address, 25 * 10**6
         self.spec = replace(self.spec, tokens={address: token.spec()})
-        keys = {role: signing_keys("base", role) for role in SignerRole}
-        self.adapter = EvmAdapter(self.spec, keys, [self.anvil.url])
+        self.connect(self._urls, self._dress)
 
     def deploy(self, artifact: str, *arguments: Any) -> str:
         """A contract of the tests; its address."""

@@ -1,6 +1,6 @@
 """The devnet's NEAR node; every transaction makes the blocks that it needs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,6 +33,18 @@ class NearWorld:
         self.maker = near_key(account, key)
         self.lock = signing_keys("near", SignerRole.LOCK)[0]
         self.duty = signing_keys("near", SignerRole.DUTY)[0]
+
+    def connect(
+        self,
+        urls: Sequence[str],
+        dress: Callable[[NearAdapter], ChainAdapter] = lambda adapter: adapter,
+    ) -> NearAdapter:
+        """From here on ask through these URLs, with an adapter that is dressed up so."""
+        keys = {role: signing_keys("near", role) for role in SignerRole}
+        code_hash = self.client.view_account(self.spec.contract)["code_hash"]
+        bare = NearAdapter(self.spec, keys, urls, code_hash)
+        self.adapter = dress(bare)
+        return bare
 
     def use_token(self) -> None:
         """The devnet's USDC, which maker and lock account hold."""

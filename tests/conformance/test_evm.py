@@ -80,9 +80,12 @@ def test_a_payout_is_asked_for_with_the_contracts_gas(world: EvmWorld) -> None:
 
 
 WRONG = {
-    "chain id": ({"caip2": "eip155:1"}, "the node is on chain 31337, not 1"),
+    "chain id": ({"caip2": "eip155:1"}, "base: node 1 of 1 is on chain 31337, not 1: "),
     "contract": ({"contract": "0x" + "12" * 20}, "is not our EscrowFactory: deploy it"),
-    "genesis": ({"genesis_hash": "0x" + "34" * 32}, "the node's genesis is not 0x3434"),
+    "genesis": (
+        {"genesis_hash": "0x" + "34" * 32},
+        "base: node 1 of 1 has another genesis than 0x3434",
+    ),
 }
 
 

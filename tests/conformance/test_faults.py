@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -11,29 +11,10 @@ from chains_app.adapters.interface import ChainUnavailableError, Signed, Signing
 from chains_app.locks import Call, LockState
 from devnet.faults import ChainFaults, Failure
 from devnet.faults.chain import SAID
-from tests.conformance.faulty import DEAR, NO_ANSWER, SENDS, stage, unavailable
+from tests.conformance.faulty import BEARABLE, NO_ANSWER, stage, unavailable
 from tests.conformance.world import World, facts_since, read, signed, terms
 
 pytestmark = pytest.mark.parametrize("world", ["evm", "near"], indirect=True)
-Fault = Callable[[ChainFaults], AbstractContextManager[Any]]
-
-
-def failing(how: Failure, **scope: Any) -> Fault:
-    return lambda faults: faults.failing(how, **scope)
-
-
-BEARABLE: Final[dict[str, Fault]] = {
-    "slow": lambda faults: faults.delaying(0.01),
-    "everything twice": lambda faults: faults.doubling(),
-    "sends twice": lambda faults: faults.doubling(methods=SENDS),
-    "answers lost": failing(Failure.LOST, methods=SENDS),
-    "the first URL hangs": lambda faults: faults.hanging(at=0),
-    "the first URL hangs for sends": lambda faults: faults.hanging(methods=SENDS, at=0),
-    "the first URL refuses": lambda faults: faults.refusing_connections(at=0),
-    "the first URL answers twice": lambda faults: faults.answering_twice(at=0),
-    "dear": lambda faults: faults.fee_spike(DEAR[type(faults)]),
-    **{f"the first URL: {how.value}": failing(how, at=0) for how in Failure},
-}
 
 
 def deliver(world: World, sent: Signed, key: SigningKey) -> None:

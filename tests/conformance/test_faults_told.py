@@ -12,7 +12,6 @@ from chains_app.adapters.interface import (
     Stage,
     TransactionRefusedError,
 )
-from chains_app.adapters.rpc import ATTEMPTS
 from chains_app.locks import Call, LockState
 from devnet.faults import ChainFaults, Failure, Lie
 from tests.conformance.evm_world import EvmWorld
@@ -24,10 +23,15 @@ pytestmark = pytest.mark.parametrize("world", ["evm", "near"], indirect=True)
 
 def test_what_hangs_is_given_up(through: World, faults: ChainFaults) -> None:
     sent = signed(through, Call.LOCK, terms(through), through.lock)
-    with faults.hanging() as hang:
-        for ask in (through.adapter.head, lambda: through.adapter.broadcast(sent.raw)):
+    reads = {"eth_getBalance", "query"}
+    with faults.hanging(methods=reads | SENDS) as hang:
+        asks = (
+            lambda: through.adapter.balance(through.maker.account, None),
+            lambda: through.adapter.broadcast(sent.raw),
+        )
+        for ask in asks:
             assert re.fullmatch(NO_ANSWER, unavailable(ask) or "")
-        assert hang.injected == ATTEMPTS + 1
+        assert hang.injected == 2 * len(faults.urls) + 1  # a read in two rounds, a send once
 
 
 def test_rule_6_a_send_whose_answer_is_lost_is_found_by_its_hash(

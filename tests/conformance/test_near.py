@@ -62,8 +62,8 @@ def test_an_implicit_account_needs_not_to_exist(world: NearWorld) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"caip2": "near:other"}, "the node is not on chain 'other'"),
-        ({"genesis_hash": "1" * 43}, "the node's genesis is not 1111"),
+        ({"caip2": "near:other"}, "near: node 1 of 1 is on chain 'devnet', not 'other': "),
+        ({"genesis_hash": "1" * 43}, "near: node 1 of 1 has another genesis than 1111"),
         ({"contract": "nobody.test.near"}, "the code of nobody.test.near is not"),
     ],
 )

@@ -4,17 +4,24 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from chains_app.adapters.interface import ChainUnavailableError
-from chains_app.adapters.rpc import ATTEMPTS, JsonRpc, RpcError
+from chains_app.adapters.interface import ChainUnavailableError, WrongChainError
+from chains_app.adapters.node import Node as Client
+from chains_app.adapters.node import RpcError
+from chains_app.adapters.rpc import COMPARE_SECONDS, Dialect, JsonRpc
+from chains_app.adapters.standing import FIRST_PAUSE, LAG_BLOCKS
+from chains_app.locks import Block
+from orchestrator.kernel.clock import Seconds
 
 Answer = Callable[[Any], tuple[int, bytes]]
 POLL_SECONDS = 0.01  # how fast a server stops
 NODE_TEXT = "internal details of 10.0.0.7"
+REVERTED = 3  # what any node says of a call that reverts
 
 
 class Node:
@@ -61,6 +68,10 @@ def result(body: Any) -> tuple[int, bytes]:
     return 200, json.dumps({"id": body["id"], "result": body["method"]}).encode()
 
 
+def null(body: Any) -> tuple[int, bytes]:
+    return 200, json.dumps({"id": body["id"], "result": None}).encode()
+
+
 def error(code: int, cause: str | None = None, status: int = 200) -> Answer:
     said = {"code": code, "message": NODE_TEXT, "data": NODE_TEXT, "cause": {"name": cause}}
     return lambda _: (status, json.dumps({"error": said}).encode())
@@ -74,9 +85,34 @@ def nodes() -> Iterator[list[Node]]:
         node.stop()
 
 
+class Clock:
+    """Steady seconds that pass when a test says so; heads were just compared."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+HEAD = Block(1, "", "", Seconds(1))
+DIALECT = Dialect(
+    fits=lambda *_: True,
+    is_the_chains=lambda error: error.number == REVERTED,
+    foreign=lambda _: None,
+    head=lambda _: HEAD,
+    stale_after=None,
+)
+
+
 @pytest.fixture
-def rpc(nodes: list[Node]) -> Iterator[JsonRpc]:
-    client = JsonRpc("base", [node.url for node in nodes], lambda *_: True)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def rpc(nodes: list[Node], clock: Clock) -> Iterator[JsonRpc]:
+    client = JsonRpc("base", [node.url for node in nodes], DIALECT, clock)
     yield client
     client.close()
 
@@ -119,7 +155,7 @@ def test_reads_are_bounded(nodes: list[Node], rpc: JsonRpc, fault: str) -> None:
         node.answer = NO_ANSWERS[fault]
     with pytest.raises(ChainUnavailableError, match=r"^base: no node answered one$"):
         rpc.read("one", [])
-    assert sum(len(node.requests) for node in nodes) == ATTEMPTS
+    assert [len(node.requests) for node in nodes] == [2, 2]
 
 
 @pytest.mark.parametrize("fault", NO_ANSWERS)
@@ -139,7 +175,7 @@ def test_a_result_of_another_shape_is_no_answer(nodes: list[Node]) -> None:
         asked.append((method, params, result))
         return len(asked) > 1
 
-    rpc = JsonRpc("base", [node.url for node in nodes], fits)
+    rpc = JsonRpc("base", [node.url for node in nodes], replace(DIALECT, fits=fits))
     assert rpc.read("one", [1]) == "one"
     rpc.close()
     assert asked == [("one", [1], "one")] * 2
@@ -149,7 +185,7 @@ def test_a_result_of_another_shape_is_no_answer(nodes: list[Node]) -> None:
 def test_all_nodes_are_asked_for_what_the_first_does_not_know(
     nodes: list[Node], rpc: JsonRpc
 ) -> None:
-    def known(node: JsonRpc) -> str | None:
+    def known(node: Client) -> str | None:
         said = node.read("one", [])
         return None if said == "nothing" else str(said)
 
@@ -167,14 +203,191 @@ def test_all_nodes_are_asked_for_what_the_first_does_not_know(
         rpc.first_known(known)
 
 
-def test_a_refusal_is_told_at_once_without_the_nodes_text(nodes: list[Node], rpc: JsonRpc) -> None:
+def test_what_one_node_refuses_another_may_know(nodes: list[Node], rpc: JsonRpc) -> None:
     nodes[0].answer = error(-32000, "UNKNOWN_BLOCK")
+    assert rpc.read("block", {}) == "block"
+    assert rpc.read_all([("block", {})]) == ["block"]
+    assert rpc.first_known(lambda node: str(node.read("block", {}))) == "block"
+    nodes[0].answer = null
+    assert rpc.read("block", {}) == "block"
+    assert [len(node.requests) for node in nodes] == [4, 4]
+
+
+def test_what_all_lack_is_lacking(nodes: list[Node], rpc: JsonRpc) -> None:
+    nodes[0].answer = nodes[1].answer = null
+    assert rpc.read("block", {}) is None
+    nodes[1].answer = error(-32601)
+    assert rpc.read("block", {}) is None
+    nodes[1].answer = NO_ANSWERS["gateway error"]
+    assert rpc.read("block", {}) is None
+    assert rpc.first_known(lambda node: node.read("block", {})) is None
+
+
+def test_a_refusal_of_all_is_told_without_their_text(nodes: list[Node], rpc: JsonRpc) -> None:
+    nodes[0].answer = nodes[1].answer = error(-32000, "UNKNOWN_BLOCK")
     with pytest.raises(RpcError) as refused:
         rpc.read("block", {})
     assert (refused.value.number, refused.value.cause) == (-32000, "UNKNOWN_BLOCK")
     assert str(refused.value) == "base: a node refused block with code -32000"
     assert NODE_TEXT not in repr(refused.value)
-    assert len(nodes[0].requests) == 1
+    assert [len(node.requests) for node in nodes] == [1, 1]
+
+
+def test_what_the_chain_itself_refuses_no_other_node_is_asked(
+    nodes: list[Node], rpc: JsonRpc
+) -> None:
+    nodes[0].answer = error(REVERTED)
+    with pytest.raises(RpcError):
+        rpc.read("eth_call", {})
+    with pytest.raises(RpcError):
+        rpc.send("eth_sendRawTransaction", {})
+    assert [len(node.requests) for node in nodes] == [2, 0]
+
+
+def test_rule_6_a_node_that_takes_no_sends_is_not_the_next_to_get_one(
+    nodes: list[Node], rpc: JsonRpc, clock: Clock
+) -> None:
+    """However well it reads meanwhile."""
+    nodes[0].answer = error(-32601)
+    with pytest.raises(ChainUnavailableError):
+        rpc.send("eth_sendRawTransaction", ["0x"])
+    nodes[0].answer = result
+    clock.now += 2 * FIRST_PAUSE
+    assert rpc.read("one", []) == "one"
+    assert rpc.send("eth_sendRawTransaction", ["0x"]) == "eth_sendRawTransaction"
+    assert [len(node.requests) for node in nodes] == [2, 1]
+
+
+def test_who_was_set_aside_is_asked_again_when_its_time_is_over(
+    nodes: list[Node], rpc: JsonRpc, clock: Clock
+) -> None:
+    nodes[0].answer = NO_ANSWERS["gateway error"]
+    assert rpc.read("one", []) == "one"
+    assert rpc.read("one", []) == "one"
+    assert [len(node.requests) for node in nodes] == [1, 2]
+    clock.now += FIRST_PAUSE
+    assert rpc.read("one", []) == "one"
+    assert [len(node.requests) for node in nodes] == [2, 3]
+    clock.now += FIRST_PAUSE  # the second pause is longer
+    assert rpc.read("one", []) == "one"
+    clock.now += FIRST_PAUSE
+    nodes[0].answer = result
+    assert [rpc.read("one", []), rpc.read("one", [])] == ["one", "one"]
+    assert [len(node.requests) for node in nodes] == [4, 4]
+
+
+def test_who_is_set_aside_is_not_waited_for_where_another_lacks_it(
+    nodes: list[Node], rpc: JsonRpc
+) -> None:
+    """As each height that NEAR skipped is lacking."""
+    nodes[0].answer = NO_ANSWERS["gateway error"]
+    nodes[1].answer = null
+    assert [rpc.read("block", {}), rpc.read("block", {})] == [None, None]
+    assert [len(node.requests) for node in nodes] == [1, 2]
+
+
+def chain_of(node: Client) -> str | None:
+    """By what it answers to `identity`."""
+    said = node.read("identity", [])
+    return None if said == "identity" else f"is on chain {said}, not base"
+
+
+def telling(name: str) -> Answer:
+    """A node that answers so, whatever it is asked."""
+
+    def answer(body: Any) -> tuple[int, bytes]:
+        return 200, json.dumps({"id": body["id"], "result": name}).encode()
+
+    return answer
+
+
+def asked(node: Node) -> list[str]:
+    return [request["method"] for request in node.requests]
+
+
+@pytest.fixture
+def proved(nodes: list[Node], clock: Clock) -> Iterator[JsonRpc]:
+    """Nodes that have to tell who they are."""
+    dialect = replace(DIALECT, foreign=chain_of)
+    client = JsonRpc("base", [node.url for node in nodes], dialect, clock)
+    yield client
+    client.close()
+
+
+def test_a_node_of_another_chain_is_asked_nothing_else(
+    nodes: list[Node], proved: JsonRpc, clock: Clock
+) -> None:
+    nodes[0].answer = telling("other")
+    assert [proved.read("one", []), proved.read("two", [])] == ["one", "two"]
+    assert proved.send("three", []) == "three"
+    assert asked(nodes[0]) == ["identity"]
+    assert asked(nodes[1]) == ["identity", "one", "two", "three"]
+    assert proved.problems() == ["base: node 1 of 2 is on chain other, not base: correct its URL"]
+    clock.now += 2 * FIRST_PAUSE
+    nodes[0].answer = result  # its operator has mended it
+    assert proved.read("four", []) == "four"
+    assert asked(nodes[0]) == ["identity", "identity", "identity", "four"]
+    assert proved.problems() == []
+
+
+def test_who_failed_has_to_tell_again_who_it_is(
+    nodes: list[Node], proved: JsonRpc, clock: Clock
+) -> None:
+    assert proved.read("one", []) == "one"
+    nodes[0].answer = NO_ANSWERS["gateway error"]
+    assert proved.read("two", []) == "two"
+    nodes[0].answer = telling("other")
+    clock.now += FIRST_PAUSE
+    assert proved.read("three", []) == "three"
+    assert asked(nodes[0]) == ["identity", "one", "two", "identity"]
+
+
+def test_a_chain_whose_nodes_are_all_wrong_says_so(nodes: list[Node], proved: JsonRpc) -> None:
+    for node in nodes:
+        node.answer = telling("other")
+    said = "base: node 1 of 2 is on chain other, not base: correct its URL; base: node 2 of 2 is"
+    for ask in (proved.read, proved.send):
+        with pytest.raises(WrongChainError, match=said):
+            ask("one", [])
+    with pytest.raises(WrongChainError):
+        proved.first_known(lambda node: str(node.read("one", [])))
+    assert [asked(node) for node in nodes] == [["identity"], ["identity"]]
+
+
+def test_a_wrong_node_beside_a_silent_one_is_no_proof_of_a_wrong_chain(
+    nodes: list[Node], proved: JsonRpc
+) -> None:
+    nodes[0].answer, nodes[1].answer = telling("other"), NO_ANSWERS["gateway error"]
+    with pytest.raises(ChainUnavailableError):
+        proved.read("one", [])
+    assert len(proved.problems()) == 1
+
+
+def test_a_node_whose_head_lags_is_asked_last(nodes: list[Node], clock: Clock) -> None:
+    def head(node: Client) -> Block:
+        return Block(int(node.read("head", [])), "", "", Seconds(0))
+
+    def at(height: int) -> Answer:
+        def answer(body: Any) -> tuple[int, bytes]:
+            said = height if body["method"] == "head" else body["method"]
+            return 200, json.dumps({"id": body["id"], "result": said}).encode()
+
+        return answer
+
+    nodes[0].answer, nodes[1].answer = at(100), at(100 + LAG_BLOCKS)
+    dialect = replace(DIALECT, head=head)
+    rpc = JsonRpc("base", [node.url for node in nodes], dialect, clock)
+    assert rpc.read("one", []) == "one"
+    assert asked(nodes[0])[-1] == "one"
+    nodes[1].answer = at(101 + LAG_BLOCKS)
+    assert rpc.read("two", []) == "two"
+    assert asked(nodes[0])[-1] == "two"  # heads are compared now and then
+    clock.now += COMPARE_SECONDS
+    assert rpc.read("three", []) == "three"
+    assert [asked(node)[-1] for node in nodes] == ["head", "three"]
+    nodes[1].answer = null
+    assert rpc.read("four", []) == "four"  # last, but asked
+    rpc.close()
 
 
 def test_one_refusal_in_a_batch_refuses_it(nodes: list[Node], rpc: JsonRpc) -> None:
@@ -182,7 +395,7 @@ def test_one_refusal_in_a_batch_refuses_it(nodes: list[Node], rpc: JsonRpc) -> N
         refused = {"id": body[1]["id"], "error": {"code": 3, "message": NODE_TEXT}}
         return 200, json.dumps([{"id": body[0]["id"], "result": 1}, refused]).encode()
 
-    nodes[0].answer = half
+    nodes[0].answer = nodes[1].answer = half
     with pytest.raises(RpcError, match=r"^base: a node refused two with code 3$"):
         rpc.read_all([("one", []), ("two", [])])
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chains_app.adapters.interface import ChainError, Shortage
+from chains_app.adapters.interface import ChainError, Shortage, WrongChainError
 from chains_app.adapters.memory import MemoryAdapter
 from chains_app.adapters.memory_chain import MemoryChain
 from chains_app.checks import require_right_configuration
@@ -52,3 +52,14 @@ def test_an_answer_that_is_none_counts_as_silence(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("chains_app.checks.threading.Thread.start", lambda _: None)
     start()
     assert asked
+
+
+def test_a_chain_whose_nodes_are_all_of_another_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No node may be asked anything, so that it shows wherever one is asked first."""
+
+    def wrong(_: MemoryAdapter, _account: str, _token: str | None) -> int:
+        raise WrongChainError("base: node 1 of 1 is on chain 1, not 2: correct its URL")
+
+    monkeypatch.setattr(MemoryAdapter, "balance", wrong)
+    with pytest.raises(SystemExit, match="base: node 1 of 1 is on chain 1, not 2: correct its URL"):
+        start()

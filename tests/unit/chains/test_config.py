@@ -14,7 +14,8 @@ from chains_app.config import (
     chain_specs,
     read_environment,
 )
-from chains_app.locks import Call
+from chains_app.locks import Call, LockTerms
+from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import HashFunction
 from tests.unit.chains.environment import ENVIRONMENT, NEAR_SECRET
 
@@ -62,6 +63,54 @@ def test_mainnet_is_the_policy_unless_told(monkeypatch: pytest.MonkeyPatch) -> N
 def test_stale_heads_can_be_allowed_for_blocks_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHECK_STALE_HEADS", "false")
     assert {spec.stale_after for spec in specs().values()} == {None}
+
+
+TOKEN = {"symbol": "USDC", "address": "0x" + "ab" * 20, "decimals": 6}
+
+
+def bound(amount: int, token: str | None = None) -> LockTerms:
+    parties = {"chain": "base", "contract": "", "depositor": "", "beneficiary": ""}
+    return LockTerms(**parties, token=token, amount=amount, hashlock=b"",
+                     lock_by=Seconds(0), timelock=Seconds(0))  # fmt: skip
+
+
+def test_two_nodes_agree_about_every_lock_unless_told_otherwise() -> None:
+    base, near = specs()["base"], specs()["near"]
+    assert (base.nodes, near.nodes) == (2, 1)
+    assert base.needs_agreement(bound(1))
+    assert not near.needs_agreement(bound(10**30))
+
+
+def test_two_nodes_agree_from_an_amount_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASE_AGREE_FROM", str(10**18))
+    monkeypatch.setenv("BASE_TOKENS", json.dumps([TOKEN | {"agree_from": 1_000}]))
+    base = specs()["base"]
+    [usdc] = base.tokens
+    asked = {
+        (10**18, None): True,
+        (10**18 - 1, None): False,
+        (999, usdc): False,
+        (1_000, usdc): True,
+    }
+    assert {each: base.needs_agreement(bound(*each)) for each in asked} == asked
+
+
+@pytest.mark.parametrize("variable", ["BASE_AGREE_FROM", "BASE_TOKENS"])
+def test_one_node_can_agree_with_nobody(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"BASE_AGREE_FROM": "0", "BASE_TOKENS": json.dumps([TOKEN | {"agree_from": 0}])}
+    monkeypatch.setenv("BASE_RPC_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv(variable, values[variable])
+    assert refusal() == (
+        "wrong configuration: BASE_AGREE_FROM, or agree_from of one of BASE_TOKENS, wants two "
+        "nodes to agree: name another in BASE_RPC_URL, or take it out"
+    )
+
+
+def test_a_node_that_is_named_twice_is_not_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEAR_RPC_URL", "http://127.0.0.1:3,http://127.0.0.1:3/")
+    assert refusal() == (
+        "wrong configuration: NEAR_RPC_URL names a node twice: no other agrees with it then"
+    )
 
 
 def test_lists_have_commas() -> None:

@@ -1,0 +1,119 @@
+"""One node of a chain: JSON-RPC over HTTP, kept-alive connections, short timeouts.
+
+A result must answer our request, in its shape. What a node says, and where it is, stays in here:
+texts of errors are for classification only.
+"""
+
+import itertools
+import json
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from chains_app.adapters.interface import ChainError, ChainUnavailableError
+from chains_app.adapters.standing import Standing
+
+_TIMEOUT: Final = urllib3.Timeout(connect=2, read=5)
+_HEADERS: Final = {"Content-Type": "application/json"}
+_NO_ANSWER_CODES: Final = frozenset({-32005, -32603})  # limit exceeded, internal error
+_NO_ANSWER_CAUSES: Final = frozenset(  # nearcore's names
+    {"TIMEOUT_ERROR", "NO_SYNCED_BLOCKS", "NOT_SYNCED_YET", "INTERNAL_ERROR", "UNAVAILABLE_SHARD"}
+)
+
+Call = tuple[str, Any]  # a method and its parameters
+Fits = Callable[[str, Any, Any], bool]  # of a method, its parameters, and the result
+
+
+class RpcError(ChainError):
+    """A node answered with an error. `said` is its text, `cause` NEAR's name of it: never shown."""
+
+    def __init__(self, chain: str, method: str, error: dict[str, Any]) -> None:
+        code = error.get("code")
+        self.method, self.number = method, code if isinstance(code, int) else 0
+        super().__init__(f"{chain}: a node refused {method} with code {self.number}")
+        cause = error.get("cause")
+        self.cause = str(cause.get("name", "")) if isinstance(cause, dict) else ""
+        self.data = error.get("data")
+        self.said = f"{error.get('message', '')} {self.data or ''}".lower()
+
+    @property
+    def is_no_answer(self) -> bool:
+        """Whether it says nothing about what was asked: overload, or a node that lags."""
+        named = self.number in _NO_ANSWER_CODES or self.cause in _NO_ANSWER_CAUSES
+        return named or "rate limit" in self.said
+
+
+class Node:
+    """Asks one URL. `place` tells it from the chain's others: "node 2 of 3"."""
+
+    def __init__(self, chain: str, url: str, place: str, fits: Fits) -> None:
+        self.place, self.standing = place, Standing()
+        self._chain, self._url, self._fits = chain, url, fits
+        self._process, self._pool = os.getpid(), _new_pool()
+        self._ids = itertools.count(1)
+
+    def __repr__(self) -> str:
+        return f"Node({self._chain!r}, {self.place!r})"
+
+    def read(self, method: str, params: Any) -> Any:
+        """The result of a call; raises RpcError, ChainUnavailableError."""
+        request = self._request(method, params)
+        return self._result(request, self._post(method, request))
+
+    def read_all(self, calls: Sequence[Call]) -> list[Any]:
+        """The results of several calls in one exchange, in their order (EVM nodes only)."""
+        requests = [self._request(method, params) for method, params in calls]
+        answers = self._post(calls[0][0], requests)
+        if not isinstance(answers, list):
+            self._result(requests[0], answers)
+            raise self.unavailable(calls[0][0])
+        by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+        return [self._result(request, by_id.get(request["id"])) for request in requests]
+
+    def renew(self) -> None:
+        """A forked worker shares no connection with its parent, nor what was proved over one."""
+        if self._process != os.getpid():
+            self._process, self._pool = os.getpid(), _new_pool()
+            self.standing.is_proved = False
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+    def unavailable(self, method: str) -> ChainUnavailableError:
+        """What to raise when it gives no answer."""
+        return ChainUnavailableError(f"{self._chain}: no node answered {method}")
+
+    def _request(self, method: str, params: Any) -> dict[str, Any]:
+        return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
+
+    def _post(self, method: str, body: Any) -> Any:
+        try:
+            response = self._pool.request(
+                "POST", self._url, body=json.dumps(body), headers=_HEADERS
+            )
+            return json.loads(response.data)  # an error's status may be 4xx or 5xx: its body counts
+        except (HTTPError, ValueError):
+            raise self.unavailable(method) from None
+
+    def _result(self, request: dict[str, Any], answer: Any) -> Any:
+        method, number = request["method"], request["id"]
+        if not isinstance(answer, dict) or answer.get("id") not in (number, None):
+            raise self.unavailable(method)
+        error = answer.get("error")
+        if isinstance(error, dict):
+            refused = RpcError(self._chain, method, error)
+            if refused.is_no_answer:
+                raise self.unavailable(method)
+            raise refused
+        is_ours = "result" in answer and answer.get("id") == number
+        if not is_ours or not self._fits(method, request["params"], answer["result"]):
+            raise self.unavailable(method)
+        return answer["result"]
+
+
+def _new_pool() -> urllib3.PoolManager:
+    return urllib3.PoolManager(maxsize=16, retries=False, timeout=_TIMEOUT)

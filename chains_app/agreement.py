@@ -1,0 +1,76 @@
+"""Before money or a secret is staked on a lock: two nodes tell of it what is stored (rule 7).
+
+The poller may read from one node, and believe it; what it stored is asked of two when it counts.
+"""
+
+from typing import Final
+from uuid import UUID
+
+from chains_app.adapters.agreed import Agreed
+from chains_app.adapters.interface import NodesDisagreeError
+from chains_app.locks import Call, LockState
+from chains_app.models import Attempt, AttemptStatus, ChainBlock, ChainCursor, Watch
+from chains_app.registry import get_adapter, get_chain
+from chains_app.watching import newest
+
+STATE_BLOCKS: Final = 100  # below the head; full EVM nodes keep the states of 128
+
+
+def require_agreement(reference: UUID) -> None:
+    """Two nodes show the watched lock, its final block and our transactions on it as stored.
+
+    Only where the chain has several nodes and the amount is from the configured one on. Raises
+    NodesDisagreeError, ChainUnavailableError; no transaction may be open.
+    """
+    watch = Watch.objects.prefetch_related("observations").get(reference=reference)
+    if not get_chain(watch.chain).needs_agreement(watch.terms):
+        return
+    cursor = ChainCursor.objects.get(chain=watch.chain)
+    agreed = Agreed(get_adapter(watch.chain))
+    for height, hash_ in _named_blocks(cursor, watch.tier).items():
+        block = agreed.block(height)
+        _require(watch, block.hash == hash_, f"block {height}")
+    last = newest(watch.observations.all(), block.height)
+    reading = agreed.read_lock(watch.terms, block)
+    stored = (LockState.ABSENT, False) if last is None else (last.lock_state, last.is_paid)
+    _require(watch, (reading.state, reading.is_paid) == stored, f"lock {watch.lock_id}")
+    _require_transactions(watch, agreed)
+
+
+def _named_blocks(cursor: ChainCursor, tier: str) -> dict[int, str]:
+    """Height and hash of the newest final block and then, where nodes may have dropped its state,
+    of the oldest that is recent enough.
+    """
+    final, hash_, _ = cursor.finals[tier]
+    blocks = {final: hash_}
+    if cursor.height - final > STATE_BLOCKS:
+        recent = ChainBlock.objects.filter(
+            chain=cursor.chain, height__gte=cursor.height - STATE_BLOCKS
+        )
+        oldest = recent.order_by("height")[0]
+        blocks[oldest.height] = oldest.hash
+    return blocks
+
+
+def _require_transactions(watch: Watch, agreed: Agreed) -> None:
+    """Our own locks that stand in a block, with the end that they had there."""
+    ours = Attempt.objects.filter(
+        intent__reference=watch.reference,
+        intent__call=Call.LOCK.value,
+        status__in=[AttemptStatus.INCLUDED, AttemptStatus.FINAL],
+    )
+    for attempt in ours.select_related("signer"):
+        status = agreed.transaction_status(attempt.hash, attempt.signer.account, watch.tier)
+        is_there = (status.height, status.block_hash) == (
+            attempt.included_height,
+            attempt.included_hash,
+        )
+        ended = attempt.succeeded in (None, status.succeeded)
+        _require(watch, is_there and ended, f"transaction {attempt.hash}")
+
+
+def _require(watch: Watch, is_so: bool, what: str) -> None:
+    if not is_so:
+        raise NodesDisagreeError(
+            f"two nodes of {watch.chain} show {what} otherwise than it was read"
+        )
