@@ -315,6 +315,15 @@ class EvmAdapter:
         return {"chainId": chain_id, "to": to, "value": hex(value), "data": "0x" + text,
                 "gas": hex(gas)}  # fmt: skip
 
+    def open_lock_question(self, terms: LockTerms) -> dict[str, Any]:
+        """A JSON-RPC call; its result holds 31 bytes of the hash of all terms (`read_lock`)."""
+        escrow, slot = self._contracts.escrow(terms), self._contracts.open_slot(terms)
+        return {
+            "method": "eth_getStorageAt",
+            "params": [escrow, "0x0", "latest"],
+            "open": "0x" + slot.hex(),
+        }
+
     def account_problem(self, account: str) -> str | None:
         if not _ADDRESS.fullmatch(account):
             return f"{account[:80]!r} is not an address: give 0x and 40 hex digits"

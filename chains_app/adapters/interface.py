@@ -243,6 +243,11 @@ class ChainAdapter(Protocol):
         In a withdrawal SECRET_PLACE stands where the 64 hex digits of the secret belong.
         """
 
+    def open_lock_question(self, terms: LockTerms) -> dict[str, Any]:
+        """How anybody asks a node whether exactly this lock stands open, and `open`, the answer
+        while it does (no exchange).
+        """
+
     def account_problem(self, account: str) -> str | None:
         """Why `account` is not one that can be a party here (form, existence), or None."""
 

@@ -209,6 +209,9 @@ class MemoryAdapter:
         secret = {"secret": SECRET_PLACE} if call is Call.WITHDRAW else {}
         return {"call": call.value, "terms": terms.to_json(), **secret}
 
+    def open_lock_question(self, terms: LockTerms) -> dict[str, Any]:
+        return {"lock": self.lock_id(terms), "open": LockState.OPEN.value}
+
     def account_problem(self, account: str) -> str | None:
         if not _ACCOUNT.fullmatch(account):
             return f"{account[:80]!r} is not an account of {self.name}: use a-z, 0-9, . _ and -"

@@ -288,6 +288,11 @@ class NearAdapter:
         }
         return {"receiverId": self._htlc, "actions": [{"type": "FunctionCall", "params": params}]}
 
+    def open_lock_question(self, terms: LockTerms) -> dict[str, Any]:
+        """A view call; `open` is the `state` that it answers: the id is the hash of all terms."""
+        asked = {"contractId": self._htlc, "methodName": "get_lock"}
+        return {**asked, "args": {"id": self.lock_id(terms)}, "open": "open"}
+
     def account_problem(self, account: str) -> str | None:
         if not near_contract.ACCOUNT.fullmatch(account):
             return f"{account[:80]!r} is not a NEAR account id, such as alice.near"

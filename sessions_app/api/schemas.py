@@ -206,8 +206,9 @@ Exit: Final = _shape(
     "Exit",
     {
         "call": _one_of(Call.WITHDRAW.value, Call.REFUND.value, Call.PAY.value),
-        "notBefore": Time(allow_null=True, help_text="Of the chain's own clock."),
-        "before": Time(allow_null=True),
+        "notBefore": Time(allow_null=True, help_text="Of the chain's own clock, as the others."),
+        "sendBy": Time(allow_null=True, help_text="Later it may not be included before `before`."),
+        "before": Time(allow_null=True, help_text="From here on the contract refuses it."),
         "transaction": serializers.DictField(
             help_text="As the wallet takes it, for any account to send: parameters of "
             "`eth_sendTransaction`, or of wallet-selector's `signAndSendTransaction`. In a "
@@ -232,6 +233,10 @@ ExitLeg: Final = _shape(
         "beneficiary": Text(),
         "lockBy": Time(),
         "timelock": Time(),
+        "check": serializers.DictField(
+            help_text="Whether exactly this lock stands: what to ask a node of the chain, a "
+            "JSON-RPC call or a view call, and `open`, the answer while it does."
+        ),
         "exits": Exit(many=True),
     },
 )
