@@ -309,16 +309,20 @@ def describe(
     problems: tuple[int, ...] = (),
     parameters: tuple[OpenApiParameter, ...] = (),
     examples: tuple[Any, ...] = (),
+    page: str | None = None,
 ) -> Callable[[Any], Any]:
-    """`extend_schema` with what all operations share."""
+    """`extend_schema` with what all operations share; `page`: what its answer as HTML is."""
     refused = {
         (code, "application/problem+json"): OpenApiResponse(PROBLEM, PROBLEMS[code])
         for code in (401, 403, 429, 503, *problems)
     }
+    answers = {(status, "application/json"): answer}
+    if page is not None:
+        answers[status, "text/html"] = OpenApiResponse(OpenApiTypes.STR, page)
     return extend_schema(
         operation_id=operation,
         request=request,
-        responses={status: answer, **refused},
+        responses={**answers, **refused},
         parameters=list(parameters),
         examples=list(examples),
     )

@@ -122,7 +122,8 @@ class Wallets:
     def allow(self, token: str, amount: int) -> None:
         """The maker lets the factory take so much of a token, as an older lock may have left it."""
         factory = self.devnet.environment["BASE_ESCROW_FACTORY"]
-        _write(self.devnet, token, call_data("approve(address,uint256)", factory, amount))
+        for value in (0, amount):
+            _write(self.devnet, token, call_data("approve(address,uint256)", factory, value))
 
     def lock_by_us(self, terms: LockTerms) -> None:
         """Our lock account makes a native lock."""
