@@ -15,6 +15,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from chains_app.adapters.interface import SECRET_PLACE
 from chains_app.locks import Call
 from orchestrator.kernel.amounts import in_coins
+from sessions_app.models import Role
 
 _TERMS: Final = (
     "contract", "lockId", "token", "amount", "decimals", "depositor", "beneficiary", "lockBy",
@@ -64,18 +65,18 @@ def _style() -> SafeString:
 
 
 def _context(kit: Mapping[str, Any]) -> dict[str, Any]:
-    source, destination = (_leg(leg, kit["hashlock"]) for leg in kit["legs"])
+    legs = {leg["role"]: _leg(leg) for leg in kit["legs"]}
     return {
         "kit": kit,
-        "source": source,
-        "destination": destination,
-        "legs": (source, destination),
+        "source": legs[Role.SOURCE],
+        "destination": legs.get(Role.DESTINATION),
+        "legs": legs.values(),
         "place": SECRET_PLACE,
         "json": json.dumps(kit, indent=2),
     }
 
 
-def _leg(leg: Mapping[str, Any], hashlock: str) -> dict[str, Any]:
+def _leg(leg: Mapping[str, Any]) -> dict[str, Any]:
     coins = f"{in_coins(int(leg['amount']), leg['decimals'])} {leg['symbol']}"
     letter = leg["role"][0].upper()
     exits = [_exit(each, f"{letter}{number}") for number, each in enumerate(leg["exits"], 1)]

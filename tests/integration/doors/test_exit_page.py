@@ -93,6 +93,16 @@ def test_every_value_of_both_chains_forms_is_on_the_page() -> None:
     assert_shows(page_of(KIT), KIT)
 
 
+def test_a_kit_of_the_source_alone_is_a_page_too() -> None:
+    """As where the source is fixed with the session, and the destination by the auction's fill."""
+    kit = KIT | {"legs": KIT["legs"][:1]}
+    page = page_of(kit)
+    assert_shows(page, kit)
+    assert "Ask for this kit again after the auction" in page
+    assert "Destination:" not in page
+    assert f"From {KIT['legs'][0]['timelock']} on: send call S1." in " ".join(text_of(page).split())
+
+
 @pytest.mark.parametrize("by_maker", [True, False])
 def test_the_page_holds_the_kit_itself_for_the_script(api: APIClient, *, by_maker: bool) -> None:
     path = filled(api, by_maker=by_maker)
