@@ -51,11 +51,11 @@ def exit_kit(session: Session) -> dict[str, Any]:
         "hashlock": "0x" + bytes(session.hashlock).hex(),
         "secretMode": mode.value,
         "instructions": SECRET_INSTRUCTIONS[mode],
-        "legs": [_leg(session, legs[role][0]) for role in (Role.SOURCE, Role.DESTINATION)],
+        "legs": [_leg(legs[role][0], mode) for role in (Role.SOURCE, Role.DESTINATION)],
     }
 
 
-def _leg(session: Session, leg: Leg) -> dict[str, Any]:
+def _leg(leg: Leg, mode: SecretMode) -> dict[str, Any]:
     terms = leg.lock_terms
     chain = get_chain(terms.chain)
     coin = chain.asset(terms.token)
@@ -75,17 +75,17 @@ def _leg(session: Session, leg: Leg) -> dict[str, Any]:
         "lockBy": iso(terms.lock_by),
         "timelock": iso(terms.timelock),
         "check": get_adapter(terms.chain).open_lock_question(terms),
-        "exits": _exits(session, Role(leg.role), terms),
+        "exits": _exits(leg, terms, mode),
     }
 
 
-def _exits(session: Session, role: Role, terms: LockTerms) -> list[dict[str, Any]]:
+def _exits(leg: Leg, terms: LockTerms, mode: SecretMode) -> list[dict[str, Any]]:
     """What pays the maker: each can be sent by anybody, and pays nobody else."""
-    if role is Role.SOURCE:
+    if leg.role == Role.SOURCE:
         return [_exit(terms, Call.REFUND, not_before=terms.timelock), _exit(terms, Call.PAY)]
-    if session.secret_mode == SecretMode.SERVICE.value:
+    if mode is SecretMode.SERVICE:
         return [_exit(terms, Call.PAY)]
-    send_by = Seconds(terms.timelock - session.timelock_policy.inclusion)
+    send_by = Seconds(terms.timelock - leg.session.timelock_policy.inclusion)
     withdrawal = _exit(terms, Call.WITHDRAW, send_by=send_by, before=terms.timelock)
     return [withdrawal, _exit(terms, Call.PAY)]
 

@@ -303,6 +303,15 @@ class EvmAdapter:
             for amount in amounts
         ]
 
+    def open_lock_question(self, terms: LockTerms) -> dict[str, Any]:
+        """A JSON-RPC call; its result holds 31 bytes of the hash of all terms (`read_lock`)."""
+        escrow, slot = self._contracts.escrow(terms), self._contracts.open_slot(terms)
+        return {
+            "method": "eth_getStorageAt",
+            "params": [escrow, "0x0", "latest"],
+            "open": "0x" + slot.hex(),
+        }
+
     def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
         """Parameters of `eth_sendTransaction` without a sender. The gas is said, for an estimate
         would show the secret to a node before it is sent.
@@ -314,15 +323,6 @@ class EvmAdapter:
         chain_id = hex(self._chain_id)
         return {"chainId": chain_id, "to": to, "value": hex(value), "data": "0x" + text,
                 "gas": hex(gas)}  # fmt: skip
-
-    def open_lock_question(self, terms: LockTerms) -> dict[str, Any]:
-        """A JSON-RPC call; its result holds 31 bytes of the hash of all terms (`read_lock`)."""
-        escrow, slot = self._contracts.escrow(terms), self._contracts.open_slot(terms)
-        return {
-            "method": "eth_getStorageAt",
-            "params": [escrow, "0x0", "latest"],
-            "open": "0x" + slot.hex(),
-        }
 
     def account_problem(self, account: str) -> str | None:
         if not _ADDRESS.fullmatch(account):
