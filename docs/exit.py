@@ -9,9 +9,15 @@
 
 It waits until the chain's own clock allows the call, sends it, and prints the transaction's hash.
 The contracts pay nobody but the party that the lock names, whoever sends.
+
+A withdrawal shows the secret, whatever becomes of it, and who knows the secret can take the source.
+So none is sent before the destination's lock stands finally, or so late that the contract may
+refuse it: the script ends with what is wrong, and the secret has not left this machine.
 """
 
 import argparse
+import base64
+import hashlib
 import json
 import os
 import sys
@@ -44,35 +50,56 @@ def main() -> None:
     asked.add_argument("url", help="a JSON-RPC node of the leg's chain")
     asked.add_argument("--secret", type=Path, help="a file with the secret's 64 hex digits")
     wanted = asked.parse_args()
-    legs = {each["role"]: each for each in json.loads(wanted.kit.read_text())["legs"]}
-    leg = legs[wanted.leg]
+    kit = json.loads(wanted.kit.read_text())
+    leg = next(each for each in kit["legs"] if each["role"] == wanted.leg)
     exits = [each for each in leg["exits"] if each["call"] == wanted.call]
     if not exits:
         sys.exit(f"the kit has no {wanted.call} of the {wanted.leg} leg")
     (exit_,) = exits
     chain = Evm(wanted.url) if leg["caip2"].startswith("eip155:") else Near(wanted.url)
+    transaction = exit_["transaction"]
+    if wanted.call == "withdraw":
+        secret = read_secret(wanted.secret, kit["hashlock"], leg["hashFunction"])
+        require_that_it_is_taken(chain, leg["check"], exit_["sendBy"])
+        transaction = json.loads(json.dumps(transaction).replace("{secret}", secret))
     wait_until(chain, exit_["notBefore"])
-    print(chain.send(filled_in(exit_["transaction"], wanted.secret)))  # noqa: T201
+    print(chain.send(transaction))  # noqa: T201
 
 
-def filled_in(transaction: Any, secret: Path | None) -> Any:
-    """The transaction with the secret in its place."""
-    text = json.dumps(transaction)
-    if "{secret}" not in text:
-        return transaction
-    if secret is None:
+def read_secret(file: Path | None, hashlock: str, function: str) -> str:
+    """The 64 hex digits in the file; ends the script when they are not the swap's secret."""
+    if file is None:
         sys.exit("a withdrawal needs --secret FILE")
-    digits = secret.read_text().strip().removeprefix("0x")
-    if len(bytes.fromhex(digits)) != 32:
-        sys.exit(f"{secret} does not hold 64 hex digits")
-    return json.loads(text.replace("{secret}", digits))
+    digits = file.read_text().strip().removeprefix("0x")
+    try:
+        secret = bytes.fromhex(digits)
+    except ValueError:
+        secret = b""
+    if len(secret) != 32:
+        sys.exit(f"{file} does not hold 64 hex digits")
+    if function == "sha256" and hashlib.sha256(secret).hexdigest() != hashlock.removeprefix("0x"):
+        sys.exit(f"{file} holds another secret than this swap's")
+    return secret.hex()
+
+
+def require_that_it_is_taken(chain: "Evm | Near", check: dict[str, Any], send_by: str) -> None:
+    """Ends the script unless the lock stands finally, and there is time to withdraw it."""
+    if not chain.stands(check):
+        sys.exit("the lock does not stand open on its chain: nothing was sent, keep the secret")
+    if chain.time() >= seconds_of(send_by):
+        sys.exit(f"it is too late, {send_by} is past: nothing was sent, keep the secret")
+
+
+def seconds_of(instant: str) -> float:
+    """Unix time."""
+    return datetime.fromisoformat(instant).timestamp()
 
 
 def wait_until(chain: "Evm | Near", instant: str | None) -> None:
     """The contract counts by its block's time, which is the one that is looked at here."""
     if instant is None:
         return
-    goal = datetime.fromisoformat(instant).timestamp()
+    goal = seconds_of(instant)
     while (now := chain.time()) < goal:
         print(f"{goal - now:.0f} s until the contract takes it", file=sys.stderr)  # noqa: T201
         time.sleep(min(5, goal - now))
@@ -86,14 +113,31 @@ class Evm:
 
     def time(self) -> float:
         """Of the newest block, in seconds."""
-        return int(rpc(self._url, "eth_getBlockByNumber", ["latest", False])["timestamp"], 16)
+        return int(self._block("latest")["timestamp"], 16)
+
+    def _block(self, tag: str) -> dict[str, str]:
+        block: dict[str, str] = rpc(self._url, "eth_getBlockByNumber", [tag, False])
+        return block
+
+    def stands(self, check: dict[str, Any]) -> bool:
+        """Whether the lock is open, and still is when the block that showed it is safe."""
+        if not self._shows(check):
+            return False
+        height = int(self._block("latest")["number"], 16)
+        while (missing := height - int(self._block("safe")["number"], 16)) > 0:
+            print(f"the lock stands, {missing} blocks until it is safe", file=sys.stderr)  # noqa: T201
+            time.sleep(1)
+        return self._shows(check)
+
+    def _shows(self, check: dict[str, Any]) -> bool:
+        return bool(rpc(self._url, check["method"], check["params"]) == check["open"])
 
     def send(self, transaction: dict[str, str]) -> str:
         """Sign with WALLET_KEY and send; the hash. An estimate would show the secret: none is."""
         from eth_account import Account
 
         wallet = Account.from_key(os.environ["WALLET_KEY"])
-        base = int(rpc(self._url, "eth_getBlockByNumber", ["latest", False])["baseFeePerGas"], 16)
+        base = int(self._block("latest")["baseFeePerGas"], 16)
         fields = {
             **transaction,
             "nonce": int(rpc(self._url, "eth_getTransactionCount", [wallet.address, "latest"]), 16),
@@ -115,6 +159,18 @@ class Near:
         """Of the newest block, in seconds."""
         header = rpc(self._url, "block", {"finality": "optimistic"})["header"]
         return int(header["timestamp"]) / 10**9
+
+    def stands(self, check: dict[str, Any]) -> bool:
+        """Whether the lock is open at the final block."""
+        asked = {
+            "request_type": "call_function",
+            "finality": "final",
+            "account_id": check["contractId"],
+            "method_name": check["methodName"],
+            "args_base64": base64.b64encode(json.dumps(check["args"]).encode()).decode(),
+        }
+        record = json.loads(bytes(rpc(self._url, "query", asked)["result"]))
+        return record is not None and record["state"] == check["open"]
 
     def send(self, transaction: dict[str, Any]) -> str:
         """Sign with WALLET_KEY of WALLET_ACCOUNT and send; the hash."""

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from orchestrator.kernel.amounts import in_coins
 from sessions_app.api.answers import session_answer
 from sessions_app.explaining import explain_verdicts
 from sessions_app.feed import update_of
@@ -119,15 +120,10 @@ def _moment(at: datetime | None) -> str:
 def _timeline(session: Session) -> dict[str, Any]:
     shown = session_answer(session)
     for leg in shown["legs"]:
-        leg["coins"] = _in_coins(int(leg["amount"]), leg["decimals"])
+        leg["coins"] = in_coins(int(leg["amount"]), leg["decimals"])
     return {
         "shown": shown,
         "events": [update_of(event) for event in list_events(session)],
         "interventions": session.interventions.order_by("at"),
         "verdicts": list(explain_verdicts(session)),
     }
-
-
-def _in_coins(amount: int, decimals: int) -> str:
-    whole, rest = divmod(amount, 10**decimals)
-    return f"{whole}.{rest:0{decimals}d}".rstrip("0").rstrip(".")

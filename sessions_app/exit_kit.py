@@ -6,6 +6,7 @@ from auctions_app.routes import SecretMode
 from chains_app.adapters.interface import SECRET_PLACE
 from chains_app.locks import Call, LockTerms
 from chains_app.registry import get_adapter, get_chain
+from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import ConflictError
 from sessions_app.models import Leg, Role, Session
 from sessions_app.selectors import list_legs
@@ -18,9 +19,10 @@ SECRET_INSTRUCTIONS: Final = {
         "its timelock, refund the source from the source's timelock on."
     ),
     SecretMode.MAKER: (
-        f"The secret is yours. Withdraw the destination before its timelock: put the 64 hex digits "
-        f"of your secret in the place of {SECRET_PLACE}. If you never show it, refund the source "
-        "from the source's timelock on."
+        "The secret is yours. See that the destination's lock stands open, and withdraw it before "
+        f"`sendBy`: put the 64 hex digits of your secret in the place of {SECRET_PLACE}. A "
+        "withdrawal shows the secret, also one that comes too late or finds no lock, and with it "
+        "the source can be taken. If you never show it, refund the source from its timelock on."
     ),
 }
 
@@ -74,24 +76,36 @@ def _leg(leg: Leg, mode: SecretMode) -> dict[str, Any]:
         "beneficiary": terms.beneficiary,
         "lockBy": iso(terms.lock_by),
         "timelock": iso(terms.timelock),
-        "exits": _exits(Role(leg.role), terms, mode),
+        "check": get_adapter(terms.chain).open_lock_question(terms),
+        "exits": _exits(leg, terms, mode),
     }
 
 
-def _exits(role: Role, terms: LockTerms, mode: SecretMode) -> list[dict[str, Any]]:
+def _exits(leg: Leg, terms: LockTerms, mode: SecretMode) -> list[dict[str, Any]]:
     """What pays the maker: each can be sent by anybody, and pays nobody else."""
-    if role is Role.SOURCE:
-        return [_exit(terms, Call.REFUND, after=terms.timelock), _exit(terms, Call.PAY)]
-    own = [_exit(terms, Call.WITHDRAW, before=terms.timelock)] if mode is SecretMode.MAKER else []
-    return [*own, _exit(terms, Call.PAY)]
+    if leg.role == Role.SOURCE:
+        return [_exit(terms, Call.REFUND, not_before=terms.timelock), _exit(terms, Call.PAY)]
+    if mode is SecretMode.SERVICE:
+        return [_exit(terms, Call.PAY)]
+    send_by = Seconds(terms.timelock - leg.session.timelock_policy.inclusion)
+    withdrawal = _exit(terms, Call.WITHDRAW, send_by=send_by, before=terms.timelock)
+    return [withdrawal, _exit(terms, Call.PAY)]
 
 
-def _exit(terms: LockTerms, call: Call, **bounds: Any) -> dict[str, Any]:
-    """`notBefore` and `before`: chain time, null without a bound. `pay`: after a payout failed."""
-    after, before = bounds.get("after"), bounds.get("before")
+def _exit(
+    terms: LockTerms,
+    call: Call,
+    *,
+    not_before: Seconds | None = None,
+    send_by: Seconds | None = None,
+    before: Seconds | None = None,
+) -> dict[str, Any]:
+    """Bounds are chain time, null without one: `sendBy` leaves a transaction its time before
+    `before`, at which the contract refuses it. `pay`: after a payout failed.
+    """
+    bounds = {"notBefore": not_before, "sendBy": send_by, "before": before}
     return {
         "call": call.value,
-        "notBefore": None if after is None else iso(after),
-        "before": None if before is None else iso(before),
+        **{name: None if at is None else iso(at) for name, at in bounds.items()},
         "transaction": get_adapter(terms.chain).exit_transaction(call, terms),
     }

@@ -316,6 +316,15 @@ class EvmAdapter:
             for amount in amounts
         ]
 
+    def open_lock_question(self, terms: LockTerms) -> dict[str, Any]:
+        """A JSON-RPC call; its result holds 31 bytes of the hash of all terms (`read_lock`)."""
+        escrow, slot = self._contracts.escrow(terms), self._contracts.open_slot(terms)
+        return {
+            "method": "eth_getStorageAt",
+            "params": [escrow, "0x0", "latest"],
+            "open": "0x" + slot.hex(),
+        }
+
     def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
         """Parameters of `eth_sendTransaction` without a sender. The gas is said, for an estimate
         would show the secret to a node before it is sent.

@@ -49,8 +49,9 @@ TOPICS: Final = (*CREATED, WITHDRAWN, topic("Cancelled(bool,bool)"), topic("Paid
 
 # Lock.sol's State, the slot's first byte: how the lock stands, and whether it is paid. `Paying` is
 # never seen between transactions.
+_OPEN: Final = 1
 _STATES: Final = {
-    1: (LockState.OPEN, False),
+    _OPEN: (LockState.OPEN, False),
     3: (LockState.WITHDRAWN, True),
     4: (LockState.REFUNDED, True),
     5: (LockState.WITHDRAWN, False),
@@ -88,6 +89,10 @@ class EscrowContracts:
         if slot[1:] != self.lock_id(terms)[:31]:
             return LockState.ABSENT, False
         return _STATES.get(slot[0], (LockState.ABSENT, False))
+
+    def open_slot(self, terms: LockTerms) -> bytes:
+        """Slot 0 of the escrow while this lock is open."""
+        return bytes([_OPEN]) + self.lock_id(terms)[:31]
 
     def creation(self, terms: LockTerms, method: bytes) -> tuple[str, int, bytes]:
         """To, value in wei and data of a lock's creation by its depositor."""

@@ -259,6 +259,11 @@ class ChainAdapter(Protocol):
         asked, and what it shows already is left out (nothing is, when no node answers).
         """
 
+    def open_lock_question(self, terms: LockTerms) -> dict[str, Any]:
+        """How anybody asks a node whether exactly this lock stands open, and `open`, the answer
+        while it does (no exchange).
+        """
+
     def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
         """How any wallet makes WITHDRAW, REFUND or PAY on the lock, unsigned (no exchange).
 

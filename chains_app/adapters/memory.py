@@ -215,6 +215,9 @@ class MemoryAdapter:
             for call in (*needed, Call.LOCK)
         ]
 
+    def open_lock_question(self, terms: LockTerms) -> dict[str, Any]:
+        return {"lock": self.lock_id(terms), "open": LockState.OPEN.value}
+
     def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
         secret = {"secret": SECRET_PLACE} if call is Call.WITHDRAW else {}
         return {"call": call.value, "terms": terms.to_json(), **secret}

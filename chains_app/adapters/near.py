@@ -288,6 +288,11 @@ class NearAdapter:
         actions = [{"type": "FunctionCall", "params": params}]
         return {"signerId": terms.depositor, "receiverId": receiver, "actions": actions}
 
+    def open_lock_question(self, terms: LockTerms) -> dict[str, Any]:
+        """A view call; `open` is the `state` that it answers: the id is the hash of all terms."""
+        asked = {"contractId": self._htlc, "methodName": "get_lock"}
+        return {**asked, "args": {"id": self.lock_id(terms)}, "open": "open"}
+
     def exit_transaction(self, call: Call, terms: LockTerms) -> dict[str, Any]:
         """As wallet-selector's `signAndSendTransaction` takes it, without a signer."""
         secret = {"secret": SECRET_PLACE} if call is Call.WITHDRAW else {}

@@ -20,13 +20,13 @@ POLICY: Final = "; ".join(
 
 
 class ContentSecurityMiddleware:
-    """Sets Content-Security-Policy and Permissions-Policy."""
+    """Sets Content-Security-Policy, unless a page has its own, and Permissions-Policy."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        response["Content-Security-Policy"] = POLICY
+        response.headers.setdefault("Content-Security-Policy", POLICY)
         response["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
         return response

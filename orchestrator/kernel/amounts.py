@@ -44,3 +44,9 @@ def multiply_divide(amount: int, numerator: int, denominator: int, rounding: Rou
 def rescale(amount: int, decimals: int, to_decimals: int, rounding: Rounding) -> int:
     """The same quantity in a unit with other decimals (18 to 24 is exact, 24 to 6 is not)."""
     return multiply_divide(amount, 10**to_decimals, 10**decimals, rounding)
+
+
+def in_coins(amount: int, decimals: int) -> str:
+    """Base units as people read them: `1500000` with 6 decimals is `1.5`."""
+    whole, rest = divmod(amount, 10**decimals)
+    return f"{whole}.{rest:0{decimals}d}".rstrip("0").rstrip(".")

@@ -216,6 +216,28 @@ _EXIT_LEG: Final = (
     "role", "chain", "caip2", "contract", "lockId", "symbol", "token", "decimals", "amount",
     "depositor", "beneficiary", "lockBy", "timelock",
 )  # fmt: skip
+_HTLC_CALL: Final = {"gas": "70000000000000", "deposit": "0"}
+
+
+def _exit(call: str, transaction: dict[str, Any], **bounds: str) -> dict[str, Any]:
+    unbound = {"notBefore": None, "sendBy": None, "before": None}
+    return {"call": call, **unbound, **bounds, "transaction": transaction}
+
+
+def _from_escrow(data: str) -> dict[str, Any]:
+    to = _SOURCE["lockId"]
+    return {"chainId": "0x2105", "to": to, "value": "0x0", "data": data, "gas": "0x55730"}
+
+
+def _from_htlc(method: str, **secret: str) -> dict[str, Any]:
+    arguments = {"id": _DESTINATION["lockId"], **secret}
+    params = {"methodName": method, "args": arguments, **_HTLC_CALL}
+    return {
+        "receiverId": _DESTINATION["contract"],
+        "actions": [{"type": "FunctionCall", "params": params}],
+    }
+
+
 _EXIT_KIT: Final = {
     "version": 1,
     "sessionId": _SESSION_ID,
@@ -226,44 +248,33 @@ _EXIT_KIT: Final = {
         {
             **{name: _SOURCE[name] for name in _EXIT_LEG},
             "hashFunction": "sha256",
+            "check": {
+                "method": "eth_getStorageAt",
+                "params": [_SOURCE["lockId"], "0x0", "latest"],
+                "open": "0x01" + "c7" * 31,
+            },
             "exits": [
-                {
-                    "call": "refund",
-                    "notBefore": _SOURCE["timelock"],
-                    "before": None,
-                    "transaction": {
-                        "chainId": "0x2105",
-                        "to": _SOURCE["lockId"],
-                        "value": "0x0",
-                        "data": "0x...",
-                        "gas": "0x55730",
-                    },
-                }
+                _exit("refund", _from_escrow("0x..."), notBefore=_SOURCE["timelock"]),
+                _exit("pay", _from_escrow("0x...")),
             ],
         },
         {
             **{name: _DESTINATION[name] for name in _EXIT_LEG},
             "hashFunction": "sha256",
+            "check": {
+                "contractId": _DESTINATION["contract"],
+                "methodName": "get_lock",
+                "args": {"id": _DESTINATION["lockId"]},
+                "open": "open",
+            },
             "exits": [
-                {
-                    "call": "withdraw",
-                    "notBefore": None,
-                    "before": _DESTINATION["timelock"],
-                    "transaction": {
-                        "receiverId": "htlc.near",
-                        "actions": [
-                            {
-                                "type": "FunctionCall",
-                                "params": {
-                                    "methodName": "withdraw",
-                                    "args": {"id": _DESTINATION["lockId"], "secret": "{secret}"},
-                                    "gas": "70000000000000",
-                                    "deposit": "0",
-                                },
-                            }
-                        ],
-                    },
-                }
+                _exit(
+                    "withdraw",
+                    _from_htlc("withdraw", secret="{secret}"),  # noqa: S106 - where one belongs
+                    sendBy="2026-11-22T22:00:58Z",
+                    before=_DESTINATION["timelock"],
+                ),
+                _exit("pay", _from_htlc("pay")),
             ],
         },
     ],

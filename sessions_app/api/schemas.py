@@ -216,8 +216,9 @@ Exit: Final = _shape(
     "Exit",
     {
         "call": _one_of(Call.WITHDRAW.value, Call.REFUND.value, Call.PAY.value),
-        "notBefore": Time(allow_null=True, help_text="Of the chain's own clock."),
-        "before": Time(allow_null=True),
+        "notBefore": Time(allow_null=True, help_text="Of the chain's own clock, as the others."),
+        "sendBy": Time(allow_null=True, help_text="Later it may not be included before `before`."),
+        "before": Time(allow_null=True, help_text="From here on the contract refuses it."),
         "transaction": serializers.DictField(
             help_text="As the wallet takes it, for any account to send: parameters of "
             "`eth_sendTransaction`, or of wallet-selector's `signAndSendTransaction`. In a "
@@ -242,6 +243,10 @@ ExitLeg: Final = _shape(
         "beneficiary": Text(),
         "lockBy": Time(),
         "timelock": Time(),
+        "check": serializers.DictField(
+            help_text="Whether exactly this lock stands: what to ask a node of the chain, a "
+            "JSON-RPC call or a view call, and `open`, the answer while it does."
+        ),
         "exits": Exit(many=True),
     },
 )
@@ -314,16 +319,20 @@ def describe(
     problems: tuple[int, ...] = (),
     parameters: tuple[OpenApiParameter, ...] = (),
     examples: tuple[Any, ...] = (),
+    page: str | None = None,
 ) -> Callable[[Any], Any]:
-    """`extend_schema` with what all operations share."""
+    """`extend_schema` with what all operations share; `page`: what its answer as HTML is."""
     refused = {
         (code, "application/problem+json"): OpenApiResponse(PROBLEM, PROBLEMS[code])
         for code in (401, 403, 429, 503, *problems)
     }
+    answers = {(status, "application/json"): answer}
+    if page is not None:
+        answers[status, "text/html"] = OpenApiResponse(OpenApiTypes.STR, page)
     return extend_schema(
         operation_id=operation,
         request=request,
-        responses={status: answer, **refused},
+        responses={**answers, **refused},
         parameters=list(parameters),
         examples=list(examples),
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,6 +21,7 @@ from orchestrator.http.idempotency import answer_once
 from orchestrator.kernel.clock import wall_clock
 from sessions_app import selectors, services
 from sessions_app.api import answers, examples, schemas
+from sessions_app.api.exit_page import ExitKitPage
 from sessions_app.api.requests import (
     MOST_SEQ,
     ExecuteRequest,
@@ -196,9 +198,12 @@ class SecretView(APIView):
 class ExitKitView(APIView):
     """All that the maker needs to get the money out on both chains without us: keep it."""
 
+    renderer_classes = (JSONRenderer, ExitKitPage)
+
     @schemas.describe(
-        "getExitKit", schemas.ExitKitAnswer, problems=(404, 409), examples=examples.EXIT_KIT
-    )
+        "getExitKit", schemas.ExitKitAnswer, problems=(404, 409), examples=examples.EXIT_KIT,
+        page="The same as a page to keep and to print, for `Accept: text/html`.",
+    )  # fmt: skip
     def get(self, request: Request, session_id: UUID) -> Response:
         return Response(exit_kit(selectors.get_session(client_of(request), session_id)))
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from chains_app.adapters.evm_signing import evm_key
+from chains_app.adapters.near_signing import near_key
 from chains_app.config import ChainsEnvironment
 from chains_app.locks import LockState, LockTerms
 from chains_app.registry import get_adapter, use_environment
@@ -36,6 +38,31 @@ class Left:
     secret: Path
 
     def exit(self, leg: str, call: str) -> None:
+        """The script makes the call."""
+        done = self.run(leg, call)
+        assert done.returncode == 0, done.stderr
+        self.devnet.wait_blocks(3)
+
+    def refusal(self, leg: str, call: str) -> str:
+        """Why the script does not make it; nothing of the maker's was sent."""
+        before = self.nonces()
+        done = self.run(leg, call)
+        self.devnet.wait_blocks(3)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert self.nonces() == before
+        return done.stderr
+
+    def nonces(self) -> list[int]:
+        """Of the maker's keys."""
+        env = self.devnet.environment
+        keys = {
+            "base": evm_key(env["MAKER_BASE_KEY"]),
+            "near": near_key(env["MAKER_NEAR_ACCOUNT"], env["MAKER_NEAR_KEY"]),
+        }
+        with use_environment(ChainsEnvironment.of(env)):
+            return [get_adapter(name).key_state(key).head_nonce for name, key in keys.items()]
+
+    def run(self, leg: str, call: str) -> subprocess.CompletedProcess[str]:
         """Run the script as a maker does, who has nothing but the kit, a wallet and a node."""
         chain = self.leg(leg)["chain"]
         env = self.devnet.environment
@@ -49,7 +76,7 @@ class Left:
         url = env[f"{chain.upper()}_RPC_URL"]
         command = [sys.executable, str(SCRIPT), str(self.kit), leg, call, url]
         command += ["--secret", str(self.secret)]
-        done = subprocess.run(
+        return subprocess.run(
             command,
             cwd=self.kit.parent,
             env={"PATH": os.environ["PATH"], **wallet},
@@ -57,12 +84,17 @@ class Left:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        self.devnet.wait_blocks(3)
 
     def leg(self, role: str) -> dict[str, Any]:
         legs = json.loads(self.kit.read_text())["legs"]
         return next(dict(leg) for leg in legs if leg["role"] == role)
+
+    def pass_time_to(self, instant: str) -> None:
+        """Both chains' clocks show it."""
+        with use_environment(ChainsEnvironment.of(self.devnet.environment)):
+            now = min(get_adapter(name).head().time for name in ("base", "near"))
+        if (missing := int(datetime.fromisoformat(instant).timestamp()) - now) > 0:
+            self.devnet.mine(seconds=missing)
 
     def state(self, role: str) -> tuple[LockState, bool]:
         """How the lock stands on its chain, and whether it is paid."""
@@ -91,8 +123,8 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, s
         with closing(Maker(devnet, service)) as maker:
             begun = {
                 (way, end): begin(maker, WAYS[way], devnet, folder / f"{way} {end}")
+                for end in ("refund", "withdraw")  # whose time is short comes last
                 for way in WAYS
-                for end in ("withdraw", "refund")
             }
             for session in begun:
                 wait_for_both_locks(maker, begun[session][0])
@@ -127,13 +159,35 @@ def test_a_maker_withdraws_the_destination_with_the_own_secret(
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_a_withdrawal_that_finds_no_open_lock_does_not_show_the_secret(
+    left: dict[tuple[str, str], Left], way: str
+) -> None:
+    """After the withdrawal above, so that it is asked again."""
+    assert "the lock does not stand open" in left[way, "withdraw"].refusal(
+        "destination", "withdraw"
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_withdrawal_that_may_come_too_late_does_not_show_the_secret(
+    left: dict[tuple[str, str], Left], way: str
+) -> None:
+    swap = left[way, "refund"]
+    (withdrawal,) = [
+        each for each in swap.leg("destination")["exits"] if each["call"] == "withdraw"
+    ]
+    assert withdrawal["sendBy"] < withdrawal["before"] == swap.leg("destination")["timelock"]
+    swap.pass_time_to(withdrawal["sendBy"])
+    assert f"{withdrawal['sendBy']} is past" in swap.refusal("destination", "withdraw")
+    assert swap.state("destination") == (LockState.OPEN, False)
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_maker_takes_the_source_back_from_its_timelock_on(
     left: dict[tuple[str, str], Left], way: str
 ) -> None:
     swap = left[way, "refund"]
-    timelock = datetime.fromisoformat(swap.leg("source")["timelock"]).timestamp()
-    if (missing := int(timelock - time.time())) > 0:
-        swap.devnet.mine(seconds=missing)
+    swap.pass_time_to(swap.leg("source")["timelock"])
     assert swap.state("source") == (LockState.OPEN, False)
     swap.exit("source", "refund")
     assert swap.state("source") == (LockState.REFUNDED, True)

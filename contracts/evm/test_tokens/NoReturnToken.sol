@@ -10,7 +10,7 @@ contract NoReturnToken {
         balanceOf[to] += amount;
     }
 
-    function approve(address spender, uint256 amount) external {
+    function approve(address spender, uint256 amount) external virtual {
         allowance[msg.sender][spender] = amount;
     }
 

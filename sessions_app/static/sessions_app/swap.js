@@ -29,6 +29,26 @@ part("follow").addEventListener("submit", async (event) => {
   if (session && following === mine) connect(mine, session.feedUrl);
 });
 
+part("exit").querySelector("button").addEventListener("click", async () => {
+  const mine = following;
+  try {
+    const path = `/api/v1/sessions/${encodeURIComponent(mine.sessionId)}/exit-kit`;
+    const response = await fetch(path, { headers: { "X-API-Key": mine.key, Accept: "text/html" } });
+    if (!response.ok) throw new Error((await response.json()).detail);
+    save(await response.blob(), `exit-kit-${mine.sessionId}.html`);
+  } catch (error) {
+    if (following === mine) part("message").textContent = error.message;
+  }
+});
+
+function save(blob, name) {
+  const link = make("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 async function showSession(mine) {
   try {
     const path = `/api/v1/sessions/${encodeURIComponent(mine.sessionId)}`;
@@ -43,6 +63,7 @@ async function showSession(mine) {
     part("attention").hidden = !answer.attention;
     part("attention").textContent = answer.attention ? `Needs a person: ${answer.attention.reason}` : "";
     part("legs").replaceChildren(...answer.legs.map(legCard));
+    part("exit").hidden = answer.legs.length === 0;
     part("swap").hidden = false;
     part("message").textContent = answer.walletTransactions.length ? "Waiting for the maker's wallet to lock the source." : "";
     return answer;

@@ -3,7 +3,9 @@
 import base64
 import itertools
 import json
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,6 +73,20 @@ class Page:
         """A picture of the whole page, for a person to look at."""
         answer = self.call("Page.captureScreenshot", captureBeyondViewport=True)
         file.write_bytes(base64.b64decode(answer["data"]))
+
+    def wait_for_file(self, file: Path) -> None:
+        """Until the browser has saved it; it has another name before it is whole."""
+        end = time.monotonic() + SECONDS
+        while not file.exists():
+            assert time.monotonic() < end, f"{file} never came: {list(file.parent.iterdir())}"
+            time.sleep(0.02)
+
+    def print(self, file: Path) -> int:
+        """The page as a PDF, by its own print style; how many sheets that takes."""
+        answer = self.call("Page.printToPDF", preferCSSPageSize=True)
+        pdf = base64.b64decode(answer["data"])
+        file.write_bytes(pdf)
+        return len(re.findall(rb"/Type /Page\b", pdf))
 
 
 @contextmanager

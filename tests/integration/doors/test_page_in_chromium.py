@@ -60,3 +60,39 @@ def test_a_wrong_key_is_said_so(world: World, live_server: LiveServer, tmp_path:
         follow(page, "1b_0_wrong", str(world.create().pk))
         page.wait_for("document.getElementById('message').textContent.includes('API key')")
         assert page.run("document.getElementById('swap').hidden")
+
+
+IS_STYLED = "getComputedStyle(document.querySelector('section')).borderTopStyle === 'solid'"
+
+
+def test_the_exit_kit_is_saved_as_a_page_that_needs_nothing_of_ours(
+    api: APIClient, world: World, key: str, live_server: LiveServer, tmp_path: Path
+) -> None:
+    session_id = create_session(api)["sessionId"]
+    execute(api, session_id)
+    saved = tmp_path / f"exit-kit-{session_id}.html"
+    with open_page(tmp_path) as page:
+        page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+        page.open(f"{live_server.url}/")
+        follow(page, key, session_id)
+        page.wait_for("!document.getElementById('exit').hidden")
+        page.run("document.querySelector('#exit button').click()")
+        page.wait_for_file(saved)
+        page.open(saved.as_uri())
+        assert page.run(IS_STYLED)
+        assert session_id in page.run("document.body.innerText")
+        assert page.print(tmp_path / "exit-kit.pdf") >= 3  # what to do, then each leg on its own
+        page.photograph(tmp_path / "exit-kit.png")
+
+
+def test_the_exit_kits_own_policy_lets_its_style_in(
+    api: APIClient, world: World, key: str, live_server: LiveServer, tmp_path: Path
+) -> None:
+    session_id = create_session(api)["sessionId"]
+    execute(api, session_id)
+    with open_page(tmp_path) as page:
+        page.call("Network.enable")
+        page.call("Network.setExtraHTTPHeaders", headers={"X-API-Key": key})
+        page.open(f"{live_server.url}/api/v1/sessions/{session_id}/exit-kit")
+        assert page.run(IS_STYLED)
+        assert page.complaints == []

@@ -55,6 +55,7 @@ def test_every_answer_is_as_the_schema_says(api: APIClient, schema: dict[str, An
     session = create_session(api)
     check(schema, "Session", session)
     check(schema, "Session", execute(api, session["sessionId"]))
+    check(schema, "ExitKit", get(api, f"/sessions/{session['sessionId']}/exit-kit"))
     check(schema, "Sessions", get(api, "/sessions"))
     check(schema, "Events", get(api, f"/sessions/{session['sessionId']}/events"))
     check(schema, "Problem", post(api, "/quote", {}, 400))
@@ -66,6 +67,8 @@ def test_every_answer_is_as_the_schema_says(api: APIClient, schema: dict[str, An
         ("Quote", examples.CREATE_QUOTE[1]),
         ("Session", examples.CREATE_SESSION[1]),
         ("Session", examples.SESSION[0]),
+        ("Session", examples.POST_SECRET[1]),
+        ("ExitKit", examples.EXIT_KIT[0]),
     ],
 )
 def test_every_example_is_as_the_schema_says(schema: dict[str, Any], name: str, shown: Any) -> None:

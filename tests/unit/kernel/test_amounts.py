@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.kernel.amounts import MAX_AMOUNT, Rounding, multiply_divide, parse_amount, rescale
+from orchestrator.kernel.amounts import (
+    MAX_AMOUNT,
+    Rounding,
+    in_coins,
+    multiply_divide,
+    parse_amount,
+    rescale,
+)
 from orchestrator.kernel.errors import InvalidAmountError
 
 amounts = st.integers(min_value=0, max_value=MAX_AMOUNT)
@@ -61,3 +68,12 @@ def test_ether_to_near_and_to_usdc() -> None:
     assert rescale(1_500_000_000_000_000_001, 18, 24, Rounding.DOWN) == 1500000000000000001 * 10**6
     assert rescale(1_500_000_999_999_999_999, 24, 6, Rounding.DOWN) == 1
     assert rescale(1_500_000_999_999_999_999, 24, 6, Rounding.UP) == 2
+
+
+@pytest.mark.parametrize(
+    ("amount", "decimals", "shown"),
+    [(1_500_000, 6, "1.5"), (10**18, 18, "1"), (1, 24, "0." + "0" * 23 + "1"), (0, 6, "0"),
+     (120, 0, "120"), (100, 1, "10")],
+)  # fmt: skip
+def test_base_units_are_shown_as_coins(amount: int, decimals: int, shown: str) -> None:
+    assert in_coins(amount, decimals) == shown
