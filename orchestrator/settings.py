@@ -116,6 +116,7 @@ INSTALLED_APPS = [
     "django_prometheus",
     "drf_spectacular",
     "rest_framework",
+    "orchestrator.audit",
     "orchestrator.clients",
     "orchestrator.http",
     "sessions_app",
