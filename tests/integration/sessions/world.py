@@ -43,6 +43,7 @@ MAKER, STRANGER = "maker", "stranger"
 TIERS = {"head+1": 1, "final": 2}
 HISTORY = 3  # blocks before START
 AGES = ("signed_at", "left_at", "last_sent_at", "ended_at")
+INTENT_AGES = ("wanted_since", "retried_at")
 WHOLE_LIFE = 130  # seconds; past the source's timelock
 
 
@@ -83,6 +84,7 @@ class World:
         self.clock.now += seconds
         back = timedelta(seconds=seconds)
         Attempt.objects.update(**{name: F(name) - back for name in AGES})
+        Intent.objects.update(**{name: F(name) - back for name in INTENT_AGES})
 
     def work(self) -> None:
         """Each process of the service does what is due."""
