@@ -238,7 +238,7 @@ def _both_locked(s: Filled) -> Step:
         return _back(S.BOTH_LOCKED, "our lock left the final chain")
     if s.facts.secret_is_held and s.reveal_objection is None:
         return Step(S.REVEALING_SECRET, "the reveal guard agrees")
-    return Step(attention=_vanished_source(s))
+    return Step(attention=_vanished_source(s) or _unread_preimage(s))
 
 
 def _revealing(s: Filled) -> Step:

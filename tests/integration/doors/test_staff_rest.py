@@ -43,7 +43,6 @@ def test_what_was_signed_does_not_leave_a_paused_signer(
 ) -> None:
     session = world.start()
     world.lock_source(session)
-    world.live_until(Status.SOURCE_LOCKED, session)
     real = MemoryAdapter.sign
 
     def pause_then_sign(self: MemoryAdapter, *arguments: object) -> object:
