@@ -137,7 +137,7 @@ def test_source_locked_that_nobody_drives(world: World) -> None:
     for _ in range(3):
         world.block(1, "base")
         world.work()
-    world.trust_heads_for(10**9)
+    world.trust_heads_for(None)
     world.block()
     world.poll()
     assert status(session) is Status.SOURCE_LOCKED
@@ -250,6 +250,16 @@ def test_revealing_secret_whose_bytes_got_lost(world: World) -> None:
 
 
 # --- timeout --------------------------------------------------------------------------------------
+def time_out(world: World, session: Session) -> None:
+    """With no slack: with the devnet's, no lock can come any more when it is over."""
+    deadlines = session.fixed_deadlines
+    assert deadlines is not None
+    policy = {**session.policy, "clock_slack": 0}
+    Session.objects.filter(pk=session.pk).update(policy=policy, wake_at="2026-01-01T00:00Z")
+    world.live(deadlines.accept_by + 1 - int(world.clock.now))
+    assert status(session) is Status.TIMEOUT
+
+
 def test_timeout_whose_lock_a_node_left_out(world: World) -> None:
     session = world.start()
     world.live(1)
@@ -257,11 +267,7 @@ def test_timeout_whose_lock_a_node_left_out(world: World) -> None:
     with silent_about(no_facts):
         world.lock_source(session)
         world.live(4)
-    deadlines = session.fixed_deadlines
-    assert deadlines is not None
-    Session.objects.filter(pk=session.pk).update(policy={**session.policy, "clock_slack": 0})
-    world.live(deadlines.accept_by + 2 - int(world.clock.now))
-    assert status(session) is Status.TIMEOUT
+    time_out(world, session)
     case = "The maker's lock is there, and we show `absent`"
     follow("timeout", case, session, CHAIN="base", N=before)
     assert end(world, session, 6) == ("refunded", ONLY_THE_SOURCE)
@@ -269,11 +275,7 @@ def test_timeout_whose_lock_a_node_left_out(world: World) -> None:
 
 def test_timeout_that_nobody_drives(world: World) -> None:
     session = world.start()
-    deadlines = session.fixed_deadlines
-    assert deadlines is not None
-    Session.objects.filter(pk=session.pk).update(policy={**session.policy, "clock_slack": 0})
-    world.live(deadlines.accept_by + 2 - int(world.clock.now), step=2)
-    assert status(session) is Status.TIMEOUT
+    time_out(world, session)
     without_workers(world, 40)
     follow("timeout", "No worker drives it", session)
     assert (status(session), world.both_on_chain(session)) == (Status.CANCELLED, (ABSENT, ABSENT))

@@ -98,8 +98,8 @@ class World:
     def sweep(self) -> None:
         sweeps.advance_all_due()
 
-    def trust_heads_for(self, seconds: int) -> None:
-        """From here on a head is stale when it has not advanced for so long (rule 11)."""
+    def trust_heads_for(self, seconds: int | None) -> None:
+        """From here on a head is stale when it has not advanced for so long, None: never (11)."""
         specs = {
             name: replace(memory_spec(chain), stale_after=seconds)
             for name, chain in self.chains.items()
