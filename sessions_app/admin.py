@@ -48,26 +48,26 @@ class SessionAdmin(ActsAdmin):
     change_form_template = "admin/sessions_app/session/change_form.html"
     offers: ClassVar = {
         "retry_session": Offer("Drive now", "retry_session", lambda _: retry_session()),
-        "cancel_session": Offer("Cancel", "cancel_session", lambda _: cancel_session()),
+        "cancel_session": Offer("Cancel the session", "cancel_session", lambda _: cancel_session()),
         "refund_session": Offer(
             "Give the source back", "refund_session", lambda _: refund_session()
         ),
         "rebroadcast": Offer("Send its bytes again", "rebroadcast", lambda _: rebroadcast()),
     }
 
-    list_display = ("id", "status", "needs", "since", "route", "client", "created")
+    list_display = ("id", "status", "needs", "route", "client", "created")
     list_filter = (NeedsAPerson, "status")
     list_select_related = ("quote", "client")
     search_fields = ("id__exact",)
     ordering = ("-created_at",)
     show_full_result_count = False
     fields = (
-        "status", "needs", "since", "client", "route", "secret_mode", "maker_source_account",
+        "status", "needs", "advice", "client", "route", "secret_mode", "maker_source_account",
         "maker_destination_account", "is_executed", "cancel_requested", "created", "expires", "due",
     )  # fmt: skip
 
     class Media:
-        css: ClassVar = {"all": ["sessions_app/admin.css"]}
+        css: ClassVar = {"all": ["sessions_app/admin.css"]}  # beside those of every act
 
     @admin.display(description="route")
     def route(self, session: Session) -> str:
@@ -76,16 +76,18 @@ class SessionAdmin(ActsAdmin):
 
     @admin.display(description="needs a person", ordering="attention_since")
     def needs(self, session: Session) -> str:
-        """What for, what to do, and where that is written."""
+        """What for, and since when."""
+        if session.attention_since is None:
+            return "-"
+        return f"{session.attention} since {iso(session.attention_since)}"
+
+    @admin.display(description="what to do")
+    def advice(self, session: Session) -> str:
+        """What it means, what to do, and where that is written."""
         advice = advice_for(session.attention)
         if advice is None:
-            return session.attention or "-"
-        return f"{session.attention}: {advice.title}. {advice.to_do.capitalize()} ({advice.page})"
-
-    @admin.display(description="since")
-    def since(self, session: Session) -> str:
-        """When it began to need a person."""
-        return _moment(session.attention_since)
+            return "-"
+        return f"{advice.title}: {advice.to_do} ({advice.page})"
 
     @admin.display(description="created", ordering="created_at")
     def created(self, session: Session) -> str:

@@ -60,6 +60,9 @@ class ActsAdmin(_ModelAdmin):
     offers: ClassVar[Mapping[str, Offer]] = {}
     change_form_template = "admin/acts/change_form.html"
 
+    class Media:
+        css: ClassVar = {"all": ["audit/confirm.css"]}
+
     def subject_of(self, row: Any) -> str:
         return str(row.pk)
 
@@ -121,7 +124,7 @@ class ActsAdmin(_ModelAdmin):
         """What the page says of one row. What depends on the number is said when it is done."""
         shown = {"pk": row.pk, "row": str(row), "can": True, "says": ""}
         if offer.number:
-            return shown
+            return {**shown, "says": f"{offer.title.lower()}, by the number that you give below"}
         try:
             return {**shown, "says": preview(offer.make(None), self.subject_of(row))}
         except OrchestratorError as error:
@@ -131,9 +134,9 @@ class ActsAdmin(_ModelAdmin):
         who = Who(request.user.get_username(), Door.ADMIN)
         try:
             done = perform(act, self.subject_of(row), who=who, reason=reason)
-            self.message_user(request, f"{row}: {done}", messages.SUCCESS)
+            self.message_user(request, done, messages.SUCCESS)
         except OrchestratorError as error:
-            self.message_user(request, f"{row}: not done: {error}", messages.ERROR)
+            self.message_user(request, f"not done: {error}", messages.ERROR)
 
 
 def _act_on(shown: ActsAdmin, request: HttpRequest, rows: QuerySet[Any]) -> TemplateResponse | None:
