@@ -4,6 +4,7 @@ from django.core import checks
 
 class AuctionsConfig(AppConfig):
     name = "auctions_app"
+    verbose_name = "Routes"
 
     def ready(self) -> None:
         """Have `manage.py` refuse unsafe routes."""

@@ -67,6 +67,23 @@ class Quote(models.Model):
         return TimelockPolicy.from_json(self.policy_json)
 
 
+class RouteSwitch(models.Model):
+    """Whether a route is paused: no new quotes, sessions and fills; what is filled goes on.
+
+    A route without a row runs.
+    """
+
+    route_id = models.CharField(max_length=128, unique=True)
+    is_paused = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = "route"
+        permissions = (("pause_route", "Can pause and resume a route"),)
+
+    def __str__(self) -> str:
+        return self.route_id
+
+
 class Reservation(models.Model):
     """What one filled session ties up: our lock's amount, its gas (holds), and what is at stake.
 

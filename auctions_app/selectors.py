@@ -1,6 +1,6 @@
 """What is reserved and what is at stake, counted from the open and the just ended reservations."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NamedTuple
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q, Sum
 
-from auctions_app.models import Hold, Quote, Reservation
+from auctions_app.models import Hold, Quote, Reservation, RouteSwitch
 from chains_app.signers import SignerRole
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import NotFoundError
@@ -45,6 +45,12 @@ def get_quote(client_id: UUID, quote_id: UUID) -> Quote:
     if quote is None:
         raise QuoteNotFoundError(f"no quote {quote_id}: ask for one by POST /api/v1/quote")
     return quote
+
+
+def paused_routes(route_ids: Iterable[str]) -> set[str]:
+    """Those of these routes that staff have paused."""
+    paused = RouteSwitch.objects.filter(route_id__in=list(route_ids), is_paused=True)
+    return set(paused.values_list("route_id", flat=True))
 
 
 def reserved_amounts() -> list[Reserved]:

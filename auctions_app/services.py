@@ -18,7 +18,7 @@ from auctions_app.market import Market, current_market
 from auctions_app.models import Hold, Quote, Reservation
 from auctions_app.pricing import acceptable_amount, make_offer
 from auctions_app.routes import LockMode, Route, SecretMode
-from auctions_app.selectors import STAKE_UNITS, Balance, exposure, get_quote, held
+from auctions_app.selectors import STAKE_UNITS, Balance, exposure, get_quote, held, paused_routes
 from auctions_app.timelocks import FinalityTiers
 from chains_app.signers import SignerRole, role_of
 from orchestrator.kernel.amounts import Rounding
@@ -45,6 +45,12 @@ class InsufficientLiquidityError(UnavailableError):
     """Not enough of ours is free on a chain to fill this; nothing was reserved."""
 
     code = "insufficient_liquidity"
+
+
+class RoutePausedError(ConflictError):
+    """Staff have paused the route: nothing new by it; open swaps go on."""
+
+    code = "route_paused"
 
 
 class AlreadyFilledError(ConflictError):
@@ -93,11 +99,12 @@ def create_quote(
 ) -> Quote:
     """Offer a swap of `amount` source units; the quote is good until 30 s after `now`, wall clock.
 
-    Raises UnknownRouteError, LockModeError, AmountOutOfLimitsError, PriceUnavailableError,
-    ConfigurationError.
+    Raises UnknownRouteError, RoutePausedError, LockModeError, AmountOutOfLimitsError,
+    PriceUnavailableError, ConfigurationError.
     """
     market = current_market()
     route = market.route(route_id)
+    require_running(route.id)
     route.require_within_limits(amount, route.secret_modes)
     route.require_lock_mode(lock_mode)
     offer = make_offer(route, amount, market.prices, lock_mode)
@@ -117,6 +124,14 @@ def create_quote(
     )
 
 
+def require_running(route_id: str) -> None:
+    """Raises RoutePausedError."""
+    if route_id in paused_routes([route_id]):
+        raise RoutePausedError(
+            f"route {route_id} is paused: take another one of /routes, or come again later"
+        )
+
+
 def take_quote(
     *,
     client_id: UUID,
@@ -127,11 +142,13 @@ def take_quote(
 ) -> Quote:
     """Bind a quote to a session, once; asking again for the same session changes nothing.
 
-    Raises QuoteNotFoundError, QuoteExpiredError, QuoteTakenError, SecretModeError,
-    AmountOutOfLimitsError (the mode's limit).
+    Raises QuoteNotFoundError, QuoteExpiredError, QuoteTakenError, RoutePausedError,
+    SecretModeError, AmountOutOfLimitsError (the mode's limit).
     """
     quote = get_quote(client_id, quote_id)
     route = current_market().route(quote.route_id)
+    if quote.bound_to != session_id:
+        require_running(route.id)
     route.require_within_limits(quote.source_amount, (secret_mode,))
     free = Quote.objects.filter(id=quote_id, bound_to=None, expires_at__gt=_instant(now))
     is_bound = free.update(bound_to=session_id) == 1
@@ -164,10 +181,12 @@ def fill(
     heads; `started_at` is by the same clock. A fill reserves our liquidity and the native coin for
     all calls at the capped fee, and chooses each leg's finality tier by all that is at stake on its
     chain, under one lock that it keeps until the caller's transaction ends (READ COMMITTED). Take
-    session and intent rows' locks before. Raises InsufficientLiquidityError, AlreadyFilledError.
+    session and intent rows' locks before. Raises InsufficientLiquidityError, AlreadyFilledError,
+    RoutePausedError.
     """
     market = current_market()
     route = market.route(quote.route_id)
+    require_running(route.id)
     chains = route.source.chain.name, route.destination.chain.name
     filled_at = Seconds(max(wall, *(readings[chain].head for chain in chains)))
     accepted = _accepted_after(quote, route, market)

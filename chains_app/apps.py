@@ -3,3 +3,4 @@ from django.apps import AppConfig
 
 class ChainsConfig(AppConfig):
     name = "chains_app"
+    verbose_name = "Chains"

@@ -117,7 +117,9 @@ def _reopen_intents(chain: str, height: int) -> None:
     touched = Intent.objects.filter(ended | Exists(included), chain=chain)
     keys = list(touched.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
     rows = Intent.objects.filter(pk__in=keys)
-    rows.filter(ended).update(status=IntentStatus.ACTIVE, ended_height=None)
+    rows.filter(ended).update(
+        status=IntentStatus.ACTIVE, ended_height=None, wanted_since=timezone.now()
+    )
     rows.update(
         due_at=timezone.now(), version=F("version") + 1, lease_owner="", lease_expires_at=None
     )
@@ -160,6 +162,31 @@ def _follow_up(cursor: ChainCursor, changed: set[int]) -> None:
         _settle(cursor, watch)
     _wake_intents(changed)
     _announce(watches)
+
+
+def commit_again(cursor: ChainCursor, learned: Learned, height: int) -> None:
+    """Store what blocks up to `height`, all of them ours, showed when they were read again.
+
+    Readings of the same block are replaced; nothing else is forgotten, so that no session goes back
+    for it. With the last of them every open lock is read at the head.
+    """
+    wanted = cursor.reread_after
+    with transaction.atomic():
+        lock(cursor)
+        for watch, reading in learned.readings:
+            Observation.objects.filter(watch=watch, block_hash=reading.block.hash).delete()
+        changed = _store_readings(learned)
+        is_over = height >= cursor.height
+        if is_over:
+            Watch.objects.filter(chain=cursor.chain, is_settled=False).update(due_time=0)
+        cursor.reread_after = None if is_over else height
+        same = ChainCursor.objects.filter(pk=cursor.pk, reread_after=wanted)
+        same.update(reread_after=cursor.reread_after)
+        watches = list(Watch.objects.filter(pk__in=changed).prefetch_related("observations"))
+        for watch in watches:
+            _settle(cursor, watch)
+        _wake_intents(changed)
+        _announce(watches)
 
 
 def _store_blocks(cursor: ChainCursor, blocks: Iterable[Block]) -> None:

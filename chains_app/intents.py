@@ -55,7 +55,8 @@ def plan_intent(
     if watch is None or watch.terms != terms:
         raise NotWatchedError(f"{reference} is not watched under these terms: watch_lock first")
     fields: dict[str, Any] = {"send_by": send_by, "secret_id": secret_id, "urgency": urgency}
-    fields["due_at"], fields["order"] = timezone.now(), order and order.to_json()
+    fields["due_at"] = fields["wanted_since"] = timezone.now()
+    fields["order"] = order and order.to_json()
     intent, is_new = Intent.objects.get_or_create(
         reference=reference,
         call=call.value,

@@ -9,6 +9,7 @@ from typing import Final
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from chains_app.locks import Block, Call, LockState, LockTerms
 from chains_app.signers import SignerRole
@@ -52,6 +53,7 @@ class Signer(models.Model):
     next_nonce = models.BigIntegerField(default=0)
 
     class Meta:
+        permissions = (("pause_signer", "Can pause and resume a signer"),)
         constraints = (
             models.UniqueConstraint(
                 fields=["chain", "account", "public_key"], name="one_row_per_signing_key"
@@ -133,7 +135,8 @@ class ChainCursor(Leased):
     """How far a chain is fully read, and its newest final block of each tier that we believe.
 
     `finals`: tier to [height, hash, time]; each is an ancestor of the block that the cursor is at.
-    `advanced_at`: wall time at which the head was last seen to advance.
+    `advanced_at`: wall time at which the head was last seen to advance. `reread_after`: a person
+    wants all blocks above that height read again; nothing is forgotten meanwhile.
     """
 
     chain = models.CharField(max_length=32, unique=True)
@@ -143,6 +146,10 @@ class ChainCursor(Leased):
     time = models.BigIntegerField(default=0)
     finals = models.JSONField(default=dict)
     advanced_at = models.DateTimeField(null=True)
+    reread_after = models.BigIntegerField(null=True)
+
+    class Meta:
+        permissions = (("rewind_cursor", "Can have a chain read again"),)
 
     def __str__(self) -> str:
         return f"{self.chain} at {self.height}"
@@ -216,7 +223,8 @@ class Intent(Leased):
     """A chain write that is wanted, whoever makes it: the effect decides (rule 5).
 
     An ended intent stays due while an attempt of it is still alive. `ended_height`: the block whose
-    reading ended it; a reorganisation below it opens the intent again.
+    reading ended it; a reorganisation below it opens the intent again. `wanted_since`: without a
+    break. `retried_at`: failures before it no longer count, a person wants it tried again.
     """
 
     reference = models.UUIDField()
@@ -234,6 +242,8 @@ class Intent(Leased):
     order = models.JSONField(null=True)  # that its depositor signed, of a LOCK_FOR
     fill_signer = models.ForeignKey(Signer, null=True, on_delete=models.PROTECT)
     fill_nonce = models.BigIntegerField(null=True)
+    wanted_since = models.DateTimeField(db_default=Now())
+    retried_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -16,7 +16,7 @@ from chains_app.adapters.interface import (
     ChainError,
     FactsPage,
 )
-from chains_app.ingest import Finals, Learned, begin, commit, restart, rewind
+from chains_app.ingest import Finals, Learned, begin, commit, commit_again, restart, rewind
 from chains_app.intents import OUTBOX_TASK
 from chains_app.leases import (
     LeaseLostError,
@@ -101,6 +101,8 @@ def _step(cursor: ChainCursor, adapter: ChainAdapter) -> tuple[int, bool]:
     if not cursor.hash:
         begin(cursor, head, finals)
         return 1, True
+    if cursor.reread_after is not None and _read_again(cursor, adapter):
+        return 0, True
     page = _next_page(cursor, adapter, head)
     if page is None:
         _undo_reorganised(cursor, adapter, head, finals)
@@ -112,6 +114,24 @@ def _step(cursor: ChainCursor, adapter: ChainAdapter) -> tuple[int, bool]:
         commit(cursor, learned)
     was_pruned = bool(learned.unread and learned.blocks)  # due now, to be read at the head
     return len(page.blocks), was_pruned or not is_at_head
+
+
+def _read_again(cursor: ChainCursor, adapter: ChainAdapter) -> bool:
+    """One page of what a person wants read again; False when the node has not those blocks.
+
+    What it has in their place is for the ordinary step to find: a reorganisation, or a lag.
+    """
+    kept = ChainBlock.objects.filter(chain=cursor.chain, height__gt=cursor.reread_after or 0)
+    ours = dict(kept.order_by("height").values_list("height", "hash")[:MOST_BLOCKS])
+    if not ours:
+        commit_again(cursor, Learned((), {}), cursor.height)
+        return True
+    page = adapter.facts(min(ours), max(ours))
+    if [(block.height, block.hash) for block in page.blocks] != list(ours.items()):
+        return False
+    learned = _read(cursor, adapter, page, page.last, {}, is_at_head=False)
+    commit_again(cursor, learned, max(ours))
+    return True
 
 
 def _next_page(cursor: ChainCursor, adapter: ChainAdapter, head: Block) -> FactsPage | None:

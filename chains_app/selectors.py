@@ -3,12 +3,24 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
 from chains_app.locks import Call, LockState
-from chains_app.models import FILL, Attempt, AttemptStatus, ChainCursor, InboxFact, Intent, Watch
+from chains_app.models import (
+    FILL,
+    OPEN_INTENTS,
+    Attempt,
+    AttemptStatus,
+    ChainCursor,
+    InboxFact,
+    Intent,
+    Watch,
+)
 from chains_app.watching import newest
 from orchestrator.kernel.clock import Seconds, wall_clock
 
@@ -85,6 +97,38 @@ def chain_now(chain: str) -> Seconds:
     """The time that a deadline which we must beat counts from: the later of head and wall clock."""
     times = ChainCursor.objects.filter(chain=chain).values_list("time", flat=True)
     return Seconds(max(wall_clock(), *times, 0))
+
+
+def open_since(
+    references: Iterable[UUID], calls: Iterable[Call]
+) -> dict[tuple[UUID, Call], timedelta]:
+    """For how long each of these calls is wanted by now, of those that still are."""
+    rows = Intent.objects.filter(
+        reference__in=list(references),
+        call__in=[call.value for call in calls],
+        status__in=OPEN_INTENTS,
+    )
+    now = timezone.now()
+    return {
+        (reference, Call(call)): now - since
+        for reference, call, since in rows.values_list("reference", "call", "wanted_since")
+    }
+
+
+def waiting_references(calls: Iterable[Call], *, longer_than: timedelta) -> set[UUID]:
+    """References of these calls that are wanted for longer, with nothing of ours in a block.
+
+    An open intent is due or leased, so the query reads what is open and no more.
+    """
+    included = Attempt.objects.filter(intent=OuterRef("pk"), status=AttemptStatus.INCLUDED)
+    rows = Intent.objects.filter(
+        Q(due_at__isnull=False) | Q(lease_expires_at__isnull=False),
+        ~Exists(included),
+        call__in=[call.value for call in calls],
+        status__in=OPEN_INTENTS,
+        wanted_since__lt=timezone.now() - longer_than,
+    )
+    return set(rows.values_list("reference", flat=True))
 
 
 def writes_left(references: Iterable[UUID]) -> dict[UUID, set[Call]]:

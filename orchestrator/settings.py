@@ -116,6 +116,7 @@ INSTALLED_APPS = [
     "django_prometheus",
     "drf_spectacular",
     "rest_framework",
+    "orchestrator.audit",
     "orchestrator.clients",
     "orchestrator.http",
     "sessions_app",
@@ -215,6 +216,7 @@ CELERY_BEAT_SCHEDULE = {
     "poll_chains": every(2, "chains_app.tasks.poll_chains"),
     "run_outbox": every(2, "chains_app.tasks.run_outbox"),
     "advance_sessions": every(2, "sessions_app.tasks.advance_sessions"),
+    "wake_overdue": every(30, "sessions_app.tasks.wake_overdue"),
     "forget_secrets": every(60, "sessions_app.tasks.forget_secrets"),
     "forget_old_answers": every(3600, "orchestrator.http.tasks.forget_old_answers"),
 }

@@ -1,26 +1,29 @@
-"""Sessions for staff: legs and timeline, read-only; a status is never edited."""
+"""Sessions for staff: legs, timeline and what can be done; a status is never edited."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from orchestrator.audit.confirming import ActsAdmin, Offer
 from orchestrator.kernel.amounts import in_coins
 from sessions_app.api.answers import session_answer
+from sessions_app.domain.attention import advice_for
 from sessions_app.explaining import explain_verdicts
 from sessions_app.feed import update_of
 from sessions_app.models import Session
 from sessions_app.selectors import list_events
+from sessions_app.staff import (
+    cancel_session,
+    rebroadcast,
+    refund_session,
+    retry_session,
+    what_people_did,
+)
 from sessions_app.wall import iso
-
-if TYPE_CHECKING:
-    _SessionAdmin = admin.ModelAdmin[Session]
-else:  # Django's admin classes take no type arguments at run time
-    _SessionAdmin = admin.ModelAdmin
-
 
 admin.site.site_header = admin.site.site_title = "1Balancer staff"
 admin.site.enable_nav_sidebar = False  # the list is wide
@@ -40,32 +43,52 @@ class NeedsAPerson(admin.SimpleListFilter):
 
 
 @admin.register(Session)
-class SessionAdmin(_SessionAdmin):
+class SessionAdmin(ActsAdmin):
     """The list, and one page for each."""
 
-    list_display = ("id", "status", "attention", "route", "client", "created")
+    change_form_template = "admin/sessions_app/session/change_form.html"
+    offers: ClassVar = {
+        "retry_session": Offer("Drive now", "retry_session", lambda _: retry_session()),
+        "cancel_session": Offer("Cancel the session", "cancel_session", lambda _: cancel_session()),
+        "refund_session": Offer(
+            "Give the source back", "refund_session", lambda _: refund_session()
+        ),
+        "rebroadcast": Offer("Send its bytes again", "rebroadcast", lambda _: rebroadcast()),
+    }
+
+    list_display = ("id", "status", "needs", "route", "client", "created")
     list_filter = (NeedsAPerson, "status")
     list_select_related = ("quote", "client")
     search_fields = ("id__exact",)
     ordering = ("-created_at",)
     show_full_result_count = False
     fields = (
-        "status", "attention", "since", "client", "route", "secret_mode", "maker_source_account",
+        "status", "needs", "advice", "client", "route", "secret_mode", "maker_source_account",
         "maker_destination_account", "is_executed", "cancel_requested", "created", "expires", "due",
     )  # fmt: skip
 
     class Media:
-        css: ClassVar = {"all": ["sessions_app/admin.css"]}
+        css: ClassVar = {"all": ["sessions_app/admin.css"]}  # beside those of every act
 
     @admin.display(description="route")
     def route(self, session: Session) -> str:
         """The name of its route."""
         return session.quote.route_id
 
-    @admin.display(description="attention since")
-    def since(self, session: Session) -> str:
-        """When it began to need a person."""
-        return _moment(session.attention_since)
+    @admin.display(description="needs a person", ordering="attention_since")
+    def needs(self, session: Session) -> str:
+        """What for, and since when."""
+        if session.attention_since is None:
+            return "-"
+        return f"{session.attention} since {iso(session.attention_since)}"
+
+    @admin.display(description="what to do")
+    def advice(self, session: Session) -> str:
+        """What it means, what to do, and where that is written."""
+        advice = advice_for(session.attention)
+        if advice is None:
+            return "-"
+        return f"{advice.title}: {advice.to_do} ({advice.page})"
 
     @admin.display(description="created", ordering="created_at")
     def created(self, session: Session) -> str:
@@ -81,15 +104,6 @@ class SessionAdmin(_SessionAdmin):
     def due(self, session: Session) -> str:
         """When a worker looks at it again without being told."""
         return _moment(session.wake_at)
-
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, _request: HttpRequest, _obj: Session | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: Session | None = None) -> bool:
-        return False
 
     def change_view(
         self,
@@ -124,6 +138,6 @@ def _timeline(session: Session) -> dict[str, Any]:
     return {
         "shown": shown,
         "events": [update_of(event) for event in list_events(session)],
-        "interventions": session.interventions.order_by("at"),
+        "deeds": what_people_did(session),
         "verdicts": list(explain_verdicts(session)),
     }

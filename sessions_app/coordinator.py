@@ -16,8 +16,10 @@ from django.db.models import QuerySet
 from auctions_app.services import release_reservation
 from orchestrator.kernel.clock import wall_clock
 from orchestrator.kernel.errors import OrchestratorError
+from sessions_app.alarming import Overdue, attention_for, overdue_duties, set_attention, tell
 from sessions_app.binding import Evidence
-from sessions_app.domain.plan import Step, filled, next_step
+from sessions_app.domain.attention import Attention
+from sessions_app.domain.plan import filled, next_step
 from sessions_app.domain.snapshot import Snapshot
 from sessions_app.domain.states import Status
 from sessions_app.domain.timers import wake_at
@@ -31,8 +33,6 @@ log = structlog.get_logger(__name__)
 BATCH: Final = 100
 _SET_ASIDE: Final = timedelta(seconds=30)  # until a session that failed alone is tried again
 _STEPS: Final = 20  # more moves at once than any life has
-
-FAILED_TO_ADVANCE: Final = "advance_failed"
 
 
 class NoRestError(OrchestratorError):
@@ -102,13 +102,15 @@ def advance_locked(sessions: list[Session], readings: Readings) -> None:
     """Drive sessions whose rows the caller's transaction has locked, and write them."""
     now = wall_clock()
     evidence = Evidence.gather(sessions, now)
-    commit = Commit(instant(now))
+    commit, overdue = Commit(instant(now)), overdue_duties(sessions, evidence)
     for session in sessions:
-        _drive(session, evidence, readings, commit)
+        _drive(session, evidence, readings, commit, overdue)
     commit.write(sessions)
 
 
-def _drive(session: Session, evidence: Evidence, readings: Readings, commit: Commit) -> None:
+def _drive(
+    session: Session, evidence: Evidence, readings: Readings, commit: Commit, overdue: Overdue
+) -> None:
     """Move a session until it rests; then plan what is due, and when to look again."""
     for _ in range(_STEPS):
         evidence.bind(session)
@@ -126,16 +128,13 @@ def _drive(session: Session, evidence: Evidence, readings: Readings, commit: Com
             session.wake_at = instant(ask_again)
             return
         commit.plan(session, step.actions, legs)
-        _rest(session, step, facts, evidence)
+        set_attention(session, attention_for(session, step, overdue), evidence)
+        _rest(session, facts, evidence)
         return
     raise NoRestError(f"{session.id} does not come to rest from {session.status}")
 
 
-def _rest(session: Session, step: Step, facts: Snapshot, evidence: Evidence) -> None:
-    attention = step.attention or ""
-    if attention != session.attention:
-        session.attention = attention
-        session.attention_since = instant(evidence.now) if attention else None
+def _rest(session: Session, facts: Snapshot, evidence: Evidence) -> None:
     _end_reservation(session, facts, evidence)
     wakes = wake_at(facts)
     session.wake_at = None if wakes is None else instant(wakes)
@@ -158,6 +157,6 @@ def _set_aside(session_id: UUID) -> None:
     now = instant(wall_clock())
     row = Session.objects.filter(id=session_id)
     row.update(wake_at=now + _SET_ASIDE)
-    row.exclude(attention=FAILED_TO_ADVANCE).update(
-        attention=FAILED_TO_ADVANCE, attention_since=now
-    )
+    reason = Attention.ADVANCE_FAILED
+    if row.exclude(attention=reason).update(attention=reason, attention_since=now):
+        tell(session_id, reason)

@@ -5,7 +5,9 @@ from typing import Any, Final
 
 from chains_app.selectors import StoredVerdict, stored_verdicts
 from orchestrator.kernel.clock import Seconds
+from sessions_app.domain.attention import advice_for
 from sessions_app.models import Role, Session
+from sessions_app.staff import what_people_did
 from sessions_app.wall import iso
 
 _MOMENTS: Final = {
@@ -30,14 +32,24 @@ def explain(session: Session) -> Iterator[str]:
     yield f"session {session.pk} is {session.status}"
     if session.attention_since is not None:
         yield f"it needs a person since {iso(session.attention_since)}: {session.attention}"
+        yield from advice_lines(session)
     yield from (
         f"  {move.seq}. {iso(move.at)} {move.after}: {move.reason}"
         f"{' (a reorganisation)' if move.by_reorganisation else ''}"
         for move in session.transitions.order_by("seq")
     )
     yield from explain_verdicts(session)
-    for deed in session.interventions.order_by("at"):
-        yield f"{iso(deed.at)} {deed.action} by {deed.by}: {deed.reason}"
+    for deed in what_people_did(session):
+        yield f"{iso(deed.at)} {deed.action} by {deed.by}: {deed.reason} ({deed.done})"
+
+
+def advice_lines(session: Session) -> Iterator[str]:
+    """What its attention means, what to do, and where that is written; nothing without one."""
+    advice = advice_for(session.attention)
+    if advice is not None:
+        yield f"  what: {advice.title}"
+        yield f"  to do: {advice.to_do}"
+        yield f"  page: {advice.page}"
 
 
 def explain_verdicts(session: Session) -> Iterator[str]:

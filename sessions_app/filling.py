@@ -12,6 +12,7 @@ from auctions_app.services import (
     ChainReading,
     Fill,
     InsufficientLiquidityError,
+    RoutePausedError,
     Waiting,
     fill,
 )
@@ -97,7 +98,7 @@ def try_to_fill(session: Session, readings: Readings, now: Seconds) -> Seconds |
             wall=now,
             readings=readings,
         )
-    except InsufficientLiquidityError as error:
+    except (InsufficientLiquidityError, RoutePausedError) as error:
         log.warning("not_filled", session_id=str(session.id), reason=str(error))
         return Seconds(now + ASK_AGAIN)
     if isinstance(answer, Waiting):

@@ -67,6 +67,12 @@ class Session(models.Model):
     wake_at = models.DateTimeField(null=True)
 
     class Meta:
+        permissions: ClassVar = [
+            ("cancel_session", "Can cancel a session"),
+            ("refund_session", "Can have a session's source given back"),
+            ("retry_session", "Can have a session driven now"),
+            ("rebroadcast", "Can have a session's transactions sent again"),
+        ]
         indexes: ClassVar = [
             models.Index(
                 fields=["wake_at"], name="session_due", condition=Q(wake_at__isnull=False)
@@ -186,16 +192,3 @@ class Transition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session_id} {self.seq}: {self.before} -> {self.after}"
-
-
-class Intervention(models.Model):
-    """What a person did to a session, who it was and why. Never changed."""
-
-    session = models.ForeignKey(Session, on_delete=models.PROTECT, related_name="interventions")
-    action = models.CharField(max_length=32)
-    by = models.CharField(max_length=150)
-    reason = models.CharField(max_length=500)
-    at = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return f"{self.action} of {self.session_id} by {self.by}"

@@ -225,7 +225,7 @@ def cancel_session(*, client: ApiClient, session_id: UUID) -> Session:
         if session.cancel_requested:
             return session
         if session.state not in CANCELLABLE:
-            raise NotCancellableError(_why_not_cancellable(session))
+            raise NotCancellableError(why_not_cancellable(session))
         session.cancel_requested = True
         advance_locked([session], {})
     return session
@@ -268,7 +268,8 @@ def _why_no_secret(session: Session) -> str | None:
     return None if facts is None else facts.reveal_objection
 
 
-def _why_not_cancellable(session: Session) -> str:
+def why_not_cancellable(session: Session) -> str:
+    """In words, with the instant from which money returns where there is one."""
     deadlines = session.fixed_deadlines
     if session.state in ENDS or deadlines is None:
         return f"session {session.id} has ended: it is {session.status}"

@@ -1,40 +1,58 @@
-"""What staff can ask and do, in commands and admin, with any session; never a status by hand."""
+"""What staff can ask and do, in commands and admin, with any session; never a status by hand.
+
+Each act records a fact or makes work due, and the machine goes on from there by its own rules.
+"""
 
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
-from chains_app.intents import OUTBOX_TASK
-from chains_app.leases import wake
-from chains_app.models import OPEN_INTENTS, Intent
-from orchestrator.hints import send_hint
-from orchestrator.kernel.errors import ConflictError
-from sessions_app.coordinator import advance
-from sessions_app.domain.states import ENDS
+from chains_app.locks import Call
+from chains_app.models import OPEN_INTENTS, Attempt, Intent
+from chains_app.selectors import writes_left
+from chains_app.staff import retry_writes, send_again, waiting_attempts
+from orchestrator.audit.acts import Act, NotDoneError
+from orchestrator.audit.models import AuditEntry, Kind
+from sessions_app.coordinator import advance, advance_locked
+from sessions_app.domain.attention import advice_for
+from sessions_app.domain.states import ENDS, Status
 from sessions_app.lifecycle import lock_sessions
-from sessions_app.models import Intervention, Session
+from sessions_app.models import Leg, Role, Session
 from sessions_app.selectors import SessionNotFoundError, sessions_in_need
+from sessions_app.services import CANCELLABLE, why_not_cancellable
+from sessions_app.wall import iso
 
 OVERDUE: Final = timedelta(seconds=60)  # a due session waits a second, as long as workers run
-RETRY: Final = "retry"
+_RETURNING: Final = (Status.TIMEOUT, Status.FAILED, Status.REFUNDING)
+_REFUNDABLE: Final = (Status.SOURCE_LOCKING, Status.SOURCE_LOCKED, Status.DESTINATION_LOCKING)
 
 
-class NothingToRetryError(ConflictError):
-    """The session has ended."""
-
-    code = "nothing_to_retry"
-
-
-def find_session(session_id: UUID) -> Session:
+def find_session(session_id: UUID | str) -> Session:
     """Anybody's session with its quote and client; raises SessionNotFoundError."""
     rows = Session.objects.select_related("quote", "client")
-    found = rows.filter(pk=session_id).first()
+    found = rows.filter(pk=_uuid(session_id)).first()
     if found is None:
         raise SessionNotFoundError(f"no session {session_id}")
     return found
+
+
+def _uuid(session_id: UUID | str) -> UUID:
+    if isinstance(session_id, UUID):
+        return session_id
+    try:
+        return UUID(session_id)
+    except ValueError:
+        raise SessionNotFoundError(f"no session {session_id[:40]!r}: give its UUID") from None
+
+
+def _lock(session_id: str) -> Session:
+    """Its row, locked; raises SessionNotFoundError."""
+    session = next(iter(lock_sessions([_uuid(session_id)])), None)
+    if session is None:
+        raise SessionNotFoundError(f"no session {session_id}")
+    return session
 
 
 def stuck_sessions(*, limit: int = 200) -> list[Session]:
@@ -45,25 +63,144 @@ def stuck_sessions(*, limit: int = 200) -> list[Session]:
     return in_need + list(overdue.order_by("wake_at")[: limit - len(in_need)])
 
 
-def retry_session(*, session_id: UUID, by: str, reason: str) -> Session:
-    """Drive a session and its open chain writes now instead of after their pauses.
+def what_people_did(session: Session) -> list[AuditEntry]:
+    """With this session, in order."""
+    entries = AuditEntry.objects.filter(kind=Kind.SESSION, subject=str(session.pk))
+    return list(entries.order_by("at", "pk"))
 
-    Every guard is asked as ever. Raises SessionNotFoundError, NothingToRetryError.
+
+# --- retry ----------------------------------------------------------------------------------------
+def retry_session() -> Act[Session]:
+    """Drive a session and its open chain writes now, instead of after their pauses and whatever
+    failed before; also what an ended one still owes. Every guard is asked as ever.
     """
-    with transaction.atomic():
-        session = _lock_open(session_id)
-        Intervention.objects.create(session=session, action=RETRY, by=by, reason=reason)
-        legs = list(session.legs.values_list("pk", flat=True))
-        wake(Intent.objects.filter(reference__in=legs, status__in=OPEN_INTENTS))
-        send_hint(OUTBOX_TASK)
-    advance([session_id])
-    return find_session(session_id)
+    return Act("retry_session", Kind.SESSION, _lock, _plan_retry, _retry, _drive_on)
 
 
-def _lock_open(session_id: UUID) -> Session:
-    session = next(iter(lock_sessions([session_id])), None)
-    if session is None:
-        raise SessionNotFoundError(f"no session {session_id}")
-    if session.state in ENDS:
-        raise NothingToRetryError(f"session {session_id} has ended: it is {session.status}")
-    return session
+def _open_writes(session: Session) -> list[Intent]:
+    legs = session.legs.values("pk")
+    return list(Intent.objects.filter(reference__in=legs, status__in=OPEN_INTENTS).order_by("pk"))
+
+
+def _plan_retry(session: Session) -> str:
+    writes = _open_writes(session)
+    if session.state in ENDS and not writes:
+        raise NotDoneError(f"session {session.pk} has ended: it is {session.status}, owing nothing")
+    named = ", ".join(f"{each.call} on {each.chain}" for each in writes) or "none"
+    return f"drive {session.pk} ({session.status}) now, and its open writes: {named}"
+
+
+def _retry(session: Session) -> str:
+    writes = retry_writes(session.legs.values_list("pk", flat=True))
+    return f"{session.pk} was {session.status}; {len(writes)} open writes are due now"
+
+
+def _drive_on(session: Session) -> str:
+    """As far as its facts allow; what a fill must know is asked of the nodes."""
+    advance([session.pk])
+    after = find_session(session.pk)
+    advice = advice_for(after.attention)
+    needs = "" if advice is None else f", and needs you: {advice.title} ({advice.page})"
+    return f"it is {after.status}{needs}"
+
+
+# --- cancel and refund ----------------------------------------------------------------------------
+def cancel_session() -> Act[Session]:
+    """Record the wish to cancel, as its client could; what the maker has locked is given back."""
+    return Act("cancel_session", Kind.SESSION, _lock, _plan_cancel, _wish)
+
+
+def _plan_cancel(session: Session) -> str:
+    _require_no_wish(session)
+    if session.state not in CANCELLABLE:
+        raise NotDoneError(why_not_cancellable(session))
+    if session.state in (Status.INITIALIZED, Status.EXECUTING):
+        return f"cancel {session.pk} ({session.status}): nothing is locked"
+    return _plan_of_return(session)
+
+
+def refund_session() -> Act[Session]:
+    """Record the wish that the source goes back. The machine gives it back when our lock was never
+    made and never can be (rule 4); a lock of ours that has not left us is voided for it.
+    """
+    return Act("refund_session", Kind.SESSION, _lock, _plan_refund, _wish)
+
+
+def _plan_refund(session: Session) -> str:
+    if session.state in _RETURNING:
+        raise NotDoneError(
+            f"session {session.pk} is {session.status}: what it holds is being given back already; "
+            "`retry_session` drives it now"
+        )
+    _require_no_wish(session)
+    if session.state in (Status.INITIALIZED, Status.EXECUTING):
+        raise NotDoneError(
+            f"session {session.pk} is {session.status}: nothing is locked; `cancel_session` ends it"
+        )
+    if session.state not in _REFUNDABLE or _our_lock_left(session):
+        raise NotDoneError(why_not_cancellable(session))
+    return _plan_of_return(session)
+
+
+def _require_no_wish(session: Session) -> None:
+    if session.cancel_requested:
+        raise NotDoneError(f"session {session.pk} is {session.status}, and cancelled already")
+
+
+def _plan_of_return(session: Session) -> str:
+    source = session.legs.get(role=Role.SOURCE).lock_terms
+    return (
+        f"make no lock of ours for {session.pk} ({session.status}), and once the source is final "
+        f"give {source.amount} base units on {source.chain} back to {source.depositor}"
+    )
+
+
+def _our_lock_left(session: Session) -> bool:
+    ours = [leg.pk for leg in session.legs.filter(role=Role.DESTINATION)]
+    return any(Call.LOCK in calls for calls in writes_left(ours).values())
+
+
+def _wish(session: Session) -> str:
+    """Raises NotDoneError, and nothing is recorded, when our lock has left meanwhile."""
+    before = session.status
+    session.cancel_requested = True
+    advance_locked([session], {})
+    if session.state is Status.DESTINATION_LOCKING:
+        raise NotDoneError(why_not_cancellable(session))
+    return f"{session.pk} was {before}, is {session.status}"
+
+
+# --- rebroadcast ----------------------------------------------------------------------------------
+def rebroadcast() -> Act[Session]:
+    """Give the nodes the same bytes again: only what has left us, is in no block, and would come
+    in time (rule 5).
+    """
+    return Act("rebroadcast", Kind.SESSION, _lock, _plan_rebroadcast, _plan_rebroadcast, _send_all)
+
+
+def _waiting(session: Session) -> list[Attempt]:
+    return waiting_attempts(Leg.objects.filter(session=session).values_list("pk", flat=True))
+
+
+def _plan_rebroadcast(session: Session) -> str:
+    waiting = _waiting(session)
+    if not waiting:
+        raise NotDoneError(
+            f"nothing of session {session.pk} that has left us waits for a block and could still "
+            "come in time"
+        )
+    named = ", ".join(
+        f"{each.intent.call} on {each.intent.chain} {each.hash} (left us {iso(each.left_at)})"
+        for each in waiting
+        if each.left_at is not None
+    )
+    return f"send the same bytes again: {named}"
+
+
+def _send_all(session: Session) -> str:
+    return send_again(_waiting(session))
+
+
+# A repayment of what reached us against a refunded destination (rule 4) is released here as well,
+# as `repay_session`, once the outbox has the action.
+SESSION_ACTS: Final = (cancel_session, refund_session, retry_session, rebroadcast)

@@ -6,9 +6,12 @@ from uuid import UUID
 
 from django.db import transaction
 
+from auctions_app.market import current_market
+from chains_app.selectors import waiting_references
 from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import wall_clock
 from secrets_app.services import forget_secret
+from sessions_app.alarming import DUTIES, time_for_a_duty
 from sessions_app.coordinator import BATCH, advance_due
 from sessions_app.models import ENDED, Leg, Session
 from sessions_app.wall import instant
@@ -61,3 +64,15 @@ def _forget_batch(session_ids: list[UUID]) -> int:
             forget_secret(session.secret_id)
     Session.objects.filter(pk__in=[session.pk for session in sessions]).update(secret_id=None)
     return len(sessions)
+
+
+def wake_overdue() -> int:
+    """Have sessions looked at whose duties are overdue and that nobody was told of; how many legs.
+
+    A session that has ended has no timer of its own, and may owe a payout still.
+    """
+    least = min(route.policy.inclusion for route in current_market().routes.values())
+    late = waiting_references(DUTIES, longer_than=time_for_a_duty(least))
+    legs = set(Leg.objects.filter(pk__in=late, session__attention="").values_list("pk", flat=True))
+    on_changed(legs)
+    return len(legs)

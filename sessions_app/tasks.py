@@ -11,6 +11,12 @@ def advance_sessions() -> int:
     return sweeps.advance_all_due()
 
 
+@shared_task(name="sessions_app.tasks.wake_overdue")
+def wake_overdue() -> int:
+    """Have sessions with overdue duties looked at; sent by beat."""
+    return sweeps.wake_overdue()
+
+
 @shared_task(name="sessions_app.tasks.forget_secrets")
 def forget_secrets() -> int:
     """Destroy the secrets of ended sessions; sent by beat."""

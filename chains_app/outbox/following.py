@@ -60,14 +60,15 @@ def follow(intent: Intent) -> Followed:
     now = Seconds(max(read.head.time, wall_clock()))
     call, watch = intent.contract_call, intent.watch
     finals = [attempt for attempt in attempts if attempt.status == AttemptStatus.FINAL]
+    tries = [attempt for attempt in finals if _counts(attempt, intent)]
     situation = Situation(
         effect=read.effect,
         is_open=intent.is_open,
         may_leave=now <= intent.send_by,
         is_useful=call is None or watch is None or is_useful(call, watch.terms, now),
         ever_left=any(attempt.left_at is not None for attempt in attempts),
-        tries=len(finals),
-        last_try=min((_age(attempt.ended_at) or 0.0 for attempt in finals), default=0.0),
+        tries=len(tries),
+        last_try=min((_age(attempt.ended_at) or 0.0 for attempt in tries), default=0.0),
         read_is_old=any((a.included_height or 0) > read.head.height for a in finals),
         attempt=_alive(intent, group, fate) if group else None,
         missing=read.missing,
@@ -142,6 +143,12 @@ def _alive(intent: Intent, group: Sequence[Attempt], fate: Fate) -> Alive:
         last_sent=_age(newest.last_sent_at),
         may_be_replaced=get_chain(intent.chain).nonces is Nonces.SEQUENTIAL,
     )
+
+
+def _counts(attempt: Attempt, intent: Intent) -> bool:
+    """What failed before a person wanted it tried again is forgiven."""
+    since, ended = intent.retried_at, attempt.ended_at
+    return since is None or ended is None or ended > since
 
 
 def _age(instant: datetime | None) -> float | None:

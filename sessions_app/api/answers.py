@@ -13,6 +13,7 @@ from auctions_app.routes import (
     SecretMode,
     Side,
 )
+from auctions_app.selectors import paused_routes
 from auctions_app.timelocks import TimelockPolicy
 from chains_app.registry import get_adapter, get_chain
 from chains_app.selectors import LegFacts, LockTransaction, lock_transactions
@@ -28,10 +29,18 @@ ABSENT = "absent"
 TRUST = {SecretMode.SERVICE: TRUST_OF_SERVICE_MODE, SecretMode.MAKER: TRUST_OF_MAKER_MODE}
 
 
-def route_answer(route: Route) -> dict[str, Any]:
+def route_answers() -> list[dict[str, Any]]:
+    """Every route, those that are paused among them."""
+    routes = current_market().routes
+    paused = paused_routes(routes)
+    return [_route(route, is_paused=route.id in paused) for route in routes.values()]
+
+
+def _route(route: Route, *, is_paused: bool) -> dict[str, Any]:
     """A route, with what each of its secret modes asks you to trust."""
     return {
         "routeId": route.id,
+        "isPaused": is_paused,
         "source": _coin(route.source),
         "destination": _coin(route.destination),
         "minimum": str(route.minimum),

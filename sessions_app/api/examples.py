@@ -156,6 +156,7 @@ _ROUTES: Final = {
     "items": [
         {
             "routeId": _ROUTE,
+            "isPaused": False,
             "source": {name: _SOURCE[name] for name in _COIN},
             "destination": {name: _DESTINATION[name] for name in _COIN},
             "minimum": _QUOTE["limits"]["minimum"],
@@ -341,7 +342,12 @@ HEARD: Final[tuple[dict[str, Any], ...]] = (
         **_CHANNEL,
         "data": {"destinationAmount": _QUOTE["startAmount"], "at": "2026-11-22T22:00:05Z"},
     },
-    {"type": "alert", **_CHANNEL, "attention": "source_lock_vanished"},
+    {
+        "type": "alert",
+        **_CHANNEL,
+        "attention": "source_lock_vanished",
+        "detail": "the maker's lock left the chain after ours was made",
+    },
     {"type": "unsubscribed", **_CHANNEL},
     {"type": "pong"},
     {

@@ -76,6 +76,7 @@ RouteAnswer: Final = _shape(
     "Route",
     {
         "routeId": Text(),
+        "isPaused": serializers.BooleanField(help_text="It takes nothing new for now."),
         "source": Coin(),
         "destination": Coin(),
         "minimum": _amount("Of one session, of the source coin."),

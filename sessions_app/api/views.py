@@ -12,7 +12,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from auctions_app.market import current_market
 from auctions_app.selectors import get_quote
 from auctions_app.services import create_quote
 from chains_app.orders import permit_bytes
@@ -57,8 +56,7 @@ class RoutesView(APIView):
 
     @schemas.describe("listRoutes", schemas.RoutesAnswer, examples=examples.LIST_ROUTES)
     def get(self, _request: Request) -> Response:
-        routes = current_market().routes.values()
-        return Response({"items": [answers.route_answer(route) for route in routes]})
+        return Response({"items": answers.route_answers()})
 
 
 class QuotesView(APIView):

@@ -35,6 +35,7 @@ from sessions_app.consumers.messages import (
 )
 from sessions_app.consumers.reading import BatchReader, read_heads, read_updates
 from sessions_app.consumers.sweep import Sweep
+from sessions_app.domain.attention import advice_for
 from sessions_app.notices import group_of
 
 MOST_SUBSCRIPTIONS: Final = 100  # of one connection
@@ -119,7 +120,10 @@ class FeedConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         async with self._sending:
             if session_id in self.followed and self._alerts.get(session_id, "") != attention:
                 self._alerts[session_id] = attention
-                await self._send(to_text("alert", session_id, attention=attention or None))
+                detail = advice.title if (advice := advice_for(attention)) else None
+                await self._send(
+                    to_text("alert", session_id, attention=attention or None, detail=detail)
+                )
 
     async def tell_price(self, session_id: UUID, text: str) -> None:
         """Send a running auction's price to who follows it still."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from chains_app.locks import LockState
+from sessions_app.domain.attention import Attention
 from sessions_app.domain.snapshot import Leg, Snapshot
 from sessions_app.domain.states import BACK, Status
 from sessions_app.domain.timelocks import Deadlines, ladder_holds
@@ -42,7 +43,7 @@ class Step:
     by_reorganisation: bool = False
     actions: frozenset[Action] = frozenset()
     void: frozenset[Action] = frozenset()
-    attention: str | None = None
+    attention: Attention | None = None
 
 
 @dataclass(frozen=True)
@@ -146,11 +147,10 @@ def _never_filled(facts: Snapshot) -> Step:
         return Step()
     if source.head is LockState.OPEN:
         expired = facts.clocks.source_head >= facts.deadlines.source_timelock
-        return Step(
-            actions=frozenset({Action.REFUND_SOURCE if expired else Action.REFUND_SOURCE_EARLY})
-        )
+        back = Action.REFUND_SOURCE if expired else Action.REFUND_SOURCE_EARLY
+        return Step(actions=frozenset({back}))
     is_owed = source.final is LockState.WITHDRAWN and not facts.source_is_repaid
-    return Step(attention="repayment_owed") if is_owed else Step()
+    return Step(attention=Attention.REPAYMENT_OWED) if is_owed else Step()
 
 
 def _executing(s: Filled) -> Step:
@@ -215,6 +215,8 @@ def _destination_locking(s: Filled) -> Step:
         return _without_our_lock(S.FAILED, "the secret was shown before our lock was made")
     if s.source.head is not LockState.OPEN or s.source.final is not LockState.OPEN:
         return _without_our_lock(S.FAILED, "the source lock is no longer there")
+    if s.facts.cancel_requested:
+        return _without_our_lock(S.TIMEOUT, "cancelled: the source is given back")
     if not s.lock_is_safe:
         return _without_our_lock(S.TIMEOUT, "too late for our lock")
     return Step(actions=frozenset({Action.LOCK_DESTINATION}))
@@ -236,9 +238,9 @@ def _destination_lock_on_its_way(s: Filled) -> Step:
     return Step(actions=frozenset({Action.LOCK_DESTINATION}), attention=_vanished_source(s))
 
 
-def _vanished_source(s: Filled) -> str | None:
+def _vanished_source(s: Filled) -> Attention | None:
     gone = s.source.head is LockState.ABSENT or s.source.final is LockState.ABSENT
-    return "source_lock_vanished" if gone else None
+    return Attention.SOURCE_LOCK_VANISHED if gone else None
 
 
 def _both_locked(s: Filled) -> Step:
@@ -252,14 +254,14 @@ def _both_locked(s: Filled) -> Step:
         return _back(S.BOTH_LOCKED, "our lock left the final chain")
     if s.facts.secret_is_held and s.reveal_objection is None:
         return Step(S.REVEALING_SECRET, "the reveal guard agrees")
-    return Step(attention=_vanished_source(s))
+    return Step(attention=_vanished_source(s) or _unread_preimage(s))
 
 
 def _revealing(s: Filled) -> Step:
     if s.destination_is_gone:
         return Step(S.REFUNDING, "the destination ended with us")
     if s.is_lost_race:
-        return Step(S.FAILED, "lost race: the maker has both legs", attention="lost_race")
+        return Step(S.FAILED, "lost race: the maker has both legs", attention=Attention.LOST_RACE)
     decided = s.destination.final, s.source.final
     if decided == (LockState.WITHDRAWN, LockState.WITHDRAWN):
         return Step(S.COMPLETED, "both legs are paid")
@@ -270,10 +272,10 @@ def _revealing(s: Filled) -> Step:
     return Step(actions=_forward_actions(s), attention=attention)
 
 
-def _expired_source(s: Filled) -> str | None:
+def _expired_source(s: Filled) -> Attention | None:
     """The race is lost in all but name: open, and from its timelock on for refunds only."""
     expired = s.facts.clocks.source_head >= s.deadlines.source_timelock
-    return "source_expired" if expired and s.source.head is LockState.OPEN else None
+    return Attention.SOURCE_EXPIRED if expired and s.source.head is LockState.OPEN else None
 
 
 def _forward_actions(s: Filled) -> frozenset[Action]:
@@ -308,7 +310,7 @@ def _returning(s: Filled) -> Step:
     if s.facts.secret_is_shown and not s.destination_is_gone and not s.is_lost_race:
         return Step(S.REVEALING_SECRET, "a fitting preimage stands on a chain")
     if s.is_lost_race:
-        return Step(attention="lost_race")
+        return Step(attention=Attention.LOST_RACE)
     nothing_can_come = s.source.can_never_be_locked and s.destination_is_gone
     if nothing_can_come and not s.destination.is_seen:
         return _nothing_was_locked(s)
@@ -335,15 +337,15 @@ def _source_is_back(s: Filled) -> bool:
     )
 
 
-def _unread_preimage(s: Filled) -> str | None:
+def _unread_preimage(s: Filled) -> Attention | None:
     """The maker has withdrawn, and we have not read with what: a person must find it in time."""
     taken = s.destination.head is LockState.WITHDRAWN and not s.facts.secret_is_shown
-    return "preimage_unknown" if taken else None
+    return Attention.PREIMAGE_UNKNOWN if taken else None
 
 
-def _owed_source(s: Filled) -> str | None:
+def _owed_source(s: Filled) -> Attention | None:
     owed = s.source.head is LockState.WITHDRAWN and not s.facts.source_is_repaid
-    return "repayment_owed" if owed and s.destination_is_gone else None
+    return Attention.REPAYMENT_OWED if owed and s.destination_is_gone else None
 
 
 def _refund_actions(s: Filled) -> frozenset[Action]:

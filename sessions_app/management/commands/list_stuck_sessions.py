@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from sessions_app.domain.attention import advice_for
 from sessions_app.models import Session
 from sessions_app.staff import stuck_sessions
 from sessions_app.wall import iso
@@ -22,6 +23,8 @@ class Command(BaseCommand):
 
 def _why(session: Session) -> str:
     if session.attention_since is not None:
-        return f"{session.attention} since {iso(session.attention_since)}"
+        advice = advice_for(session.attention)
+        to_do = "" if advice is None else f": {advice.to_do} ({advice.page})"
+        return f"{session.attention} since {iso(session.attention_since)}{to_do}"
     due_at = "" if session.wake_at is None else f" since {iso(session.wake_at)}"
     return f"due{due_at}, and no worker takes it: are they running?"

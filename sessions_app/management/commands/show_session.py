@@ -9,6 +9,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 
 from sessions_app.api.answers import session_answer
+from sessions_app.explaining import advice_lines
 from sessions_app.feed import update_of
 from sessions_app.models import Session
 from sessions_app.selectors import SessionNotFoundError, list_events
@@ -25,10 +26,11 @@ class Command(BaseCommand):
     def handle(self, *, session_id: UUID, json: bool, **_options: Any) -> None:
         """Print it; raises CommandError when there is none."""
         try:
-            shown = _describe(find_session(session_id))
+            session = find_session(session_id)
+            shown = _describe(session)
         except SessionNotFoundError as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(_to_json(shown) if json else "\n".join(_lines(shown)))
+        self.stdout.write(_to_json(shown) if json else "\n".join(_lines(session, shown)))
 
 
 def _describe(session: Session) -> dict[str, Any]:
@@ -40,12 +42,13 @@ def _to_json(shown: dict[str, Any]) -> str:
     return json.dumps(shown, indent=2)
 
 
-def _lines(shown: dict[str, Any]) -> Iterator[str]:
+def _lines(session: Session, shown: dict[str, Any]) -> Iterator[str]:
     yield f"session {shown['sessionId']}: {shown['status']}"
     yield f"client {shown['client']}, {shown['routeId']}, secret mode {shown['secretMode']}"
     yield f"hashlock {shown['hashlock']}"
     if attention := shown["attention"]:
         yield f"needs a person since {attention['since']}: {attention['reason']}"
+        yield from advice_lines(session)
     for leg in shown["legs"]:
         yield from _leg_lines(leg)
     yield "timeline"

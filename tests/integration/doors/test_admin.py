@@ -7,6 +7,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from chains_app.models import Watch
+from orchestrator.audit.acts import Who, perform
+from orchestrator.audit.models import Door
 from sessions_app.models import Session
 from sessions_app.staff import retry_session
 from tests.integration.sessions.test_swaps import SWAPPED
@@ -76,9 +78,10 @@ def test_those_that_need_a_person_are_found(world: World, staff: Client) -> None
 
 def test_what_people_did_is_shown_with_who_and_why(world: World, staff: Client) -> None:
     session = world.create()
-    retry_session(session_id=session.pk, by="ada", reason="the customer waits")
+    who = Who("ada", Door.ADMIN)
+    perform(retry_session(), str(session.pk), who=who, reason="the customer waits")
     shown = page(staff, f"{LIST}{session.pk}/change/")
-    assert "<td>retry</td><td>ada</td><td>the customer waits</td>" in shown
+    assert "<td>retry_session</td><td>ada</td><td>the customer waits</td>" in shown
 
 
 def test_nothing_can_be_changed(world: World, staff: Client) -> None:

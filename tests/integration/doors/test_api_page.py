@@ -75,7 +75,9 @@ def test_what_the_page_hears_is_what_is_sent() -> None:
     assert json.loads(said) == price
     assert {one["type"] for one in examples.SAID} == {"auth", "subscribe", "unsubscribe", "ping"}
     assert json.loads(to_text("subscribed", update["sessionId"], seq=3)) == subscribed
-    said = to_text("alert", update["sessionId"], attention=alert["attention"])
+    said = to_text(
+        "alert", update["sessionId"], attention=alert["attention"], detail=alert["detail"]
+    )
     assert json.loads(said) == alert
     said = error_text(error["code"], error["detail"], error["sessionId"])
     assert json.loads(said) == error

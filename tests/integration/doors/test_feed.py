@@ -99,12 +99,14 @@ def test_who_follows_hears_that_a_session_needs_a_person_and_no_longer_does(
     row = Session.objects.filter(pk=session_id)
     about = {"channel": "session", "sessionId": session_id}
     row.update(attention="lost_race", attention_since="2026-11-22T10:00Z")
-    assert client.hear() == {"type": "alert", **about, "attention": "lost_race"}
+    alert = {"type": "alert", **about, "attention": "lost_race"}
+    alert["detail"] = "the maker has both legs for good"
+    assert client.hear() == alert
     client.ask(type="unsubscribe", **about)
     client.follow(session_id, after=1)
-    assert client.hear() == {"type": "alert", **about, "attention": "lost_race"}
+    assert client.hear() == alert
     row.update(attention="", attention_since=None)
-    assert client.hear() == {"type": "alert", **about, "attention": None}
+    assert client.hear() == {"type": "alert", **about, "attention": None, "detail": None}
 
 
 def test_who_follows_an_auction_hears_its_price_fall(

@@ -42,6 +42,7 @@ MAKER, STRANGER = "maker", "stranger"
 TIERS = {"head+1": 1, "final": 2}
 HISTORY = 3  # blocks before START
 AGES = ("signed_at", "left_at", "last_sent_at", "ended_at")
+INTENT_AGES = ("wanted_since", "retried_at")
 WHOLE_LIFE = 130  # seconds; past the source's timelock
 
 
@@ -82,6 +83,7 @@ class World:
         self.clock.now += seconds
         back = timedelta(seconds=seconds)
         Attempt.objects.update(**{name: F(name) - back for name in AGES})
+        Intent.objects.update(**{name: F(name) - back for name in INTENT_AGES})
 
     def work(self) -> None:
         """Each process of the service does what is due."""
@@ -95,8 +97,8 @@ class World:
     def sweep(self) -> None:
         sweeps.advance_all_due()
 
-    def trust_heads_for(self, seconds: int) -> None:
-        """From here on a head is stale when it has not advanced for so long (rule 11)."""
+    def trust_heads_for(self, seconds: int | None) -> None:
+        """From here on a head is stale when it has not advanced for so long, None: never (11)."""
         specs = {
             name: replace(memory_spec(chain), stale_after=seconds)
             for name, chain in self.chains.items()

@@ -1,0 +1,43 @@
+"""Signers and chains for staff: to look at, to pause, to have read again."""
+
+from typing import ClassVar
+
+from django.contrib import admin
+
+from chains_app.models import ChainCursor, Signer
+from chains_app.staff import pause_signer, rewind_cursor
+from orchestrator.audit.confirming import ActsAdmin, Offer
+
+
+@admin.register(Signer)
+class SignerAdmin(ActsAdmin):
+    """The keys, with their kill switch; a key itself is never here."""
+
+    list_display = ("id", "account", "chain", "role", "is_enabled", "public_key")
+    list_filter = ("chain", "role", "is_enabled")
+    ordering = ("chain", "role", "id")
+    offers: ClassVar = {
+        "pause_signer": Offer("Pause the signer", "pause_signer", lambda _: pause_signer()),
+        "resume_signer": Offer(
+            "Resume the signer", "pause_signer", lambda _: pause_signer(resume=True)
+        ),
+    }
+
+
+@admin.register(ChainCursor)
+class ChainCursorAdmin(ActsAdmin):
+    """How far each chain is read."""
+
+    list_display = ("chain", "height", "hash", "advanced_at", "reread_after")
+    fields = ("chain", "height", "hash", "time", "finals", "advanced_at", "reread_after")
+    offers: ClassVar = {
+        "rewind_cursor": Offer(
+            "Read the chain again",
+            "rewind_cursor",
+            lambda number: rewind_cursor(number or 0),
+            number="After block",
+        )
+    }
+
+    def subject_of(self, row: ChainCursor) -> str:
+        return row.chain

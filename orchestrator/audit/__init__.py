@@ -1,0 +1,1 @@
+"""Who did what, to what and why: what people do to swaps, signers, routes and chains."""

@@ -1,0 +1,98 @@
+"""What a person can do: planned in words, then done in one transaction with its audit row.
+
+A command and an admin action are doors to the same `Act`, through `preview` and `perform`.
+"""
+
+import os
+import pwd
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import structlog
+from django.db import transaction
+
+from orchestrator.audit.models import LONGEST_REASON, AuditEntry, Door, Kind
+from orchestrator.kernel.errors import OrchestratorError
+from orchestrator.observability.redaction import redact_text
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class NotDoneError(OrchestratorError):
+    """Nothing was done; the message says why, and what to do instead."""
+
+    code = "not_done"
+
+
+@dataclass(frozen=True)
+class Who:
+    """A person, and the door."""
+
+    name: str
+    door: Door
+
+
+@dataclass(frozen=True)
+class Act(Generic[T]):
+    """One thing that a person can do to a subject.
+
+    `find`: the subject of an id, its row locked; raises NotDoneError. `plan`: what would be done,
+    in words, changing nothing; raises NotDoneError with why it can't be done now. `do`: does it in
+    the caller's transaction, and says what was done. `after`: what follows the commit, exchanges
+    with nodes among it; what it says goes to the person, and what it raises says what is missing.
+    """
+
+    name: str
+    kind: Kind
+    find: Callable[[str], T]
+    plan: Callable[[T], str]
+    do: Callable[[T], str]
+    after: Callable[[T], str] | None = None
+
+
+def preview(act: Act[Any], subject_id: str) -> str:
+    """What would be done; raises what `find` and `plan` raise."""
+    with transaction.atomic():
+        return act.plan(act.find(subject_id))
+
+
+def perform(act: Act[Any], subject_id: str, *, who: Who, reason: str) -> str:
+    """Do it, write who did it and why in the same commit, and say what was done.
+
+    Raises NotDoneError without a reason, and what the act raises: nothing was done then, but what
+    `after` raises is about what follows the commit.
+    """
+    said = _checked(reason)
+    with transaction.atomic():
+        subject = act.find(subject_id)
+        act.plan(subject)
+        done = act.do(subject)
+        AuditEntry.objects.create(
+            by=who.name, door=who.door, action=act.name, kind=act.kind,
+            subject=subject_id.strip(), reason=said, done=done,
+        )  # fmt: skip
+    log.warning("staff_act", action=act.name, subject=subject_id.strip(), by=who.name)
+    more = "" if act.after is None else act.after(subject)
+    return f"{done}; {more}" if more else done
+
+
+def _checked(reason: str) -> str:
+    if not reason.strip() or len(reason) > LONGEST_REASON:
+        raise NotDoneError(f"no reason: give 1 to {LONGEST_REASON} characters")
+    return redact_text(reason.strip())[:LONGEST_REASON]
+
+
+_NOBODY: Final = "uid {}"
+
+
+def system_user() -> Who:
+    """Whose process this is, as the system says, whatever the environment does."""
+    number = os.getuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:
+        name = _NOBODY.format(number)
+    return Who(name, Door.COMMAND)

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class AuditConfig(AppConfig):
+    name = "orchestrator.audit"
+    verbose_name = "What people did"

@@ -1,0 +1,202 @@
+"""What staff do with signers, chains and routes by commands."""
+
+from dataclasses import replace
+
+import pytest
+from rest_framework.test import APIClient
+
+from chains_app.adapters.interface import FactsPage
+from chains_app.adapters.memory import MemoryAdapter
+from chains_app.locks import Block, Call, LockReading, LockTerms
+from chains_app.models import Attempt, ChainBlock, ChainCursor, Observation, Signer
+from chains_app.outbox.nonces import sync_signers
+from sessions_app.domain.states import Status
+from sessions_app.models import Role
+from tests.integration.doors.calls import get, post, quote_fields, session_fields
+from tests.integration.doors.refusals import assert_refused, nothing_changes
+from tests.integration.doors.staff import do, refused, signer_of, the_deed
+from tests.integration.sessions.test_maker_mode import until_both_are_locked
+from tests.integration.sessions.test_swaps import SWAPPED
+from tests.integration.sessions.world import MAKER, THERE, World, path, reload, status, terms
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+# --- pause_signer ---------------------------------------------------------------------------------
+def test_a_paused_signer_signs_nothing_until_it_is_resumed(world: World) -> None:
+    sync_signers("near")
+    lock = signer_of("near", "lock")
+    assert do("pause_signer", lock.pk) == "lock on near (lock) is paused\n"
+    deed = the_deed()
+    assert (deed.action, deed.kind, deed.subject) == ("pause_signer", "signer", str(lock.pk))
+    session = world.start()
+    world.lock_source(session)
+    world.live(6)
+    assert (status(session), Attempt.objects.count()) == (Status.DESTINATION_LOCKING, 0)
+    assert do("pause_signer", lock.pk, "--resume") == "lock on near (lock) is running\n"
+    world.live(14)
+    assert path(session) == SWAPPED
+
+
+def test_what_was_signed_does_not_leave_a_paused_signer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = world.start()
+    world.lock_source(session)
+    real = MemoryAdapter.sign
+
+    def pause_then_sign(self: MemoryAdapter, *arguments: object) -> object:
+        Signer.objects.filter(pk=signer_of("near", "lock").pk).update(is_enabled=False)
+        return real(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(MemoryAdapter, "sign", pause_then_sign)
+    world.live(4)
+    assert set(Attempt.objects.values_list("left_at", flat=True)) == {None}
+
+
+def test_an_unknown_signer_lists_those_that_there_are(world: World) -> None:
+    sync_signers("near")
+    for unknown in ("9999", "lock", ""):
+        said = refused("pause_signer", unknown)
+        assert said.startswith(f"no signer '{unknown}': ")
+        assert f"{signer_of('near', 'lock').pk} is lock on near (lock), running" in said
+
+
+def test_a_signer_is_neither_paused_nor_resumed_twice(world: World) -> None:
+    sync_signers("near")
+    lock = signer_of("near", "lock")
+    assert refused("pause_signer", lock.pk, "--resume") == "lock on near (lock) is running already"
+    do("pause_signer", lock.pk)
+    assert refused("pause_signer", lock.pk) == "lock on near (lock) is paused already"
+
+
+# --- rewind_cursor --------------------------------------------------------------------------------
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """From here on nodes leave out every secret."""
+    facts, read = MemoryAdapter.facts, MemoryAdapter.read_lock
+
+    def without_secrets(self: MemoryAdapter, first: int, last: int) -> FactsPage:
+        page = facts(self, first, last)
+        return FactsPage(page.blocks, tuple(replace(each, secret=None) for each in page.facts))
+
+    def without_secret(self: MemoryAdapter, bound: LockTerms, block: Block) -> LockReading:
+        return replace(read(self, bound, block), secret=None)
+
+    monkeypatch.setattr(MemoryAdapter, "facts", without_secrets)
+    monkeypatch.setattr(MemoryAdapter, "read_lock", without_secret)
+    return monkeypatch
+
+
+def test_a_chain_that_is_read_again_tells_what_a_node_left_out(world: World) -> None:
+    session, secret = until_both_are_locked(world)
+    before = world.chains["near"].head.height
+    with pytest.MonkeyPatch.context() as patch:
+        forgetful(patch)
+        world.send_as(MAKER, Call.WITHDRAW, terms(session, Role.DESTINATION), secret)
+        world.live(8)
+        assert status(session) is Status.BOTH_LOCKED
+    world.live(2)
+    assert status(session) is Status.BOTH_LOCKED
+    said = do("rewind_cursor", "near", "--to", before)
+    assert said == f"near is read again after block {before}\n"
+    deed = the_deed()
+    assert (deed.action, deed.kind, deed.subject) == ("rewind_cursor", "chain", "near")
+    world.live(6)
+    assert path(session) == SWAPPED
+    assert ChainCursor.objects.get(chain="near").reread_after is None
+
+
+def test_reading_again_takes_no_session_back_and_forgets_nothing(world: World) -> None:
+    session = world.start()
+    world.lock_source(session)
+    world.live(14)
+    readings, seq = Observation.objects.count(), reload(session).version
+    for chain in ("base", "near"):
+        oldest = ChainBlock.objects.filter(chain=chain).order_by("height").values("height")[0]
+        do("rewind_cursor", chain, "--to", oldest["height"])
+    world.live(3)
+    assert (path(session), reload(session).version) == (SWAPPED, seq)
+    assert Observation.objects.count() >= readings
+
+
+def test_a_wrong_reading_is_replaced_when_its_block_is_read_again(world: World) -> None:
+    session = world.start()
+    world.lock_source(session)
+    world.live(14)
+    wrong = Observation.objects.filter(watch__chain="near").order_by("height").first()
+    assert wrong is not None
+    Observation.objects.filter(pk=wrong.pk).update(state="absent")
+    do("rewind_cursor", "near", "--to", wrong.height - 1)
+    world.poll()
+    again = Observation.objects.get(watch=wrong.watch_id, block_hash=wrong.block_hash)
+    assert (again.state, again.is_paid) == (wrong.state, wrong.is_paid)
+
+
+def test_a_chain_that_reorganised_meanwhile_is_still_read_to_its_head(world: World) -> None:
+    session = world.start()
+    world.lock_source(session)
+    world.live(14)
+    do("rewind_cursor", "near", "--to", world.chains["near"].head.height - 2)
+    world.chains["near"].reorganise(1)
+    world.live(3)
+    cursor = ChainCursor.objects.get(chain="near")
+    assert (cursor.hash, cursor.reread_after) == (world.chains["near"].head.hash, None)
+    assert path(session)[-1] == "completed"
+
+
+def test_nothing_is_skipped_and_nothing_older_than_what_is_kept_is_asked_for(world: World) -> None:
+    world.live(100, step=1)
+    cursor = ChainCursor.objects.get(chain="base")
+    for height in (cursor.height, cursor.height + 10):
+        assert refused("rewind_cursor", "base", "--to", height) == (
+            f"base is read up to {cursor.height}: give a block below it, nothing is ever skipped"
+        )
+    oldest = ChainBlock.objects.filter(chain="base").order_by("height").values("height")[0]
+    assert oldest["height"] > 0
+    assert refused("rewind_cursor", "base", "--to", 0) == (
+        f"blocks of base are kept from {oldest['height']} on: give {oldest['height']}"
+    )
+    assert refused("rewind_cursor", "solana", "--to", 1) == (
+        "no chain 'solana': base, near was read yet"
+    )
+    assert ChainCursor.objects.get(chain="base").height == cursor.height
+
+
+# --- pause_route ----------------------------------------------------------------------------------
+def test_a_paused_route_takes_nothing_new_and_open_swaps_go_on(
+    world: World, api: APIClient
+) -> None:
+    swap, quoted = world.start(), world.quote()
+    executed = world.create()
+    assert do("pause_route", THERE) == f"{THERE} is paused\n"
+    deed = the_deed()
+    assert (deed.action, deed.kind, deed.subject) == ("pause_route", "route", THERE)
+    shown = {each["routeId"]: each["isPaused"] for each in get(api, "/routes")["items"]}
+    assert shown[THERE]
+    assert sorted(shown.values()) == [False, True]
+    with nothing_changes():
+        assert_refused(post(api, "/quote", quote_fields(), 409), "route_paused", None, THERE)
+        bound = post(api, "/sessions", session_fields(str(quoted)), 409)
+        assert_refused(bound, "route_paused", None, THERE)
+    world.execute(executed)
+    world.lock_source(swap)
+    world.live(40)
+    assert path(swap) == SWAPPED
+    assert path(executed) == ["initialized", "executing", "cancelled"]
+
+
+def test_a_resumed_route_runs_again(world: World) -> None:
+    do("pause_route", THERE)
+    world.quote("near:COIN->base:COIN")  # the other direction was never paused
+    assert do("pause_route", THERE, "--resume") == f"{THERE} is running\n"
+    session = world.start()
+    world.lock_source(session)
+    world.live(14)
+    assert path(session) == SWAPPED
+
+
+def test_a_route_is_neither_paused_twice_nor_one_that_there_is_not(world: World) -> None:
+    assert refused("pause_route", THERE, "--resume") == f"{THERE} is running already"
+    do("pause_route", THERE)
+    assert refused("pause_route", THERE) == f"{THERE} is paused already"
+    assert refused("pause_route", "base:X->near:Y").startswith("no route 'base:X->near:Y': give")
