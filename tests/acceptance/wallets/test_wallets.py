@@ -15,6 +15,7 @@ from orchestrator.clients.models import Scope
 from orchestrator.clients.services import create_client
 from sessions_app.models import Role
 from tests.acceptance.wallets.world import Swap, Wallets, read_lock, wallet_devnet
+from tests.integration.doors.calls import post
 from tests.integration.floor.conftest import caller
 
 ON_EVM = pytest.mark.parametrize("library", ["ethers", "viem"])
@@ -63,6 +64,16 @@ def test_a_wallet_is_asked_to_allow_nothing_first_where_the_token_wants_that(
     wallets.allow(str(swap.terms(Role.SOURCE).token), allowed)
     answer = wallets.read(swap)
     assert_locked(swap, answer, wallets.send(library, answer), count)
+
+
+@ON_EVM
+def test_a_wallet_signs_the_order_as_it_is(wallets: Wallets, library: str) -> None:
+    answer = wallets.create("base:USDC", "gasless")
+    session = json.loads(answer)
+    wallets.allow(session["legs"][0]["token"], 250 * 10**6)
+    sent = {"signature": wallets.sign_order(library, answer)}
+    executed = post(wallets.api, f"/sessions/{session['sessionId']}/execute", sent)
+    assert (executed["status"], executed["walletTransactions"]) == ("source_locking", [])
 
 
 @pytest.mark.parametrize(("coin", "count"), [("near:NEAR", 1), ("near:USDC", 2)])

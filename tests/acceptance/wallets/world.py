@@ -73,19 +73,26 @@ class Wallets:
         """Of 250 dollars in that coin to the other chain's native one; with a hashlock, the
         maker's own.
         """
-        chain, other = coin[:4], OTHER_SIDE[coin[:4]]
-        asked = {"routeId": f"{coin}->{other}", "amount": str(AMOUNTS[coin])}
-        fields = {
-            "quoteId": post(self.api, "/quote", asked, 201)["quoteId"],
-            "makerSourceAccount": self.account[chain],
-            "makerDestinationAccount": self.account[other[:4]],
-            **({} if hashlock is None else {"secretMode": "maker", "hashlock": hashlock}),
-        }
-        session_id = post(self.api, "/sessions", fields, 201)["sessionId"]
+        own = {} if hashlock is None else {"secretMode": "maker", "hashlock": hashlock}
+        session_id = json.loads(self.create(coin, "wallet", **own))["sessionId"]
         path = f"/sessions/{session_id}"
         answer = self.api.post(f"{V1}{path}/execute")
         assert answer.json()["status"] == "source_locking", answer.json()
         return Swap(session_id, path, answer.content)
+
+    def create(self, coin: str, lock_mode: str, **own: str) -> bytes:
+        """What `POST /sessions` answers."""
+        chain, other = coin[:4], OTHER_SIDE[coin[:4]]
+        asked = {"routeId": f"{coin}->{other}", "amount": str(AMOUNTS[coin]), "lockMode": lock_mode}
+        fields = {
+            "quoteId": post(self.api, "/quote", asked, 201)["quoteId"],
+            "makerSourceAccount": self.account[chain],
+            "makerDestinationAccount": self.account[other[:4]],
+            **own,
+        }
+        answer = self.api.post(f"{V1}/sessions", fields, format="json")
+        assert answer.status_code == 201, answer.content
+        return bytes(answer.content)
 
     def read(self, swap: Swap) -> bytes:
         """The session as `GET` answers it now."""
@@ -98,6 +105,13 @@ class Wallets:
 
     def send(self, library: str, answer: bytes, *exit_: str, secret: str = "") -> list[str]:
         """The library sends what the answer asks for, or an exit of a kit; the hashes."""
+        return list(self._run(library, answer, *exit_, secret=secret))
+
+    def sign_order(self, library: str, answer: bytes) -> str:
+        """The library signs a session's order."""
+        return str(self._run(f"{library}_order", answer))
+
+    def _run(self, library: str, answer: bytes, *exit_: str, secret: str = "") -> Any:
         done = subprocess.run(
             ["node", FOLDER / f"{library}.mjs", *exit_],  # noqa: S607
             input=answer,
@@ -107,7 +121,7 @@ class Wallets:
             check=False,
         )
         assert (done.returncode, done.stderr.decode()) == (0, "")
-        return list(json.loads(done.stdout))
+        return json.loads(done.stdout)
 
     def _wallet(self, library: str) -> Mapping[str, str]:
         env = self.devnet.environment
