@@ -31,11 +31,14 @@ WEI_TIP = 10**9
 
 
 def rpc(url: str, method: str, params: Any) -> Any:
-    """The result of one JSON-RPC call; ends the script with the node's error."""
+    """The result of one JSON-RPC call; ends the script with what went wrong."""
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
     asked = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310
-    with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - the user's own node
-        found = json.load(answer)
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310 - the user's own node
+            found = json.load(answer)
+    except (OSError, ValueError) as error:  # what it was sent it may have taken all the same
+        sys.exit(f"the node gave no answer to {method}: {error}")
     if "error" in found:
         sys.exit(f"the node refused {method}: {json.dumps(found['error'])}")
     return found["result"]
@@ -51,11 +54,7 @@ def main() -> None:
     asked.add_argument("--secret", type=Path, help="a file with the secret's 64 hex digits")
     wanted = asked.parse_args()
     kit = json.loads(wanted.kit.read_text())
-    leg = next(each for each in kit["legs"] if each["role"] == wanted.leg)
-    exits = [each for each in leg["exits"] if each["call"] == wanted.call]
-    if not exits:
-        sys.exit(f"the kit has no {wanted.call} of the {wanted.leg} leg")
-    (exit_,) = exits
+    leg, exit_ = find(kit, wanted.leg, wanted.call)
     chain = Evm(wanted.url) if leg["caip2"].startswith("eip155:") else Near(wanted.url)
     transaction = exit_["transaction"]
     if wanted.call == "withdraw":
@@ -64,6 +63,20 @@ def main() -> None:
         transaction = json.loads(json.dumps(transaction).replace("{secret}", secret))
     wait_until(chain, exit_["notBefore"])
     print(chain.send(transaction))  # noqa: T201
+
+
+def find(kit: dict[str, Any], role: str, call: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The leg, and its exit; ends the script when the kit has none such."""
+    for leg in kit["legs"]:
+        for exit_ in leg["exits"]:
+            if (leg["role"], exit_["call"]) == (role, call):
+                return leg, exit_
+    sys.exit(f"the kit has no {call} of the {role} leg")
+
+
+def setting(name: str) -> str:
+    """An environment variable; ends the script when it is missing."""
+    return os.environ.get(name) or sys.exit(f"{name} is missing: export it, see the script's head")
 
 
 def read_secret(file: Path | None, hashlock: str, function: str) -> str:
@@ -136,7 +149,7 @@ class Evm:
         """Sign with WALLET_KEY and send; the hash. An estimate would show the secret: none is."""
         from eth_account import Account
 
-        wallet = Account.from_key(os.environ["WALLET_KEY"])
+        wallet = Account.from_key(setting("WALLET_KEY"))
         base = int(self._block("latest")["baseFeePerGas"], 16)
         fields = {
             **transaction,
@@ -177,8 +190,8 @@ class Near:
         import base58
         from py_near import transactions
 
-        account = os.environ["WALLET_ACCOUNT"]
-        pair = base58.b58decode(os.environ["WALLET_KEY"].removeprefix("ed25519:"))
+        account = setting("WALLET_ACCOUNT")
+        pair = base58.b58decode(setting("WALLET_KEY").removeprefix("ed25519:"))
         access = {
             "request_type": "view_access_key",
             "finality": "final",

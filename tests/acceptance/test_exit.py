@@ -23,6 +23,7 @@ from chains_app.registry import get_adapter, use_environment
 from devnet.demo import running_service
 from devnet.network import Devnet
 from orchestrator.kernel.clock import Seconds
+from sessions_app.api.examples import EXIT_KIT
 from tests.acceptance.maker import TO_BASE, TO_NEAR, Maker, Way
 
 SCRIPT = Path(__file__).resolve().parents[2] / "docs/exit.py"
@@ -113,6 +114,32 @@ class Left:
             adapter = get_adapter(leg["chain"])
             reading = adapter.read_lock(bound, adapter.head())
         return reading.state, reading.is_paid
+
+
+MISTAKES = {
+    "a call that there is not": (
+        ["source", "withdraw"],
+        "the kit has no withdraw of the source leg",
+    ),
+    "no secret": (["destination", "withdraw"], "a withdrawal needs --secret FILE"),
+    "half a secret": (["destination", "withdraw", "half"], "does not hold 64 hex digits"),
+    "another secret": (["destination", "withdraw", "other"], "holds another secret than this"),
+    "no node": (["source", "refund"], "the node gave no answer to eth_getBlockByNumber: "),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_in_one_line(tmp_path: Path, mistake: str) -> None:
+    (leg, call, *secret), said = MISTAKES[mistake]
+    (tmp_path / "kit.json").write_text(json.dumps(EXIT_KIT[0].value))
+    (tmp_path / "half").write_text("5e" * 16)
+    (tmp_path / "other").write_text("5e" * 32)
+    command = [sys.executable, str(SCRIPT), "kit.json", leg, call, "http://127.0.0.1:1"]
+    command += ["--secret", *secret] if secret else []
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.fixture(scope="module")
