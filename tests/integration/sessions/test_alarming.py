@@ -1,8 +1,10 @@
 """Attention: duties that are overdue, since when, and the lines that the log has of it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from chains_app.locks import Call, LockState
 from chains_app.models import Intent
@@ -13,7 +15,7 @@ from sessions_app.sweeps import wake_overdue
 from sessions_app.wall import seconds
 from tests.integration.sessions.world import World, reload, status
 
-OVERDUE_AFTER = 10  # seconds: twice the devnet's inclusion
+INCLUSION = 1000  # seconds, of these sessions: what the test itself takes does not matter
 
 
 @pytest.fixture
@@ -33,17 +35,26 @@ def revealing(world: World) -> Session:
     world.lock_source(session)
     world.chains["near"].refused_calls = {Call.WITHDRAW}
     world.live_until(Status.REVEALING_SECRET, session)
-    return session
+    policy = {**session.policy, "inclusion": INCLUSION}
+    Session.objects.filter(pk=session.pk).update(policy=policy)
+    return reload(session)
+
+
+def let_wait(call: Call, seconds: int) -> None:
+    """As if these writes had been wanted for so long."""
+    since = timezone.now() - timedelta(seconds=seconds)
+    Intent.objects.filter(call=call.value).update(wanted_since=since)
 
 
 def test_a_duty_is_overdue_after_twice_its_inclusion_and_no_longer_when_it_is_done(
     world: World, said: list[tuple[str, dict[str, Any]]]
 ) -> None:
     session = revealing(world)
-    world.live(OVERDUE_AFTER - 2)
-    assert wake_overdue() == 0
+    let_wait(Call.WITHDRAW, INCLUSION)
+    wake_overdue()
+    world.sweep()
     assert (reload(session).attention, said) == ("", [])
-    world.live(3)
+    let_wait(Call.WITHDRAW, 2 * INCLUSION)
     assert wake_overdue() == 1
     world.sweep()
     late = reload(session)
@@ -67,7 +78,8 @@ def test_what_stands_in_a_block_and_is_not_final_yet_is_not_overdue(world: World
     while world.on_chain(session, Role.DESTINATION) is not LockState.WITHDRAWN:
         world.live(1)
     world.poll()
-    for _ in range(OVERDUE_AFTER + 5):
+    for _ in range(3):
+        let_wait(Call.WITHDRAW, 2 * INCLUSION)
         world.block(1, "base")
         world.work()
         wake_overdue()
@@ -82,6 +94,7 @@ def test_a_withdrawal_that_is_not_due_any_more_is_not_overdue(world: World) -> N
     leg = session.legs.get(role=Role.DESTINATION)
     while world.chains["near"].head.time < leg.lock_terms.timelock:
         world.live(1)
+    let_wait(Call.WITHDRAW, 2 * INCLUSION)
     wake_overdue()
     world.sweep()
     assert Intent.objects.filter(call=Call.REFUND.value, reference=leg.pk).exists()
