@@ -305,9 +305,9 @@ class NearAdapter:
         return {"receiverId": self._htlc, "actions": [{"type": "FunctionCall", "params": params}]}
 
     def order_to_sign(self, order: Order) -> dict[str, Any]:
-        raise ChainError(f"{self.name} takes no orders: lock by your own wallet")
+        raise ChainError(self.order_problem(SignedOrder(order, b"")))
 
-    def order_problem(self, signed: SignedOrder) -> str | None:
+    def order_problem(self, signed: SignedOrder) -> str:
         return f"{self.name} takes no orders: lock by your own wallet"
 
     def account_problem(self, account: str) -> str | None:

@@ -17,7 +17,7 @@ from tests.integration.doors.refusals import assert_refused, nothing_changes
 from tests.integration.doors.staff import do, refused, signer_of, the_deed
 from tests.integration.sessions.test_maker_mode import until_both_are_locked
 from tests.integration.sessions.test_swaps import SWAPPED
-from tests.integration.sessions.world import MAKER, THERE, World, path, reload, status, terms
+from tests.integration.sessions.world import BACK, MAKER, THERE, World, path, reload, status, terms
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -187,7 +187,7 @@ def test_a_paused_route_takes_nothing_new_and_open_swaps_go_on(
 
 def test_a_resumed_route_runs_again(world: World) -> None:
     do("pause_route", THERE)
-    world.quote("near:COIN->base:COIN")  # the other direction was never paused
+    world.quote(BACK)  # the other direction was never paused
     assert do("pause_route", THERE, "--resume") == f"{THERE} is running\n"
     session = world.start()
     world.lock_source(session)

@@ -198,6 +198,12 @@ class World:
     def maker_cancels(self) -> None:
         self.cancel_requested |= self.status in (Status.SOURCE_LOCKING, Status.SOURCE_LOCKED)
 
+    def staff_refund(self) -> None:
+        """A person's wish; also while a lock of ours is planned that has not left us."""
+        is_unsent = self.status is Status.DESTINATION_LOCKING and not self.lock_left
+        self.cancel_requested |= is_unsent
+        self.maker_cancels()
+
     def stranger_withdraws(self, side: Side) -> None:
         if self.is_public:
             side.send(STRANGER, Call.WITHDRAW)

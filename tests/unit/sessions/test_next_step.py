@@ -97,6 +97,7 @@ def test_rule_2_our_lock_is_not_planned(change: dict[str, Any], status: Status |
         {"source": source(ABSENT, OPEN)},
         {"source": source(OPEN, ABSENT)},
         {"clocks": clocks(DEADLINES.destination_lock_by + 1)},
+        {"cancel_requested": True},  # a person wants the source given back
     ],
 )
 def test_rule_5_a_lock_that_has_not_left_is_voided_with_the_move(change: dict[str, Any]) -> None:
@@ -108,6 +109,8 @@ def test_rule_5_a_lock_that_has_not_left_is_voided_with_the_move(change: dict[st
 def test_rule_2_a_lock_that_has_left_is_never_counted_as_not_made() -> None:
     late = clocks(DEADLINES.destination_lock_by + 1)
     assert step(LOCKING, clocks=late, destination_lock_left=True).void == frozenset()
+    wish = step(LOCKING, cancel_requested=True, destination_lock_left=True)
+    assert (wish.move_to, wish.void) == (None, frozenset())
     returning = step(REFUNDING, destination=destination(ABSENT, ABSENT))
     assert (returning.move_to, returning.actions) == (None, frozenset())
 

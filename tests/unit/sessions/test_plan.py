@@ -31,6 +31,7 @@ EVENTS: dict[str, Callable[[World], None]] = {
     "maker gives back": lambda w: w.destination.send(MAKER, Call.REFUND_EARLY),
     "maker posts the secret": World.maker_posts,
     "maker cancels": World.maker_cancels,
+    "staff refund": World.staff_refund,
     "stranger withdraws the source": lambda w: w.stranger_withdraws(w.source),
     "stranger withdraws the destination": lambda w: w.stranger_withdraws(w.destination),
     "stranger refunds the source": lambda w: w.source.send(STRANGER, Call.REFUND),
