@@ -54,6 +54,13 @@ class Learned:
         """Whether that lock was read at that block in this step."""
         return any(w.pk == watch.pk and r.block.hash == block.hash for w, r in self.readings)
 
+    def knows_secret(self, watch: Watch, reading: LockReading) -> bool:
+        """Whether the lock's secret is stored, or was shown by the reading or a fact."""
+        if watch.preimage is not None or shown_preimage(watch, None, reading) is not None:
+            return True
+        ours = (fact for known, fact in self.facts if known.pk == watch.pk)
+        return any(shown_preimage(watch, fact, None) is not None for fact in ours)
+
     def is_news(self, cursor: ChainCursor) -> bool:
         """Whether there is anything to commit."""
         is_final = any(b.height > cursor.final_height(tier) for tier, b in self.finals.items())
@@ -266,10 +273,10 @@ def _store_readings(learned: Learned) -> set[int]:
     Observation.objects.bulk_create(
         (_observation(watch, reading) for watch, reading in learned.readings), ignore_conflicts=True
     )
-    for watch, reading in sorted(learned.readings, key=lambda read: read[1].block.height):
-        _update_watch(watch, reading)
     for watch, fact in learned.facts:
         _keep_preimage(watch, shown_preimage(watch, fact, None))
+    for watch, reading in sorted(learned.readings, key=lambda read: read[1].block.height):
+        _update_watch(watch, reading)
     Watch.objects.filter(pk__in=learned.unread).update(due_time=0)
     return {watch.pk for watch, _ in (*learned.readings, *learned.facts)}
 
@@ -288,18 +295,25 @@ def _observation(watch: Watch, reading: LockReading) -> Observation:
 
 def _update_watch(watch: Watch, reading: LockReading) -> None:
     due_time = next_due_time(watch.terms, reading)
-    if watch.stood_finally and reading.state is LockState.ABSENT:
-        due_time = reading.block.time + 1  # not to be believed: look again until it is back
+    _keep_preimage(watch, shown_preimage(watch, None, reading))
+    is_gone = watch.stood_finally and reading.state is LockState.ABSENT  # not to be believed
+    if is_gone or _is_untold(watch, reading.state):
+        due_time = reading.block.time + 1  # look again until it is back, or its secret was found
     seen = watch.first_seen_time
     if reading.state is not LockState.ABSENT:
         seen = min(reading.block.time, reading.block.time if seen is None else seen)
     Watch.objects.filter(pk=watch.pk).update(due_time=due_time, first_seen_time=seen)
     watch.first_seen_time = seen
-    _keep_preimage(watch, shown_preimage(watch, None, reading))
+
+
+def _is_untold(watch: Watch, state: LockState) -> bool:
+    """Somebody has withdrawn, and no node has told with which secret."""
+    return state is LockState.WITHDRAWN and watch.preimage is None
 
 
 def _keep_preimage(watch: Watch, preimage: bytes | None) -> None:
     if preimage is not None:
+        watch.preimage = preimage
         Watch.objects.filter(pk=watch.pk).update(preimage=preimage)
 
 
@@ -331,7 +345,8 @@ def _settle(cursor: ChainCursor, watch: Watch) -> None:
     is_absent = last.lock_state is LockState.ABSENT and not watch.stood_finally
     never_locked = is_absent and last.time > terms.lock_by
     slowest = min(cursor.final_height(tier) for tier in get_chain(cursor.chain).finality)
-    if last.height <= slowest and ((is_decided and last.is_paid) or never_locked):
+    is_over = is_decided and last.is_paid and not _is_untold(watch, last.lock_state)
+    if last.height <= slowest and (is_over or never_locked):
         Watch.objects.filter(pk=watch.pk).update(is_settled=True, due_time=None)
 
 

@@ -4,17 +4,20 @@ It asks nodes between commits and commits what it learned in one transaction (`i
 that moved has its facts, readings and finality beside it. Any number of pollers may run.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Final
 
 import structlog
+from django.db.models import Max
 
 from chains_app.adapters.interface import (
     BlockUnknownError,
     ChainAdapter,
     ChainError,
     FactsPage,
+    TooManyFactsError,
 )
 from chains_app.ingest import Finals, Learned, begin, commit, commit_again, restart, rewind
 from chains_app.intents import OUTBOX_TASK
@@ -28,7 +31,7 @@ from chains_app.leases import (
     rest,
     wake,
 )
-from chains_app.locks import Block
+from chains_app.locks import Block, LockState
 from chains_app.models import ChainBlock, ChainCursor, Watch
 from chains_app.registry import chains, get_adapter, get_chain
 from orchestrator.hints import send_hint
@@ -36,6 +39,7 @@ from orchestrator.hints import send_hint
 MOST_BLOCKS: Final = 500  # of one page
 MOST_STEPS: Final = 40  # of one claim; whoever asks next goes on
 MOST_READS: Final = 500  # of due locks in one step
+SOUGHT_BLOCKS: Final = 20_000  # for a secret, where the lock was never seen open
 IDLE: Final = timedelta(seconds=5)
 
 log = structlog.get_logger(__name__)
@@ -143,10 +147,21 @@ def _next_page(cursor: ChainCursor, adapter: ChainAdapter, head: Block) -> Facts
         is_ours = known is None or known.hash == head.hash  # then the node lags
         return FactsPage((), ()) if is_ours else None
     to_height = min(head.height, cursor.height + MOST_BLOCKS)
-    page = adapter.facts(cursor.height + 1, to_height)
+    page = _facts(cursor, adapter, to_height)
     links = pairwise([cursor.block, *page.blocks])
     is_connected = all(parent.hash == block.parent_hash for parent, block in links)
     return page if is_connected else None
+
+
+def _facts(cursor: ChainCursor, adapter: ChainAdapter, to_height: int) -> FactsPage:
+    """Where strangers' events are too many, those of the locks that we follow."""
+    try:
+        return adapter.facts(cursor.height + 1, to_height)
+    except TooManyFactsError:
+        log.warning("too_many_facts", chain=cursor.chain, height=cursor.height + 1)
+        followed = Watch.objects.filter(chain=cursor.chain, is_settled=False)
+        locks = followed.order_by("pk").values_list("lock_id", flat=True)
+        return adapter.facts(cursor.height + 1, to_height, list(locks))
 
 
 def _undo_reorganised(
@@ -206,6 +221,23 @@ def _read_lock(adapter: ChainAdapter, watch: Watch, block: Block, learned: Learn
     if learned.has_read(watch, block):
         return
     try:
-        learned.readings.append((watch, adapter.read_lock(watch.terms, block)))
+        reading = adapter.read_lock(watch.terms, block)
     except BlockUnknownError:  # its state is gone, or the block is: read it at the head instead
         learned.unread.add(watch.pk)
+        return
+    if reading.state is LockState.WITHDRAWN and not learned.knows_secret(watch, reading):
+        reading = replace(reading, secret=_sought_secret(adapter, watch, block))
+    learned.readings.append((watch, reading))
+
+
+def _sought_secret(adapter: ChainAdapter, watch: Watch, block: Block) -> bytes | None:
+    """A node left out the event that shows it: in the blocks since the lock was seen open."""
+    seen = watch.observations.filter(state=LockState.OPEN.value).aggregate(last=Max("height"))
+    first = max(0, block.height - SOUGHT_BLOCKS) if seen["last"] is None else seen["last"]
+    try:
+        found = adapter.shown_secret(watch.terms, first, block.height)
+    except ChainError as error:
+        log.warning("secret_not_sought", chain=watch.chain, reason=error.code)
+        return None
+    log.error("secret_was_left_out", chain=watch.chain, lock=watch.lock_id, is_found=bool(found))
+    return found

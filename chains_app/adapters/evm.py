@@ -1,7 +1,7 @@
 """The adapter of EVM chains: raw JSON-RPC, and blocks always named by their hash (EIP-1898)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from itertools import pairwise
 from typing import Any, Final, Self
@@ -10,6 +10,7 @@ from eth_utils.address import is_checksum_address, to_checksum_address
 
 from chains_app.adapters import evm_contract, evm_nodes, evm_orders, evm_signing, evm_tokens
 from chains_app.adapters.evm_contract import EscrowContracts
+from chains_app.adapters.evm_logs import EscrowLogs
 from chains_app.adapters.evm_nodes import block as read_block
 from chains_app.adapters.evm_tokens import Erc20
 from chains_app.adapters.interface import (
@@ -17,7 +18,6 @@ from chains_app.adapters.interface import (
     BlockUnknownError,
     ChainError,
     ChainUnavailableError,
-    Fact,
     FactsPage,
     FeeAboveCapError,
     KeyState,
@@ -67,6 +67,7 @@ class EvmAdapter:
     def _ask_through(self, rpc: JsonRpc) -> Self:
         self._rpc, self._tokens = rpc, Erc20(self.name, rpc)
         self._orders = evm_orders.EvmOrders(self._chain_id, rpc, self._tokens)
+        self._logs = EscrowLogs(self._spec, self._contracts.factory, rpc)
         return self
 
     def views(self) -> "Sequence[EvmAdapter]":
@@ -104,37 +105,19 @@ class EvmAdapter:
 
     # facts and locks
 
-    def facts(self, from_height: int, to_height: int) -> FactsPage:
-        """Each block's logs are asked by its hash: a reorganisation can't mix two branches."""
+    def facts(
+        self, from_height: int, to_height: int, locks: Collection[str] | None = None
+    ) -> FactsPage:
         last = min(to_height, from_height + PAGE_BLOCKS - 1)
         wanted = range(from_height, last + 1)
-        headers = self._rpc.read_all(
+        found = self._rpc.read_all(
             [("eth_getBlockByNumber", [hex(height), False]) for height in wanted]
         )
-        blocks = _linked([header for header in headers if header is not None], self.name)
-        topics = [list(evm_contract.TOPICS)]
-        try:
-            logs = self._rpc.read_all(
-                [("eth_getLogs", [{"blockHash": b.hash, "topics": topics}]) for b in blocks]
-            )
-        except RpcError:
-            raise BlockUnknownError(f"{self.name} lost blocks while they were read") from None
-        facts = [self._fact(log) for of_block in logs for log in of_block]
-        return FactsPage(blocks, tuple(fact for fact in facts if fact is not None))
+        headers = [header for header in found if header is not None]
+        return FactsPage(_linked(headers, self.name), self._logs.facts(headers, locks))
 
-    def _fact(self, log: dict[str, Any]) -> Fact | None:
-        kind, emitter = log["topics"][0], to_checksum_address(log["address"])
-        secret = None
-        if kind in evm_contract.CREATED:
-            if emitter != self._contracts.factory or len(log["topics"]) != 3:
-                return None
-            lock = to_checksum_address(log["topics"][1][-40:])
-        else:
-            lock = emitter
-            data = bytes.fromhex(log["data"][2:])
-            secret = data[:32] if kind == evm_contract.WITHDRAWN and len(data) == 64 else None
-        height = int(log["blockNumber"], 16)
-        return Fact(lock, height, log["blockHash"], log["transactionHash"], secret)
+    def shown_secret(self, terms: LockTerms, first: int, last: int) -> bytes | None:
+        return self._logs.secret(terms, self.lock_id(terms), first, last)
 
     def lock_id(self, terms: LockTerms) -> str:
         return self._contracts.escrow(terms)

@@ -4,7 +4,7 @@ All methods are synchronous, do one bounded exchange with a node (or none, where
 ChainError or one of its kinds, whose messages never hold a node's text or address.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, Protocol
@@ -53,6 +53,12 @@ class BlockUnknownError(ChainError):
     """The node does not know a block that was named by hash or height: reorganised, or pruned."""
 
     code = "block_unknown"
+
+
+class TooManyFactsError(ChainError):
+    """Nodes refuse a block's events for their number: ask for those of our own locks."""
+
+    code = "too_many_facts"
 
 
 class FeeAboveCapError(ChainError):
@@ -189,8 +195,18 @@ class ChainAdapter(Protocol):
         Reads of a view are tried once, at that node; itself, where there is no other.
         """
 
-    def facts(self, from_height: int, to_height: int) -> FactsPage:
-        """The contract's facts in a range; may stop before `to_height`: go on from `last`."""
+    def facts(
+        self, from_height: int, to_height: int, locks: Collection[str] | None = None
+    ) -> FactsPage:
+        """The contract's facts in a range; may stop before `to_height`: go on from `last`.
+
+        With `locks` (ids) theirs alone suffice; to be given after TooManyFactsError.
+        """
+
+    def shown_secret(self, terms: LockTerms, first: int, last: int) -> bytes | None:
+        """The secret of a withdrawn lock whose state does not hold it (EVM), sought anew in the
+        events of these heights, at every node; None where none shows it.
+        """
 
     def lock_id(self, terms: LockTerms) -> str:
         """The lock's id or address, recomputed from the terms (no exchange)."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -88,12 +88,19 @@ class MemoryAdapter:
     def views(self) -> "Sequence[MemoryAdapter]":
         return [self]
 
-    def facts(self, from_height: int, to_height: int) -> FactsPage:
+    def facts(
+        self, from_height: int, to_height: int, locks: Collection[str] | None = None
+    ) -> FactsPage:
         found = self._reached().between(from_height, to_height)
         if not found:
             raise BlockUnknownError(f"{self.name} has no block {from_height} to {to_height}")
         facts = tuple(fact for mined in found for fact in mined.facts)
         return FactsPage(tuple(mined.block for mined in found), facts)
+
+    def shown_secret(self, terms: LockTerms, first: int, last: int) -> bytes | None:
+        shown = (fact for mined in self._reached().between(first, last) for fact in mined.facts)
+        secrets = (fact.secret for fact in shown if fact.lock_id == lock_id(terms))
+        return next((secret for secret in secrets if secret), None)
 
     def lock_id(self, terms: LockTerms) -> str:
         return lock_id(terms)

@@ -1,7 +1,7 @@
 """The adapter of NEAR: our JSON-RPC carries what py_near signs."""
 
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 from functools import lru_cache
 from itertools import pairwise
@@ -82,7 +82,9 @@ class NearAdapter:
 
     # facts and locks
 
-    def facts(self, from_height: int, to_height: int) -> FactsPage:
+    def facts(
+        self, from_height: int, to_height: int, locks: Collection[str] | None = None
+    ) -> FactsPage:
         last = min(to_height, from_height + PAGE_HEIGHTS - 1)
         blocks = [block for h in range(from_height, last + 1) if (block := self._block_at(h))]
         if not blocks:
@@ -103,6 +105,9 @@ class NearAdapter:
         keys = self._rpc.data_changes(self._htlc, near_contract.LOCK_KEY, block.hash)
         locks = [near_contract.changed_lock(key) for key in keys]
         return [Fact(lock, block.height, block.hash, transaction=None) for lock in locks]
+
+    def shown_secret(self, terms: LockTerms, first: int, last: int) -> bytes | None:
+        return None  # the state holds it
 
     def lock_id(self, terms: LockTerms) -> str:
         return near_contract.lock_id(terms, self._spec.caip2)

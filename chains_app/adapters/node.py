@@ -23,6 +23,9 @@ _NO_ANSWER_CAUSES: Final = frozenset(  # nearcore's names
     {"TIMEOUT_ERROR", "NO_SYNCED_BLOCKS", "NOT_SYNCED_YET", "INTERNAL_ERROR", "UNAVAILABLE_SHARD"}
 )
 
+# What geth, reth, erigon and the providers say of too many logs.
+_TOO_MUCH: Final = ("more than", "response size", "too many", "too large", "max results", "exceeds")
+
 Call = tuple[str, Any]  # a method and its parameters
 Fits = Callable[[str, Any, Any], bool]  # of a method, its parameters, and the result
 
@@ -40,10 +43,15 @@ class RpcError(ChainError):
         self.said = f"{error.get('message', '')} {self.data or ''}".lower()
 
     @property
+    def is_too_much(self) -> bool:
+        """Whether it refuses logs for their number: the same question would never be answered."""
+        return self.method == "eth_getLogs" and any(text in self.said for text in _TOO_MUCH)
+
+    @property
     def is_no_answer(self) -> bool:
         """Whether it says nothing about what was asked: overload, or a node that lags."""
         named = self.number in _NO_ANSWER_CODES or self.cause in _NO_ANSWER_CAUSES
-        return named or "rate limit" in self.said
+        return not self.is_too_much and (named or "rate limit" in self.said)
 
 
 class Node:

@@ -9,6 +9,8 @@ from chains_app.adapters.agreed import Agreed
 from chains_app.adapters.interface import ChainError, ChainUnavailableError, NodesDisagreeError
 from chains_app.locks import Call, LockState
 from devnet.faults import ChainFaults, Failure, Lie
+from tests.conformance.evm_world import EvmWorld
+from tests.conformance.near_world import NearWorld
 from tests.conformance.world import World, make, terms
 
 pytestmark = pytest.mark.parametrize("world", ["evm", "near"], indirect=True)
@@ -106,9 +108,11 @@ def test_one_node_alone_does_not_agree(scene: Scene, faults: ChainFaults, silent
                     ask()
 
 
-def test_without_a_second_node_nothing_is_agreed(world: World) -> None:
-    made = Scene(world)
-    for ask in made.asks().values():
+def test_without_a_second_node_nothing_is_agreed(
+    world: EvmWorld | NearWorld, faults: ChainFaults
+) -> None:
+    world.connect(faults.urls[:1])
+    for ask in Scene(world).asks().values():
         with pytest.raises(ChainUnavailableError):
             ask()
 

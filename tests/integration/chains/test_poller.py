@@ -1,5 +1,6 @@
 """The poller: facts, readings, finality, reorganisations and absences (rules 7 and 11)."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from chains_app.adapters.interface import FactsPage, TooManyFactsError
+from chains_app.adapters.memory import MemoryAdapter
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import (
     AttemptStatus,
@@ -21,6 +24,7 @@ from chains_app.models import (
 )
 from chains_app.outbox.worker import drain
 from chains_app.poller import MOST_BLOCKS, poll, poll_all
+from chains_app.registry import get_adapter
 from chains_app.selectors import LegFacts, chain_clocks, leg_facts
 from chains_app.watching import WatchConflictError, watch_lock
 from orchestrator.kernel.hashlock import Secret
@@ -369,3 +373,26 @@ def test_an_unreachable_chain_holds_no_other_poll_back(world: World) -> None:
     world.base.is_unreachable = True
     world.near.mine()
     assert poll_all() == 1
+
+
+def test_strangers_events_too_many_to_read_hide_none_of_ours(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terms, reference = watch(world)
+    poll_all()
+    world.lock_by_maker(terms)
+    facts = MemoryAdapter.facts
+    asked: list[Collection[str] | None] = []
+
+    def refusing(
+        self: MemoryAdapter, first: int, last: int, locks: Collection[str] | None = None
+    ) -> FactsPage:
+        asked.append(locks)
+        if locks is None and self.name == "base":
+            raise TooManyFactsError("base: too many logs in a block")
+        return facts(self, first, last)
+
+    monkeypatch.setattr(MemoryAdapter, "facts", refusing)
+    poll_all()
+    assert facts_of(reference).head is LockState.OPEN
+    assert [get_adapter("base").lock_id(terms)] in asked

@@ -10,12 +10,12 @@ from chains_app.adapters.interface import FactsPage
 from chains_app.adapters.memory import MemoryAdapter, memory_spec
 from chains_app.adapters.memory_chain import MemoryChain
 from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
-from chains_app.models import Attempt
+from chains_app.models import Attempt, Watch
 from chains_app.registry import signing_keys, use_adapters
 from chains_app.signers import SignerRole
 from orchestrator.kernel.clock import Seconds
 from sessions_app.domain.states import Status
-from sessions_app.models import Role
+from sessions_app.models import Role, Session
 from tests.integration.sessions.test_maker_mode import BOTH_WITHDRAWN, until_both_are_locked
 from tests.integration.sessions.world import MAKER, TIERS, World, path, reload, status, terms
 
@@ -84,11 +84,8 @@ def test_rule_7_a_contract_that_is_configured_anew_makes_no_lock_disappear(world
     assert world.both_on_chain(session) == (LockState.REFUNDED, LockState.REFUNDED)
 
 
-def test_a_withdrawal_whose_secret_no_node_told_calls_for_a_person(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def hide_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on EVM, where the state does not hold the secret, and a node left the event out once."""
-    session, secret = until_both_are_locked(world)
     facts, read = MemoryAdapter.facts, MemoryAdapter.read_lock
 
     def without_secrets(self: MemoryAdapter, first: int, last: int) -> FactsPage:
@@ -100,7 +97,30 @@ def test_a_withdrawal_whose_secret_no_node_told_calls_for_a_person(
 
     monkeypatch.setattr(MemoryAdapter, "facts", without_secrets)
     monkeypatch.setattr(MemoryAdapter, "read_lock", without_secret)
-    world.send_as(MAKER, Call.WITHDRAW, terms(session, Role.DESTINATION), secret)
-    world.live(60)
-    assert status(session) is Status.REFUNDING
-    assert reload(session).attention == "preimage_unknown"
+
+
+def shown(session: Session) -> bool:
+    """Whether the withdrawal's secret is known."""
+    leg = session.legs.get(role=Role.DESTINATION).id
+    return Watch.objects.get(reference=leg).preimage is not None
+
+
+def test_a_withdrawal_whose_secret_no_node_told_is_sought_until_one_tells(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing named the lock to be read before its timelock; a person is called meanwhile."""
+    session, secret = until_both_are_locked(world)
+    hide_secrets(monkeypatch)
+    with monkeypatch.context() as nobody_tells:
+        nobody_tells.setattr(MemoryAdapter, "shown_secret", lambda *_: None)
+        world.send_as(MAKER, Call.WITHDRAW, terms(session, Role.DESTINATION), secret)
+        world.live(60)
+        assert status(session) is Status.REFUNDING
+        assert reload(session).attention == "preimage_unknown"
+        assert not shown(session)
+    world.live(2)
+    assert shown(session)
+    world.live_to_the_end(session)
+    assert status(session) is Status.COMPLETED
+    assert reload(session).attention == ""
+    assert world.both_on_chain(session) == BOTH_WITHDRAWN
