@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
             name='session',
             options={'permissions': [('cancel_session', 'Can cancel a session'), ('refund_session', "Can have a session's source given back"), ('retry_session', 'Can have a session driven now'), ('rebroadcast', "Can have a session's transactions sent again")]},
         ),
-        migrations.RunPython(move_to_audit),
+        migrations.RunPython(move_to_audit, migrations.RunPython.noop),
         migrations.DeleteModel(
             name='Intervention',
         ),

@@ -165,6 +165,8 @@ def test_rule_4_refund_session_refuses_once_our_lock_has_left(world: World) -> N
     while not locks.exists():
         world.live(1)
     assert status(session) is Status.DESTINATION_LOCKING
+    with pytest.raises(CommandError, match="what is locked returns from"):
+        run("refund_session", session.pk, "--reason", WHY)  # nor is it offered
     assert "what is locked returns from" in refused("refund_session", session.pk)
     world.live(14)
     assert status(session) is Status.COMPLETED

@@ -75,14 +75,15 @@ def test_a_duty_is_overdue_after_twice_its_inclusion_and_no_longer_when_it_is_do
 def test_what_stands_in_a_block_and_is_not_final_yet_is_not_overdue(world: World) -> None:
     session = world.start()
     world.lock_source(session)
-    while world.on_chain(session, Role.DESTINATION) is not LockState.WITHDRAWN:
+    while world.on_chain(session, Role.SOURCE) is not LockState.WITHDRAWN:
         world.live(1)
     world.poll()
     for _ in range(3):
         let_wait(Call.WITHDRAW, 2 * INCLUSION)
-        world.block(1, "base")
+        world.block(1, "near")
         world.work()
-        wake_overdue()
+        assert wake_overdue() == 0  # with every block of a chain that takes 25 minutes
+        Session.objects.update(wake_at="2026-01-01T00:00Z")
         world.sweep()
     assert Intent.objects.filter(call=Call.WITHDRAW.value, status="active").exists()
     assert (status(session), reload(session).attention) == (Status.REVEALING_SECRET, "")
