@@ -134,7 +134,7 @@ class ActsAdmin(_ModelAdmin):
         who = Who(request.user.get_username(), Door.ADMIN)
         try:
             done = perform(act, self.subject_of(row), who=who, reason=reason)
-            self.message_user(request, done, messages.SUCCESS)
+            self.message_user(request, f"done: {done}", messages.SUCCESS)
         except OrchestratorError as error:
             self.message_user(request, f"not done: {error}", messages.ERROR)
 

@@ -53,7 +53,7 @@ def test_the_page_says_what_would_be_done_and_only_the_confirmed_one_does_it(wor
     assert "csrfmiddlewaretoken" in shown
     assert not AuditEntry.objects.exists()
     done = confirm(client, SESSIONS, "refund_session", session.pk, other.pk)
-    assert f"{session.pk} was source_locking, is source_locking" in done
+    assert f"Done: {session.pk} was source_locking, is source_locking" in done
     assert "Not done: session" in done  # Django begins it so
     assert (reload(session).cancel_requested, reload(other).cancel_requested) == (True, False)
     entry = AuditEntry.objects.get()
