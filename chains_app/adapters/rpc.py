@@ -216,10 +216,15 @@ class JsonRpc:
                 raise node.unavailable(error.method) from None
             if standing.foreign is not None:
                 standing.fail(now)
-                log.error("node_on_another_chain", chain=self._chain, node=node.place)
+                self._report(node)
         if standing.foreign is not None:
             raise WrongChainError(self._said(node))
         standing.is_proved = True
+
+    def _report(self, node: Node) -> None:
+        """Where none serves, the error tells; a process that ends for it says one line."""
+        if any(other.standing.is_proved for other in self._nodes):
+            log.error("node_on_another_chain", chain=self._chain, node=node.place)
 
     def _said(self, node: Node) -> str:
         return f"{self._chain}: {node.place} {node.standing.foreign}: correct its URL"
