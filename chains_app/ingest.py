@@ -229,7 +229,8 @@ def _believe(cursor: ChainCursor, finals: Finals, page: Iterable[Block]) -> None
         oldest = stored.order_by("height").values_list("height", flat=True)[:1]
         floor = min(floor, *ours, *oldest)
     for tier, final in newer.items():
-        if final.height < floor or ours.get(final.height) == final.hash:
+        is_older = final.height < floor and final.height not in ours
+        if is_older or ours.get(final.height) == final.hash:
             cursor.finals[tier] = [final.height, final.hash, final.time]
 
 

@@ -41,6 +41,7 @@ def pause_signer(*, resume: bool = False) -> Act[Signer]:
         find=_lock_signer_of,
         plan=_plan_resume if resume else _plan_pause,
         do=_resume if resume else _pause,
+        after=_wake_intents if resume else None,
     )
 
 
@@ -79,9 +80,14 @@ def _pause(signer: Signer) -> str:
 
 def _resume(signer: Signer) -> str:
     Signer.objects.filter(pk=signer.pk).update(is_enabled=True)
+    return f"{signer} is running"
+
+
+def _wake_intents(signer: Signer) -> str:
+    """After the commit: intents are locked before signers (rule 8)."""
     wake(Intent.objects.filter(chain=signer.chain, status__in=OPEN_INTENTS))
     send_hint(OUTBOX_TASK)
-    return f"{signer} is running"
+    return ""
 
 
 # --- chains: reading again ------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from auctions_app.market import current_market
 from auctions_app.models import Quote
 from auctions_app.pricing import registration_fee
-from auctions_app.routes import AmountOutOfLimitsError, SecretMode
+from auctions_app.routes import AmountOutOfLimitsError, LockMode, SecretMode
 from auctions_app.selectors import STAKE_UNITS
 from chains_app.adapters.interface import ChainError
 from chains_app.registry import get_adapter
@@ -128,6 +128,9 @@ def require_room(session: Session) -> None:
     if session.secret_mode == SecretMode.MAKER.value:
         _require_kept(ours, "you", caps.client_abandoned)
         _require_kept(theirs, session.maker_source_account, caps.maker_abandoned)
+    if session.is_gasless:
+        _require_used(ours, "you", caps.client_abandoned)
+        _require_used(theirs, session.maker_source_account, caps.maker_abandoned)
 
 
 def _require_below(
@@ -157,6 +160,22 @@ def _require_kept(sessions: QuerySet[Session], who: str, most: int) -> None:
         raise CapReachedError(
             f"{who} let {count} swaps expire after our lock within a day, {most} at most: use mode "
             "`service`, or try again tomorrow"
+        )
+
+
+def _require_used(sessions: QuerySet[Session], who: str, most: int) -> None:
+    """Who lets us submit orders and takes the money back again and again spends our gas alone."""
+    since = instant(wall_clock()) - ABANDONED_FOR
+    refunded = sessions.filter(
+        quote__lock_mode=LockMode.GASLESS.value,
+        status=Status.REFUNDED.value,
+        transitions__after=Status.REFUNDED.value,
+        transitions__at__gt=since,
+    )
+    if (count := refunded.distinct().count()) >= most:
+        raise CapReachedError(
+            f"{who} took the money of {count} signed orders back within a day, {most} at most: use "
+            "lock mode `wallet`, or try again tomorrow"
         )
 
 

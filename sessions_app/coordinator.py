@@ -19,7 +19,8 @@ from orchestrator.kernel.errors import OrchestratorError
 from sessions_app.alarming import Overdue, attention_for, overdue_duties, set_attention, tell
 from sessions_app.binding import Evidence
 from sessions_app.domain.attention import Attention
-from sessions_app.domain.plan import filled, next_step
+from sessions_app.domain.filled import filled
+from sessions_app.domain.plan import next_step
 from sessions_app.domain.snapshot import Snapshot
 from sessions_app.domain.states import Status
 from sessions_app.domain.timers import wake_at

@@ -78,7 +78,7 @@ def _explain_verdict(stored: StoredVerdict, role: str) -> Iterator[str]:
 def _explain_facts(facts: Mapping[str, Any]) -> Iterator[str]:
     clocks = facts["clocks"]
     yield f"the session was {facts['status']}; wall clock {iso(Seconds(clocks['wall']))}"
-    for role in Role:
+    for role in (each for each in Role if facts[each.value] is not None):
         leg, head = facts[role.value], Seconds(clocks[f"{role.value}_head"])
         yield (
             f"{role.value} lock: {leg['head']} at the head of {iso(head)}, {leg['final']} when "

@@ -71,12 +71,25 @@ def judge(call: Call, reference: UUID, moment: Moment) -> Verdict:
         reason = submission_problem(session)
     if reason is None and _is_a_risk(action, facts):
         reason = _problem_on_chain(evidence.legs[session.id], call)
+    if reason is None and action is Action.REFUND_SOURCE_EARLY and facts.destination_lock_left:
+        reason = _disagreement(evidence.legs[session.id][Role.DESTINATION])
     return Verdict(ok=reason is None, reason=reason or "agreed", inputs=inputs)
 
 
 def _is_a_risk(action: Action, facts: Snapshot) -> bool:
     """Whether something that we can still keep would leave us: our money, or the secret."""
     return action in _RISKING_OURS and not (facts.secret_left or facts.secret_is_shown)
+
+
+def _disagreement(destination: Leg) -> str | None:
+    """Why our lock may not be back, as one node alone tells it; from its timelock on the source
+    goes back without this question.
+    """
+    try:
+        require_agreement(destination.id)
+    except ChainError as error:
+        return f"a chain could not be asked: {error}"
+    return None
 
 
 def _problem_on_chain(legs: Legs, call: Call) -> str | None:

@@ -30,7 +30,7 @@ from sessions_app.admission import (
 )
 from sessions_app.binding import FACTS_AGE, Evidence
 from sessions_app.coordinator import advance_locked
-from sessions_app.domain.plan import filled
+from sessions_app.domain.filled import filled
 from sessions_app.domain.states import ENDS, Status
 from sessions_app.domain.timelocks import latest
 from sessions_app.filling import Readings, chains_of, read_chains, route_of

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from chains_app.locks import LockState
-from sessions_app.domain.plan import Action, Filled, filled, next_step
+from sessions_app.domain.filled import Filled, filled
+from sessions_app.domain.plan import Action, next_step
 from sessions_app.domain.snapshot import Snapshot
 
 

@@ -11,9 +11,9 @@ from enum import Enum
 
 from chains_app.locks import LockState
 from sessions_app.domain.attention import Attention
-from sessions_app.domain.snapshot import Leg, Snapshot
+from sessions_app.domain.filled import Filled, filled
+from sessions_app.domain.snapshot import Snapshot
 from sessions_app.domain.states import BACK, Status
-from sessions_app.domain.timelocks import Deadlines, ladder_holds
 
 S = Status
 
@@ -44,80 +44,6 @@ class Step:
     actions: frozenset[Action] = frozenset()
     void: frozenset[Action] = frozenset()
     attention: Attention | None = None
-
-
-@dataclass(frozen=True)
-class Filled:
-    """A snapshot after the fill: legs and deadlines are there."""
-
-    facts: Snapshot
-    deadlines: Deadlines
-    source: Leg
-    destination: Leg
-
-    @property
-    def destination_is_gone(self) -> bool:
-        """Finally back with us, or never to be locked: only then may the source be given up (4)."""
-        return (
-            self.destination.final is LockState.REFUNDED
-            or self.destination.can_never_be_locked
-            or not self.facts.destination_lock_left
-        )
-
-    @property
-    def is_lost_race(self) -> bool:
-        """The maker has the destination for good and the source is beyond our reach."""
-        return self.destination.final is LockState.WITHDRAWN and (
-            self.source.final is LockState.REFUNDED or self.source.can_never_be_locked
-        )
-
-    @property
-    def reveal_window_is_over(self) -> bool:
-        """Closer to the destination's timelock than the guard allows (3)."""
-        return (
-            self.facts.destination_now + self.facts.guard_distance
-            > self.deadlines.destination_timelock
-        )
-
-    @property
-    def reveal_objection(self) -> str | None:
-        """Why the secret must not leave us now (3); None when the guard agrees."""
-        if not self.facts.chains_are_fresh:
-            return "a chain's head is stale"
-        if not self.source.is_open:
-            return "the source lock is not open and final"
-        if not self.destination.is_open:
-            return "our lock is not open and final"
-        if self.reveal_window_is_over:
-            return "too late to reveal the secret"
-        last_instant = self.deadlines.last_safe_source_withdrawal - self.facts.guard_distance
-        if self.facts.source_now > last_instant:
-            return "too close to the last safe withdrawal of the source"
-        return None
-
-    @property
-    def lock_is_safe(self) -> bool:
-        """The ladder on the timelocks that the chain showed, and time left to be included (2)."""
-        return self.facts.destination_now <= self.deadlines.destination_lock_by and ladder_holds(
-            self.source.timelock, self.destination.timelock, self.facts.margin, self.facts.clocks
-        )
-
-    @property
-    def needs_no_reservation(self) -> bool:
-        """Our lock is final, or no move leads to one any more."""
-        return self.destination.final is not LockState.ABSENT or (
-            self.destination_is_gone and self.facts.status not in _BEFORE_OUR_LOCK
-        )
-
-
-_BEFORE_OUR_LOCK = {S.EXECUTING, S.SOURCE_LOCKING, S.SOURCE_LOCKED, S.DESTINATION_LOCKING}
-
-
-def filled(facts: Snapshot) -> Filled | None:
-    """The facts as they stand after the fill; None before it."""
-    if facts.deadlines is None or facts.source is None or facts.destination is None:
-        return None
-    return Filled(facts, facts.deadlines, facts.source, facts.destination)
 
 
 def next_step(facts: Snapshot) -> Step:
@@ -172,12 +98,17 @@ def _source_locking(s: Filled) -> Step:
 
 
 def _order_to_submit(s: Filled) -> frozenset[Action]:
-    """The maker's signed order, while its lock would be accepted and is still wanted."""
+    """The maker's signed order, while its lock would be accepted and is still wanted; again when
+    the lock has vanished. Nobody's money is bound while a chain stands still, but where ours is.
+    """
     facts, d = s.facts, s.deadlines
-    is_missing = s.source.head is LockState.ABSENT
-    is_wanted = facts.order_is_held and not facts.cancel_requested and is_missing
+    is_missing = facts.order_is_held and s.source.head is LockState.ABSENT
+    is_wanted = facts.destination_lock_left or (
+        facts.chains_are_fresh and not facts.cancel_requested
+    )
     until = d.source_lock_by if facts.source_seen_in_time else d.accept_by
-    return frozenset({Action.LOCK_SOURCE} if is_wanted and facts.source_now <= until else ())
+    is_due = is_missing and is_wanted and facts.source_now <= until
+    return frozenset({Action.LOCK_SOURCE} if is_due else ())
 
 
 def _judge_source_lock(s: Filled) -> Step:
@@ -235,7 +166,8 @@ def _destination_lock_on_its_way(s: Filled) -> Step:
         return Step(S.TIMEOUT, "too late to reveal the secret")
     if s.destination.is_open and s.source.is_open:
         return Step(S.BOTH_LOCKED, "both locks are final")
-    return Step(actions=frozenset({Action.LOCK_DESTINATION}), attention=_vanished_source(s))
+    due = frozenset({Action.LOCK_DESTINATION}) | _order_to_submit(s)
+    return Step(actions=due, attention=_vanished_source(s))
 
 
 def _vanished_source(s: Filled) -> Attention | None:
@@ -254,7 +186,8 @@ def _both_locked(s: Filled) -> Step:
         return _back(S.BOTH_LOCKED, "our lock left the final chain")
     if s.facts.secret_is_held and s.reveal_objection is None:
         return Step(S.REVEALING_SECRET, "the reveal guard agrees")
-    return Step(attention=_vanished_source(s) or _unread_preimage(s))
+    attention = _vanished_source(s) or _unread_preimage(s)
+    return Step(actions=_order_to_submit(s), attention=attention)
 
 
 def _revealing(s: Filled) -> Step:
@@ -269,7 +202,7 @@ def _revealing(s: Filled) -> Step:
         reason = "too late to reveal the secret"
         return Step(S.TIMEOUT, reason, void=frozenset({Action.WITHDRAW_DESTINATION}))
     attention = _vanished_source(s) or _expired_source(s)
-    return Step(actions=_forward_actions(s), attention=attention)
+    return Step(actions=_forward_actions(s) | _order_to_submit(s), attention=attention)
 
 
 def _expired_source(s: Filled) -> Attention | None:

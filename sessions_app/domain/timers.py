@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from orchestrator.kernel.clock import Seconds
-from sessions_app.domain.plan import Filled, filled
+from sessions_app.domain.filled import Filled, filled
 from sessions_app.domain.snapshot import Leg, Snapshot
 from sessions_app.domain.states import ENDS, Status
 

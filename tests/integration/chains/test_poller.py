@@ -252,6 +252,27 @@ def test_rule_7_a_final_block_that_is_no_ancestor_of_ours_is_not_believed(
     assert (facts.head, facts.final) == (LockState.OPEN, LockState.ABSENT)
 
 
+def test_rule_7_a_foreign_final_block_below_our_head_is_not_believed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from another branch than the one whose head we follow: its height is one of ours."""
+    terms, reference = watch(world)
+    poll_all()
+    world.lock_by_maker(terms)
+    at_lock = world.base.head
+    poll_all()
+    world.base.mine(1)
+    foreign = replace(at_lock, hash="0xforeign")
+    monkeypatch.setattr(world.adapters["base"], "final", lambda _: foreign)
+    poll_all()
+    facts = facts_of(reference)
+    assert (facts.head, facts.final, facts.stood_finally) == (
+        LockState.OPEN,
+        LockState.ABSENT,
+        False,
+    )
+
+
 def test_a_chain_that_no_longer_knows_our_blocks_is_read_anew(world: World) -> None:
     terms, reference = watch(world)
     poll_all()

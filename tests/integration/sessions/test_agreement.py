@@ -17,7 +17,7 @@ from chains_app.signers import SignerRole
 from sessions_app.domain.states import Status
 from sessions_app.models import Role
 from tests.integration.sessions.test_guard import ask, waiting_for
-from tests.integration.sessions.world import World, status
+from tests.integration.sessions.world import MAKER, World, status, terms
 
 DESTINATION = Role.DESTINATION
 DISAGREE = "a chain could not be asked: two nodes of {} disagree about "
@@ -182,6 +182,25 @@ def test_rule_7_the_state_is_asked_where_nodes_still_have_it(
     final = head.final_height(session.legs.get(role=DESTINATION).tier)
     assert final < head.height
     assert asked == [final, final, head.height, head.height, head.height, head.height]
+
+
+def test_rule_4_the_source_is_not_given_back_early_on_one_nodes_word(world: World) -> None:
+    """That our lock has come back, as its beneficiary may bring about, is asked of two."""
+    session = waiting_for(world, DESTINATION, Call.WITHDRAW)
+    world.send_as(MAKER, Call.REFUND_EARLY, terms(session, DESTINATION))
+    source = session.legs.get(role=Role.SOURCE).id
+    while not Intent.objects.filter(reference=source, call=Call.REFUND_EARLY.value).exists():
+        world.block()
+        world.poll()
+        world.sweep()
+    with two_nodes(world, Denying, "near"):
+        verdict = ask(session, Role.SOURCE, Call.REFUND_EARLY)
+        assert verdict.reason.startswith(DISAGREE.format("near"))
+        assert not verdict.ok
+    with two_nodes(world, MemoryAdapter, "near"):
+        assert ask(session, Role.SOURCE, Call.REFUND_EARLY).ok
+        world.live_to_the_end(session)
+    assert status(session) is Status.REFUNDED
 
 
 def test_rule_7_a_swap_waits_while_nodes_disagree_and_goes_on_when_they_agree(

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from auctions_app.config import Caps
+from auctions_app.market import current_market, use_market
 from auctions_app.routes import LockMode, LockModeError, SecretMode
 from auctions_app.services import create_quote
 from chains_app.adapters.interface import ChainUnavailableError
@@ -14,13 +16,17 @@ from chains_app.adapters.memory_contract import order_signature
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt, Intent, IntentStatus
 from chains_app.orders import Order, SignedOrder
+from chains_app.ports import Moment
 from chains_app.registry import get_adapter
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import UnavailableError
 from orchestrator.kernel.hashlock import HashFunction, Secret
 from sessions_app import services
+from sessions_app.admission import CapReachedError
 from sessions_app.domain.states import Status
+from sessions_app.explaining import explain_verdicts
 from sessions_app.gasless import OrderRefusedError, order_of, order_to_sign
+from sessions_app.guard import judge
 from sessions_app.models import Role, Session
 from sessions_app.selectors import wallet_transactions
 from tests.integration.sessions.test_swaps import SWAPPED
@@ -327,3 +333,64 @@ def test_an_order_for_other_terms_makes_no_lock(tokens: World, prepared: Session
     adapter.broadcast(adapter.sign(Call.LOCK_FOR, lock, ready, key, 0, order=signed).raw)
     tokens.block(1, "base")
     assert tokens.on_chain(prepared, Role.SOURCE) is LockState.ABSENT
+
+
+def test_a_vanished_lock_is_made_again_behind_ours(tokens: World) -> None:
+    """By the order that we hold, though a stranger had submitted it (design, section 3)."""
+    prepared = create(tokens, "base:USDC->near:COIN", mode=LockMode.GASLESS)
+    tokens.send_as(MAKER, Call.APPROVE, terms(prepared, Role.SOURCE))
+    tokens.block(1, "base")
+    order = SignedOrder(order_of(prepared), sign(prepared))
+    execute_signed(tokens, prepared, order.signature)
+    submit(tokens, STRANGER, order)
+    tokens.live_until(Status.DESTINATION_LOCKING, prepared)
+    tokens.send()
+    base = tokens.chains["base"]
+    gone = {sent.hash for mined in base.between(0, base.head.height) for sent in mined.transactions}
+    base.reorganise(2, dropped=gone)
+    tokens.poll()
+    tokens.sweep()
+    assert reload(prepared).attention == "source_lock_vanished"
+    tokens.live(30)
+    assert [attempt.signer.role for attempt in submissions()] == ["duty"]
+    assert path(prepared)[-1] == "completed"
+
+
+def test_rule_11_no_order_is_submitted_while_a_chain_stands_still(
+    tokens: World, prepared: Session
+) -> None:
+    execute_signed(tokens, prepared, sign(prepared))
+    tokens.trust_heads_for(5)
+    tokens.read_heads(seconds_ago=6)
+    tokens.sweep()
+    leg = prepared.legs.get(role=Role.SOURCE)
+    assert not judge(Call.LOCK_FOR, leg.id, Moment.SIGN).ok
+    tokens.read_heads(seconds_ago=4)
+    assert judge(Call.LOCK_FOR, leg.id, Moment.SIGN).ok
+
+
+def test_a_maker_who_takes_the_money_back_again_and_again_pays_for_gas_alone(
+    tokens: World,
+) -> None:
+    market = current_market()
+    with use_market(replace(market, caps=Caps(maker_abandoned=1))):
+        session = start_gasless(tokens, THERE)
+        while not submissions():
+            tokens.live(1)
+        tokens.cancel(session)
+        tokens.live_to_the_end(session)
+        assert path(session)[-1] == "refunded"
+        with pytest.raises(CapReachedError, match="took the money of 1 signed orders back"):
+            create(tokens, THERE, mode=LockMode.GASLESS)
+        create(tokens, THERE)
+
+
+def test_staff_are_told_why_a_lock_that_was_never_filled_goes_back(
+    tokens: World, prepared: Session
+) -> None:
+    services.cancel_session(client=tokens.client, session_id=prepared.id)
+    submit(tokens, STRANGER, SignedOrder(order_of(prepared), sign(prepared)))
+    tokens.live(8)
+    said = "\n".join(explain_verdicts(reload(prepared)))
+    assert "refund_early of the source leg" in said
+    assert "destination lock" not in said

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from orchestrator.kernel.clock import Seconds
+from sessions_app.domain.filled import filled
 from sessions_app.domain.guards import objection
-from sessions_app.domain.plan import Action, filled
+from sessions_app.domain.plan import Action
 from sessions_app.domain.snapshot import Snapshot
 from sessions_app.domain.states import Status
 from tests.unit.sessions.test_next_step import (

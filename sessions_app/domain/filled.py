@@ -1,0 +1,84 @@
+"""A session after its fill, and what its rules ask of it (numbers: the design's section 4)."""
+
+from dataclasses import dataclass
+
+from chains_app.locks import LockState
+from sessions_app.domain.snapshot import Leg, Snapshot
+from sessions_app.domain.states import Status
+from sessions_app.domain.timelocks import Deadlines, ladder_holds
+
+S = Status
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A snapshot after the fill: legs and deadlines are there."""
+
+    facts: Snapshot
+    deadlines: Deadlines
+    source: Leg
+    destination: Leg
+
+    @property
+    def destination_is_gone(self) -> bool:
+        """Finally back with us, or never to be locked: only then may the source be given up (4)."""
+        return (
+            self.destination.final is LockState.REFUNDED
+            or self.destination.can_never_be_locked
+            or not self.facts.destination_lock_left
+        )
+
+    @property
+    def is_lost_race(self) -> bool:
+        """The maker has the destination for good and the source is beyond our reach."""
+        return self.destination.final is LockState.WITHDRAWN and (
+            self.source.final is LockState.REFUNDED or self.source.can_never_be_locked
+        )
+
+    @property
+    def reveal_window_is_over(self) -> bool:
+        """Closer to the destination's timelock than the guard allows (3)."""
+        return (
+            self.facts.destination_now + self.facts.guard_distance
+            > self.deadlines.destination_timelock
+        )
+
+    @property
+    def reveal_objection(self) -> str | None:
+        """Why the secret must not leave us now (3); None when the guard agrees."""
+        if not self.facts.chains_are_fresh:
+            return "a chain's head is stale"
+        if not self.source.is_open:
+            return "the source lock is not open and final"
+        if not self.destination.is_open:
+            return "our lock is not open and final"
+        if self.reveal_window_is_over:
+            return "too late to reveal the secret"
+        last_instant = self.deadlines.last_safe_source_withdrawal - self.facts.guard_distance
+        if self.facts.source_now > last_instant:
+            return "too close to the last safe withdrawal of the source"
+        return None
+
+    @property
+    def lock_is_safe(self) -> bool:
+        """The ladder on the timelocks that the chain showed, and time left to be included (2)."""
+        return self.facts.destination_now <= self.deadlines.destination_lock_by and ladder_holds(
+            self.source.timelock, self.destination.timelock, self.facts.margin, self.facts.clocks
+        )
+
+    @property
+    def needs_no_reservation(self) -> bool:
+        """Our lock is final, or no move leads to one any more."""
+        return self.destination.final is not LockState.ABSENT or (
+            self.destination_is_gone and self.facts.status not in _BEFORE_OUR_LOCK
+        )
+
+
+_BEFORE_OUR_LOCK = {S.EXECUTING, S.SOURCE_LOCKING, S.SOURCE_LOCKED, S.DESTINATION_LOCKING}
+
+
+def filled(facts: Snapshot) -> Filled | None:
+    """The facts as they stand after the fill; None before it."""
+    if facts.deadlines is None or facts.source is None or facts.destination is None:
+        return None
+    return Filled(facts, facts.deadlines, facts.source, facts.destination)
