@@ -12,10 +12,11 @@ from math import ceil
 from typing import Final
 from uuid import UUID
 
+import structlog
 from django.db import connection, transaction
 
 from auctions_app.market import Market, current_market
-from auctions_app.models import Hold, Quote, Reservation
+from auctions_app.models import Hold, Quote, Reservation, RouteSwitch
 from auctions_app.pricing import acceptable_amount, make_offer
 from auctions_app.routes import LockMode, Route, SecretMode
 from auctions_app.selectors import STAKE_UNITS, Balance, exposure, get_quote, held, paused_routes
@@ -24,6 +25,8 @@ from chains_app.signers import SignerRole, role_of
 from orchestrator.kernel.amounts import Rounding
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import ConflictError, UnavailableError
+
+log = structlog.get_logger(__name__)
 
 QUOTE_LIFETIME: Final = 30  # seconds
 _RESERVATIONS_LOCK: Final = 0x5245_5345_5256_4544  # PostgreSQL's name of the lock below
@@ -130,6 +133,19 @@ def require_running(route_id: str) -> None:
         raise RoutePausedError(
             f"route {route_id} is paused: take another one of /routes, or come again later"
         )
+
+
+def close_route(route_id: str) -> None:
+    """No new quotes, sessions and fills by a route whose chain took back what was final.
+
+    In the caller's transaction; a person resumes it.
+    """
+    switch, is_new = RouteSwitch.objects.get_or_create(
+        route_id=route_id, defaults={"is_paused": True}
+    )
+    running = RouteSwitch.objects.filter(pk=switch.pk, is_paused=False)
+    if is_new or running.update(is_paused=True):
+        log.error("route_closed", route_id=route_id)
 
 
 def take_quote(

@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 
+from auctions_app.services import close_route
 from chains_app.locks import Call, LockState
 from chains_app.selectors import LegFacts, open_since
 from sessions_app.binding import Evidence
@@ -64,6 +65,8 @@ def set_attention(session: Session, attention: Attention | None, evidence: Evide
     before, now = session.attention, attention or ""
     if before == now:
         return
+    if attention is Attention.SOURCE_LOCK_VANISHED:
+        close_route(session.quote.route_id)
     session.attention = now
     session.attention_since = instant(evidence.now) if now else None
     transaction.on_commit(partial(tell, session.id, now or before, is_over=not now))

@@ -1,10 +1,13 @@
 """Rule 7: what a chain takes back, the session takes back, as a transition like any other."""
 
+import pytest
+
+from auctions_app.services import RoutePausedError
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt
 from sessions_app.domain.states import Status
 from sessions_app.models import Role, Session
-from tests.integration.sessions.world import WHOLE_LIFE, World, path, reload, status
+from tests.integration.sessions.world import BACK, THERE, WHOLE_LIFE, World, path, reload, status
 
 OPEN, REFUNDED, WITHDRAWN = LockState.OPEN, LockState.REFUNDED, LockState.WITHDRAWN
 ABSENT = LockState.ABSENT
@@ -65,6 +68,9 @@ def test_rule_4_a_source_that_vanishes_behind_our_lock_reveals_nothing_and_calls
     world.live(6)
     assert reload(session).attention == "source_lock_vanished"
     assert reload(session).attention_since is not None
+    with pytest.raises(RoutePausedError):
+        world.quote(THERE)
+    world.quote(BACK)
     world.live(WHOLE_LIFE, step=5)
     withdrawals = Attempt.objects.filter(intent__call=Call.WITHDRAW.value)
     assert not withdrawals.exists()
