@@ -58,6 +58,7 @@ def test_each_command_that_the_text_names_is_there() -> None:
 
 LOGGED = {
     "refund_early",
+    "route_closed",
     "session_set_aside",
     "not_signed",
     "fee_not_raised",

@@ -386,6 +386,7 @@ def test_an_unknown_preimage_is_read_in_time(world: World) -> None:
 
     with silent_about(no_secrets) as patch:
         patch.setattr(MemoryAdapter, "read_lock", without_secret)
+        patch.setattr(MemoryAdapter, "shown_secret", lambda *_: None)
         world.send_as(MAKER, Call.WITHDRAW, terms(session, Role.DESTINATION), secret)
         world.live(4)
         assert status(session) is Status.BOTH_LOCKED
