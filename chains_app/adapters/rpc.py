@@ -3,7 +3,7 @@
 Reads are asked of one node after the other until one has an answer; what a node lacks or does not
 serve, another may have. Sends are tried once, at one node: whoever sends looks up by hash (rule 6).
 A node that is not on our chain is never asked for anything else; one that gave no answer is set
-aside for a growing time; one whose head lags behind the others' is asked last.
+aside for a growing time; one whose head lags, or is invented, is asked last.
 """
 
 import threading
@@ -19,7 +19,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from chains_app.adapters.interface import ChainError, ChainUnavailableError, WrongChainError
 from chains_app.adapters.node import Call, Fits, Node, RpcError
+from chains_app.adapters.standing import best_head
 from chains_app.locks import Block
+from orchestrator.kernel.clock import wall_clock
 
 ATTEMPTS: Final = 3  # at least, of a read that gets no answer
 COMPARE_SECONDS: Final = 5.0  # between two comparisons of heads
@@ -233,17 +235,14 @@ class JsonRpc:
         return WrongChainError("; ".join(self._said(node) for node in self._nodes))
 
     def _in_order(self) -> list[Node]:
-        """Those set aside last, before them those that lag; else as they were configured."""
-        now, best, bound = self._clock(), self._best_head(), self._dialect.stale_after
+        """Those set aside last, before them those whose heads stray; else as configured."""
+        now, bound = self._clock(), self._dialect.stale_after
+        heads = [node.standing.head for node in self._nodes if node.standing.head is not None]
+        best = best_head(heads, bound, wall_clock())
         return sorted(
             self._nodes,
-            key=lambda node: (node.standing.is_aside(now), node.standing.lags(best, bound)),
+            key=lambda node: (node.standing.is_aside(now), node.standing.strays(best, bound)),
         )
-
-    def _best_head(self) -> Block | None:
-        heads = [node.standing.head for node in self._nodes]
-        known = (head for head in heads if head is not None)
-        return max(known, key=lambda head: head.height, default=None)
 
     def _compare_heads(self) -> None:
         """Ask for all heads now and then; whoever finds another thread at it goes on."""

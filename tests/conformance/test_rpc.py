@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from chains_app.adapters import rpc as rpc_of_a_chain
 from chains_app.adapters.interface import ChainUnavailableError, WrongChainError
 from chains_app.adapters.node import Node as Client
 from chains_app.adapters.node import RpcError
 from chains_app.adapters.rpc import COMPARE_SECONDS, Dialect, JsonRpc
-from chains_app.adapters.standing import FIRST_PAUSE, LAG_BLOCKS
+from chains_app.adapters.standing import FIRST_PAUSE
 from chains_app.locks import Block
 from orchestrator.kernel.clock import Seconds
 
@@ -363,31 +364,58 @@ def test_a_wrong_node_beside_a_silent_one_is_no_proof_of_a_wrong_chain(
     assert len(proved.problems()) == 1
 
 
-def test_a_node_whose_head_lags_is_asked_last(nodes: list[Node], clock: Clock) -> None:
+WALL, STALE = 1_000_000, 30
+
+
+def head_at(time: int) -> Answer:
+    """A node whose head has that time, and a height that is as high."""
+
+    def answer(body: Any) -> tuple[int, bytes]:
+        said = time if body["method"] == "head" else body["method"]
+        return 200, json.dumps({"id": body["id"], "result": said}).encode()
+
+    return answer
+
+
+@pytest.fixture
+def compared(nodes: list[Node], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[JsonRpc]:
+    """Nodes whose heads can be stale."""
+
     def head(node: Client) -> Block:
-        return Block(int(node.read("head", [])), "", "", Seconds(0))
+        time = int(node.read("head", []))
+        return Block(time, "", "", Seconds(time))
 
-    def at(height: int) -> Answer:
-        def answer(body: Any) -> tuple[int, bytes]:
-            said = height if body["method"] == "head" else body["method"]
-            return 200, json.dumps({"id": body["id"], "result": said}).encode()
+    monkeypatch.setattr(rpc_of_a_chain, "wall_clock", lambda: Seconds(WALL))
+    dialect = replace(DIALECT, head=head, stale_after=STALE)
+    client = JsonRpc("base", [node.url for node in nodes], dialect, clock)
+    yield client
+    client.close()
 
-        return answer
 
-    nodes[0].answer, nodes[1].answer = at(100), at(100 + LAG_BLOCKS)
-    dialect = replace(DIALECT, head=head)
-    rpc = JsonRpc("base", [node.url for node in nodes], dialect, clock)
-    assert rpc.read("one", []) == "one"
+def test_a_node_whose_head_lags_is_asked_last(
+    nodes: list[Node], compared: JsonRpc, clock: Clock
+) -> None:
+    nodes[0].answer, nodes[1].answer = head_at(WALL - STALE), head_at(WALL)
+    assert compared.read("one", []) == "one"
     assert asked(nodes[0])[-1] == "one"
-    nodes[1].answer = at(101 + LAG_BLOCKS)
-    assert rpc.read("two", []) == "two"
+    nodes[0].answer = head_at(WALL - STALE - 1)
+    assert compared.read("two", []) == "two"
     assert asked(nodes[0])[-1] == "two"  # heads are compared now and then
     clock.now += COMPARE_SECONDS
-    assert rpc.read("three", []) == "three"
+    assert compared.read("three", []) == "three"
     assert [asked(node)[-1] for node in nodes] == ["head", "three"]
     nodes[1].answer = null
-    assert rpc.read("four", []) == "four"  # last, but asked
-    rpc.close()
+    assert compared.read("four", []) == "four"  # last, but asked
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+@pytest.mark.parametrize("ahead", [STALE + 1, 3_600])
+def test_a_node_that_invents_a_head_in_the_future_is_asked_last(
+    nodes: list[Node], compared: JsonRpc, liar: int, ahead: int
+) -> None:
+    nodes[liar].answer, nodes[1 - liar].answer = head_at(WALL + ahead), head_at(WALL - STALE)
+    assert compared.read("one", []) == "one"
+    assert (asked(nodes[liar]), asked(nodes[1 - liar])) == (["head"], ["head", "one"])
 
 
 def test_one_refusal_in_a_batch_refuses_it(nodes: list[Node], rpc: JsonRpc) -> None:
