@@ -17,7 +17,8 @@ STATE_BLOCKS: Final = 100  # below the head; full EVM nodes keep the states of 1
 
 
 def require_agreement(reference: UUID) -> None:
-    """Two nodes show the watched lock, its final block and our transactions on it as stored.
+    """Two nodes show the watched lock, its final block and our transactions on it as stored, and
+    both call that block final.
 
     Only where the chain has several nodes and the amount is from the configured one on. Raises
     NodesDisagreeError, ChainUnavailableError; no transaction may be open.
@@ -27,6 +28,8 @@ def require_agreement(reference: UUID) -> None:
         return
     cursor = ChainCursor.objects.get(chain=watch.chain)
     agreed = Agreed(get_adapter(watch.chain))
+    final = cursor.final_height(watch.tier)
+    _require(watch, agreed.is_final(final, watch.tier), f"the finality of block {final}")
     for height, hash_ in _named_blocks(cursor, watch.tier).items():
         block = agreed.block(height)
         _require(watch, block.hash == hash_, f"block {height}")

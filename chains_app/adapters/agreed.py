@@ -1,6 +1,7 @@
 """What two nodes of a chain tell alike: asked where money or a secret is staked on the answer."""
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -38,6 +39,21 @@ class Agreed:
         """The block at a height."""
         return self._same("a block", lambda view: view.block(height), _whole)[0]
 
+    def is_final(self, height: int, tier: str) -> bool:
+        """Whether two nodes' final blocks have come to a height: what one calls final is no proof.
+
+        A node behind it is outvoted, for it may only lag. Raises ChainUnavailableError.
+        """
+        told: list[bool] = []
+        for view in self._views:
+            with suppress(ChainError):
+                told.append(view.final(tier).height >= height)
+            if told.count(True) == ENOUGH:
+                return True
+        if len(told) < ENOUGH:
+            raise self._nobody_beside("a final block")
+        return False
+
     def read_lock(self, terms: LockTerms, block: Block) -> LockReading:
         """A lock at a block; the secret is no matter of agreement: it proves itself."""
         what = f"lock {self._views[0].lock_id(terms)}"
@@ -74,7 +90,10 @@ class Agreed:
                 )
             if len(told) == ENOUGH:
                 return told
-        raise ChainUnavailableError(f"{self._chain}: no node answered beside another on {what}")
+        raise self._nobody_beside(what)
+
+    def _nobody_beside(self, what: str) -> ChainUnavailableError:
+        return ChainUnavailableError(f"{self._chain}: no node answered beside another on {what}")
 
 
 def _whole(block: Block) -> Hashable:

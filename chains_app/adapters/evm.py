@@ -219,11 +219,9 @@ class EvmAdapter:
         return evm_signing.raise_fees(prepared, percent)
 
     def broadcast(self, raw: bytes) -> None:
-        try:
-            self._rpc.send("eth_sendRawTransaction", ["0x" + raw.hex()])
-        except RpcError as error:
-            if not any(text in error.said for text in _KNOWN):
-                self._refuse(raw, _refusal(error.said))
+        refusal = self._rpc.send("eth_sendRawTransaction", ["0x" + raw.hex()], _refusal)
+        if refusal is not None:
+            self._refuse(raw, refusal)
 
     def _refuse(self, raw: bytes, reason: Refusal) -> None:
         """A nonce that this very transaction has used is no refusal."""
@@ -231,7 +229,7 @@ class EvmAdapter:
             hash_ = evm_signing.transaction_hash(raw)
             if self._rpc.read("eth_getTransactionByHash", [hash_]) is not None:
                 return
-        raise TransactionRefusedError(reason) from None
+        raise TransactionRefusedError(reason)
 
     def transaction_status(self, hash_: str, sender: str, tier: str) -> TransactionStatus:
         found = self._rpc.first_known(lambda node: self._status(node, hash_, tier))
@@ -364,8 +362,11 @@ class EvmAdapter:
         return wrong + [each for coin in tokens for each in self._tokens.problems(coin, holder)]
 
 
-def _refusal(said: str) -> Refusal:
-    return next((reason for text, reason in _REFUSALS if text in said), Refusal.INVALID)
+def _refusal(error: RpcError) -> Refusal | None:
+    """None for what the node has already."""
+    if any(text in error.said for text in _KNOWN):
+        return None
+    return next((reason for text, reason in _REFUSALS if text in error.said), Refusal.INVALID)
 
 
 def _linked(headers: Sequence[dict[str, Any]], chain: str) -> tuple[Block, ...]:

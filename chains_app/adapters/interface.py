@@ -78,12 +78,15 @@ class TransactionRefusedError(ChainError):
 
 
 class Refusal(Enum):
-    """Why a node refuses a transaction. None of them proves that it is not on chain."""
+    """Why a node refuses a transaction. None of them proves that it is not on chain.
+
+    The most telling first: last what may be a rule of one node, or anything.
+    """
 
     NONCE_USED = "nonce_used"
-    UNDERPRICED = "underpriced"
-    NO_FUNDS = "no_funds"
     EXPIRED = "expired"
+    NO_FUNDS = "no_funds"
+    UNDERPRICED = "underpriced"
     INVALID = "invalid"
 
 
@@ -255,7 +258,7 @@ class ChainAdapter(Protocol):
         """The same with fees raised by at least `percent` (no exchange); NEAR: unchanged."""
 
     def broadcast(self, raw: bytes) -> None:
-        """Send, not waiting for inclusion; already known is success."""
+        """Send to all nodes, not waiting for inclusion; it is enough when one takes or knows it."""
 
     def transaction_status(self, hash_: str, sender: str, tier: str) -> TransactionStatus:
         """Look up by hash; FINAL by `tier` (NEAR: with all its receipts)."""

@@ -109,21 +109,15 @@ class NearRpc:
         return self._transaction({"tx_hash": hash_, "sender_account_id": sender})
 
     def send(self, raw: bytes) -> Refusal | None:
-        """Send signed bytes; why they were refused, if the node says so.
+        """Send signed bytes to all nodes; why they were refused, if all that answer say so.
 
         nearcore answers before it has checked them: what it drops later stays unknown, and the
         key's nonce and the block hash's age tell (rule 5).
         """
         packed = b64encode(raw).decode()
-        try:
-            self._rpc.send("broadcast_tx_async", [packed])
-        except RpcError as error:
-            refusal = _refusal(error.data)
-            known = refusal is Refusal.NONCE_USED and self._transaction(
-                {"signed_tx_base64": packed}
-            )
-            return None if known else refusal
-        return None
+        refusal = self._rpc.send("broadcast_tx_async", [packed], lambda error: _refusal(error.data))
+        known = refusal is Refusal.NONCE_USED and self._transaction({"signed_tx_base64": packed})
+        return None if known else refusal
 
     def _transaction(self, which: dict[str, str]) -> dict[str, Any] | None:
         def ask(node: Node) -> dict[str, Any] | None:

@@ -1,9 +1,10 @@
 """The nodes of one chain: which of them is asked, and what counts as the chain's answer.
 
 Reads are asked of one node after the other until one has an answer; what a node lacks or does not
-serve, another may have. Sends are tried once, at one node: whoever sends looks up by hash (rule 6).
+serve, another may have. Sends are given to every node, once each: one that takes them and forwards
+nothing keeps them from nobody. Whoever sends looks up by hash (rule 6).
 A node that is not on our chain is never asked for anything else; one that gave no answer is set
-aside for a growing time; one whose head lags behind the others' is asked last.
+aside for a growing time; one whose head lags, or is invented, is asked last.
 """
 
 import threading
@@ -17,9 +18,16 @@ from typing import Any, Final, TypeVar
 import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from chains_app.adapters.interface import ChainError, ChainUnavailableError, WrongChainError
+from chains_app.adapters.interface import (
+    ChainError,
+    ChainUnavailableError,
+    Refusal,
+    WrongChainError,
+)
 from chains_app.adapters.node import Call, Fits, Node, RpcError
+from chains_app.adapters.standing import best_head
 from chains_app.locks import Block
+from orchestrator.kernel.clock import wall_clock
 
 ATTEMPTS: Final = 3  # at least, of a read that gets no answer
 COMPARE_SECONDS: Final = 5.0  # between two comparisons of heads
@@ -77,25 +85,44 @@ class JsonRpc:
         """The results of several such calls of one node, in their order (EVM nodes only)."""
         return self._ask(lambda node: node.read_all(calls), _is_empty)
 
-    def send(self, method: str, params: Any) -> Any:
-        """The result of a call that may change something: tried once, at one node."""
-        for node in sorted(self._in_order(), key=lambda node: node.standing.unheard):
-            with suppress(WrongChainError):
-                return self._send_to(node, method, params)
-        raise self._wrong_chain()
+    def send(
+        self, method: str, params: Any, refusal: Callable[[RpcError], Refusal | None]
+    ) -> Refusal | None:
+        """Have every node take a call that may change something, each asked once; why none did.
 
-    def _send_to(self, node: Node, method: str, params: Any) -> Any:
-        """One that gives no answer is not the next to be sent anything, whatever it reads."""
+        Who is set aside is asked only while nobody has answered. `refusal` tells what an error
+        means; None where the node has it already. Raises ChainUnavailableError, WrongChainError.
+        """
+        heard: list[Refusal | ChainError | None] = []
+        for node in sorted(self._in_order(), key=self._distrust):
+            if any(map(_is_an_answer, heard)) and node.standing.is_aside(self._clock()):
+                continue
+            heard.append(self._sent_to(node, method, params, refusal))
+        if None in heard:
+            return None
+        refusals = [answer for answer in heard if isinstance(answer, Refusal)]
+        return min(refusals, key=list(Refusal).index) if refusals else self._said_by_all(heard)
+
+    def _distrust(self, node: Node) -> tuple[bool, int]:
+        """One that gave no answer is not the next to be sent anything, whatever it reads."""
+        return node.standing.is_aside(self._clock()), node.standing.unheard
+
+    def _sent_to(
+        self, node: Node, method: str, params: Any, refusal: Callable[[RpcError], Refusal | None]
+    ) -> Refusal | ChainError | None:
+        """None when it takes the call."""
         node.standing.unheard += 1
         try:
-            answer = self._of(node, lambda asked: asked.read(method, params))
+            self._of(node, lambda asked: asked.read(method, params))
         except RpcError as error:
             if not self._dialect.is_the_chains(error):
-                raise node.unavailable(method) from None
+                return node.unavailable(method)
             node.standing.unheard = 0
-            raise
+            return refusal(error)
+        except (ChainUnavailableError, WrongChainError) as error:
+            return error
         node.standing.unheard = 0
-        return answer
+        return None
 
     def first_known(self, ask: Callable[[Node], T | None]) -> T | None:
         """What a node knows; None only when none that answers knows it, whatever one refuses.
@@ -233,17 +260,14 @@ class JsonRpc:
         return WrongChainError("; ".join(self._said(node) for node in self._nodes))
 
     def _in_order(self) -> list[Node]:
-        """Those set aside last, before them those that lag; else as they were configured."""
-        now, best, bound = self._clock(), self._best_head(), self._dialect.stale_after
+        """Those set aside last, before them those whose heads stray; else as configured."""
+        now, bound = self._clock(), self._dialect.stale_after
+        heads = [node.standing.head for node in self._nodes if node.standing.head is not None]
+        best = best_head(heads, bound, wall_clock())
         return sorted(
             self._nodes,
-            key=lambda node: (node.standing.is_aside(now), node.standing.lags(best, bound)),
+            key=lambda node: (node.standing.is_aside(now), node.standing.strays(best, bound)),
         )
-
-    def _best_head(self) -> Block | None:
-        heads = [node.standing.head for node in self._nodes]
-        known = (head for head in heads if head is not None)
-        return max(known, key=lambda head: head.height, default=None)
 
     def _compare_heads(self) -> None:
         """Ask for all heads now and then; whoever finds another thread at it goes on."""

@@ -1,9 +1,11 @@
 """How a node has stood the tests so far. Pure: instants are seconds of one steady clock."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from chains_app.locks import Block
+from orchestrator.kernel.clock import Seconds
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 60.0
@@ -41,10 +43,36 @@ class Standing:
         """Whether it is not to be asked yet, while another may be."""
         return now < self.aside_until
 
-    def lags(self, best: Block | None, stale_after: int | None) -> bool:
-        """Whether its head is too far behind the best of all; by time where staleness has one."""
+    def strays(self, best: Block | None, stale_after: int | None) -> bool:
+        """Whether its head is too far from the best, behind it or, being invented, ahead of it."""
         if best is None or self.head is None:
             return False
         if stale_after is None:
-            return best.height - self.head.height > LAG_BLOCKS
-        return best.time - self.head.time > stale_after
+            return abs(best.height - self.head.height) > LAG_BLOCKS
+        return abs(best.time - self.head.time) > stale_after
+
+
+def best_head(heads: Sequence[Block], stale_after: int | None, wall: Seconds) -> Block | None:
+    """The head that the others are compared with: no node makes them lag by inventing one.
+
+    Where staleness has a time, that is the newest which is not of the future, and counts as no
+    later than `wall`; if all are of the future, the clock is wrong. Else it is the highest, but the
+    second where the first is alone above it.
+    """
+    if stale_after is None:
+        highest = sorted(heads, key=_height, reverse=True)
+        is_alone = len(highest) > 1 and highest[0].height - highest[1].height > LAG_BLOCKS
+        return highest[is_alone] if highest else None
+    told = [head for head in heads if head.time - wall <= stale_after]
+    if not told:
+        return max(heads, key=_time, default=None)
+    best = max(told, key=_time)
+    return replace(best, time=min(best.time, wall))
+
+
+def _height(head: Block) -> int:
+    return head.height
+
+
+def _time(head: Block) -> Seconds:
+    return head.time

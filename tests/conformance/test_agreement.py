@@ -1,7 +1,9 @@
 """Two nodes that tell different things: where it counts, neither is believed."""
 
-from collections.abc import Callable
-from typing import Any
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import pytest
 
@@ -9,6 +11,7 @@ from chains_app.adapters.agreed import Agreed
 from chains_app.adapters.interface import ChainError, ChainUnavailableError, NodesDisagreeError
 from chains_app.locks import Call, LockState
 from devnet.faults import ChainFaults, Failure, Lie
+from devnet.faults.kinds import Answer, CallFault, Node
 from tests.conformance.evm_world import EvmWorld
 from tests.conformance.near_world import NearWorld
 from tests.conformance.world import World, make, terms
@@ -34,6 +37,9 @@ class Scene:
     def status(self) -> Any:
         account = self.world.lock.account
         return self.agreed.transaction_status(self.sent.hash, account, self.tier)
+
+    def is_final(self, height: int) -> bool:
+        return self.agreed.is_final(height, self.tier)
 
     def asks(self) -> dict[Lie, Callable[[], Any]]:
         return {
@@ -99,6 +105,35 @@ def test_a_false_block_that_is_told_throughout_is_no_answer(
     assert read(scene.bound, head).state is LockState.OPEN
 
 
+@dataclass(kw_only=True, eq=False)
+class Hasty(CallFault):
+    """Whatever is asked at the final block is answered at the head."""
+
+    heads: ClassVar[dict[str, str]] = {"finalized": "latest", "final": "optimistic"}
+
+    async def answer_call(self, call: Mapping[str, Any], node: Node) -> Answer:
+        asked = json.dumps(call["params"])
+        for final, head in self.heads.items():
+            asked = asked.replace(f'"{final}"', f'"{head}"')
+        return await node.answer({**call, "params": json.loads(asked)})
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+def test_what_one_node_calls_final_is_not_final(
+    scene: Scene, faults: ChainFaults, liar: int
+) -> None:
+    final = scene.world.adapter.final(scene.tier).height
+    assert final < scene.head.height
+    with faults.proxies[liar].injecting(
+        Hasty(methods=frozenset({"eth_getBlockByNumber", "block"}))
+    ):
+        told = [view.final(scene.tier).height for view in scene.world.adapter.views()]
+        assert sorted(told) == [final, scene.head.height]
+        assert scene.is_final(final)
+        assert not scene.is_final(final + 1)
+        assert not scene.is_final(scene.head.height)
+
+
 @pytest.mark.parametrize("silent", [0, 1])
 def test_one_node_alone_does_not_agree(scene: Scene, faults: ChainFaults, silent: int) -> None:
     for fault in (faults.failing(Failure.HTTP_502, at=silent), faults.stale(LAG, at=silent)):
@@ -106,6 +141,9 @@ def test_one_node_alone_does_not_agree(scene: Scene, faults: ChainFaults, silent
             for ask in scene.asks().values():
                 with pytest.raises(ChainUnavailableError, match="no node answered beside another"):
                     ask()
+    told = pytest.raises(ChainUnavailableError, match="beside another on a final block")
+    with faults.failing(Failure.HTTP_502, at=silent), told:
+        scene.is_final(0)
 
 
 def test_without_a_second_node_nothing_is_agreed(

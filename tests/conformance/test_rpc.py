@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from chains_app.adapters.interface import ChainUnavailableError, WrongChainError
+from chains_app.adapters import rpc as rpc_of_a_chain
+from chains_app.adapters.interface import ChainUnavailableError, Refusal, WrongChainError
 from chains_app.adapters.node import Node as Client
 from chains_app.adapters.node import RpcError
 from chains_app.adapters.rpc import COMPARE_SECONDS, Dialect, JsonRpc
-from chains_app.adapters.standing import FIRST_PAUSE, LAG_BLOCKS
+from chains_app.adapters.standing import FIRST_PAUSE
 from chains_app.locks import Block
 from orchestrator.kernel.clock import Seconds
 
@@ -158,14 +159,75 @@ def test_reads_are_bounded(nodes: list[Node], rpc: JsonRpc, fault: str) -> None:
     assert [len(node.requests) for node in nodes] == [2, 2]
 
 
+SEND = "eth_sendRawTransaction"
+KNOWN = 4  # the code of a node that has it already
+
+
+def why(refused: RpcError) -> Refusal | None:
+    """By their codes."""
+    reasons = {KNOWN: None, REVERTED: Refusal.INVALID, 5: Refusal.UNDERPRICED, 6: Refusal.EXPIRED}
+    return reasons[refused.number]
+
+
+@pytest.fixture
+def sending(nodes: list[Node], clock: Clock) -> Iterator[JsonRpc]:
+    """Any node may judge what it is sent."""
+    dialect = replace(DIALECT, is_the_chains=lambda error: error.number > 0)
+    client = JsonRpc("base", [node.url for node in nodes], dialect, clock)
+    yield client
+    client.close()
+
+
+def test_each_node_gets_a_send_once(nodes: list[Node], sending: JsonRpc) -> None:
+    """Who takes it and forwards nothing keeps it from nobody."""
+    assert sending.send(SEND, ["0x01"], why) is None
+    assert [[request["params"] for request in node.requests] for node in nodes] == [[["0x01"]]] * 2
+
+
 @pytest.mark.parametrize("fault", NO_ANSWERS)
-def test_rule_6_a_send_is_tried_once(nodes: list[Node], rpc: JsonRpc, fault: str) -> None:
-    nodes[0].answer = NO_ANSWERS[fault]
+def test_rule_6_a_send_is_tried_once_at_each_node(
+    nodes: list[Node], sending: JsonRpc, fault: str
+) -> None:
+    for node in nodes:
+        node.answer = NO_ANSWERS[fault]
     with pytest.raises(ChainUnavailableError):
-        rpc.send("eth_sendRawTransaction", ["0x"])
-    assert [len(node.requests) for node in nodes] == [1, 0]
-    assert rpc.send("eth_sendRawTransaction", ["0x"]) == "eth_sendRawTransaction"
+        sending.send(SEND, ["0x"], why)
     assert [len(node.requests) for node in nodes] == [1, 1]
+
+
+@pytest.mark.parametrize("fault", [*NO_ANSWERS, "refused", "not served"])
+@pytest.mark.parametrize("taker", [0, 1])
+@pytest.mark.parametrize("taken", [result, error(KNOWN)])
+def test_it_is_enough_that_one_node_takes_a_send(
+    nodes: list[Node], sending: JsonRpc, fault: str, taker: int, taken: Answer
+) -> None:
+    more = {"refused": error(REVERTED), "not served": error(-32601)}
+    nodes[taker].answer, nodes[1 - taker].answer = taken, (NO_ANSWERS | more)[fault]
+    assert sending.send(SEND, ["0x"], why) is None
+    assert [len(node.requests) for node in nodes] == [1, 1]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("other", [NO_ANSWERS["timeout"], error(-32601), error(REVERTED), error(5)])
+def test_of_what_refuses_a_send_the_most_telling_is_told(
+    nodes: list[Node], sending: JsonRpc, place: int, other: Answer
+) -> None:
+    """The state of the chain, before what may be a rule of one node, before silence."""
+    nodes[place].answer, nodes[1 - place].answer = error(6), other
+    assert sending.send(SEND, ["0x"], why) is Refusal.EXPIRED
+
+
+def test_who_is_set_aside_is_sent_something_only_while_nobody_answers(
+    nodes: list[Node], sending: JsonRpc, clock: Clock
+) -> None:
+    nodes[0].answer = NO_ANSWERS["gateway error"]
+    for _ in range(2):
+        assert sending.send(SEND, ["0x"], why) is None
+    assert [len(node.requests) for node in nodes] == [1, 2]
+    nodes[1].answer = NO_ANSWERS["gateway error"]
+    with pytest.raises(ChainUnavailableError):
+        sending.send(SEND, ["0x"], why)
+    assert [len(node.requests) for node in nodes] == [2, 3]
 
 
 def test_a_result_of_another_shape_is_no_answer(nodes: list[Node]) -> None:
@@ -239,23 +301,26 @@ def test_what_the_chain_itself_refuses_no_other_node_is_asked(
     nodes[0].answer = error(REVERTED)
     with pytest.raises(RpcError):
         rpc.read("eth_call", {})
-    with pytest.raises(RpcError):
-        rpc.send("eth_sendRawTransaction", {})
-    assert [len(node.requests) for node in nodes] == [2, 0]
+    assert [len(node.requests) for node in nodes] == [1, 0]
 
 
 def test_rule_6_a_node_that_takes_no_sends_is_not_the_next_to_get_one(
-    nodes: list[Node], rpc: JsonRpc, clock: Clock
+    nodes: list[Node], sending: JsonRpc, clock: Clock
 ) -> None:
     """However well it reads meanwhile."""
-    nodes[0].answer = error(-32601)
-    with pytest.raises(ChainUnavailableError):
-        rpc.send("eth_sendRawTransaction", ["0x"])
-    nodes[0].answer = result
+    order: list[int] = []
+
+    def noting(place: int, answer: Answer) -> Answer:
+        return lambda body: (order.append(place), answer(body))[1]
+
+    nodes[0].answer = noting(0, error(-32601))
+    nodes[1].answer = noting(1, result)
+    assert sending.send(SEND, ["0x"], why) is None
+    nodes[0].answer = noting(0, result)
     clock.now += 2 * FIRST_PAUSE
-    assert rpc.read("one", []) == "one"
-    assert rpc.send("eth_sendRawTransaction", ["0x"]) == "eth_sendRawTransaction"
-    assert [len(node.requests) for node in nodes] == [2, 1]
+    assert sending.read("one", []) == "one"
+    assert sending.send(SEND, ["0x"], why) is None
+    assert order == [0, 1, 0, 1, 0]
 
 
 def test_who_was_set_aside_is_asked_again_when_its_time_is_over(
@@ -319,7 +384,7 @@ def test_a_node_of_another_chain_is_asked_nothing_else(
 ) -> None:
     nodes[0].answer = telling("other")
     assert [proved.read("one", []), proved.read("two", [])] == ["one", "two"]
-    assert proved.send("three", []) == "three"
+    assert proved.send("three", [], why) is None
     assert asked(nodes[0]) == ["identity"]
     assert asked(nodes[1]) == ["identity", "one", "two", "three"]
     assert proved.problems() == ["base: node 1 of 2 is on chain other, not base: correct its URL"]
@@ -346,9 +411,10 @@ def test_a_chain_whose_nodes_are_all_wrong_says_so(nodes: list[Node], proved: Js
     for node in nodes:
         node.answer = telling("other")
     said = "base: node 1 of 2 is on chain other, not base: correct its URL; base: node 2 of 2 is"
-    for ask in (proved.read, proved.send):
-        with pytest.raises(WrongChainError, match=said):
-            ask("one", [])
+    with pytest.raises(WrongChainError, match=said):
+        proved.read("one", [])
+    with pytest.raises(WrongChainError, match=said):
+        proved.send("one", [], why)
     with pytest.raises(WrongChainError):
         proved.first_known(lambda node: str(node.read("one", [])))
     assert [asked(node) for node in nodes] == [["identity"], ["identity"]]
@@ -363,31 +429,58 @@ def test_a_wrong_node_beside_a_silent_one_is_no_proof_of_a_wrong_chain(
     assert len(proved.problems()) == 1
 
 
-def test_a_node_whose_head_lags_is_asked_last(nodes: list[Node], clock: Clock) -> None:
+WALL, STALE = 1_000_000, 30
+
+
+def head_at(time: int) -> Answer:
+    """A node whose head has that time, and a height that is as high."""
+
+    def answer(body: Any) -> tuple[int, bytes]:
+        said = time if body["method"] == "head" else body["method"]
+        return 200, json.dumps({"id": body["id"], "result": said}).encode()
+
+    return answer
+
+
+@pytest.fixture
+def compared(nodes: list[Node], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[JsonRpc]:
+    """Nodes whose heads can be stale."""
+
     def head(node: Client) -> Block:
-        return Block(int(node.read("head", [])), "", "", Seconds(0))
+        time = int(node.read("head", []))
+        return Block(time, "", "", Seconds(time))
 
-    def at(height: int) -> Answer:
-        def answer(body: Any) -> tuple[int, bytes]:
-            said = height if body["method"] == "head" else body["method"]
-            return 200, json.dumps({"id": body["id"], "result": said}).encode()
+    monkeypatch.setattr(rpc_of_a_chain, "wall_clock", lambda: Seconds(WALL))
+    dialect = replace(DIALECT, head=head, stale_after=STALE)
+    client = JsonRpc("base", [node.url for node in nodes], dialect, clock)
+    yield client
+    client.close()
 
-        return answer
 
-    nodes[0].answer, nodes[1].answer = at(100), at(100 + LAG_BLOCKS)
-    dialect = replace(DIALECT, head=head)
-    rpc = JsonRpc("base", [node.url for node in nodes], dialect, clock)
-    assert rpc.read("one", []) == "one"
+def test_a_node_whose_head_lags_is_asked_last(
+    nodes: list[Node], compared: JsonRpc, clock: Clock
+) -> None:
+    nodes[0].answer, nodes[1].answer = head_at(WALL - STALE), head_at(WALL)
+    assert compared.read("one", []) == "one"
     assert asked(nodes[0])[-1] == "one"
-    nodes[1].answer = at(101 + LAG_BLOCKS)
-    assert rpc.read("two", []) == "two"
+    nodes[0].answer = head_at(WALL - STALE - 1)
+    assert compared.read("two", []) == "two"
     assert asked(nodes[0])[-1] == "two"  # heads are compared now and then
     clock.now += COMPARE_SECONDS
-    assert rpc.read("three", []) == "three"
+    assert compared.read("three", []) == "three"
     assert [asked(node)[-1] for node in nodes] == ["head", "three"]
     nodes[1].answer = null
-    assert rpc.read("four", []) == "four"  # last, but asked
-    rpc.close()
+    assert compared.read("four", []) == "four"  # last, but asked
+
+
+@pytest.mark.parametrize("liar", [0, 1])
+@pytest.mark.parametrize("ahead", [STALE + 1, 3_600])
+def test_a_node_that_invents_a_head_in_the_future_is_asked_last(
+    nodes: list[Node], compared: JsonRpc, liar: int, ahead: int
+) -> None:
+    nodes[liar].answer, nodes[1 - liar].answer = head_at(WALL + ahead), head_at(WALL - STALE)
+    assert compared.read("one", []) == "one"
+    assert (asked(nodes[liar]), asked(nodes[1 - liar])) == (["head"], ["head", "one"])
 
 
 def test_one_refusal_in_a_batch_refuses_it(nodes: list[Node], rpc: JsonRpc) -> None:

@@ -55,6 +55,13 @@ class Failing(MemoryAdapter):
         return real if real.succeeded is None else replace(real, succeeded=not real.succeeded)
 
 
+class Hasty(MemoryAdapter):
+    """Calls the head final."""
+
+    def final(self, tier: str) -> Block:
+        return self.head()
+
+
 class TwoNodes(MemoryAdapter):
     """All is read from an honest node; the second is as told."""
 
@@ -145,6 +152,34 @@ def test_rule_7_a_reading_that_two_nodes_do_not_confirm_is_not_acted_on(world: W
         f"a chain could not be asked: two nodes of near show block {height} otherwise than it was "
         "read"
     )
+
+
+@CALLS
+@CHAINS
+def test_rule_7_what_one_node_calls_final_is_not_final(world: World, call: Call, name: str) -> None:
+    """The poller has read from it."""
+    session = waiting_for(world, DESTINATION, call)
+    cursor = ChainCursor.objects.get(chain=name)
+    hasty = [cursor.height, cursor.hash, cursor.time]
+    assert all(height < cursor.height for height, _, _ in cursor.finals.values())
+    cursor.finals = dict.fromkeys(cursor.finals, hasty)
+    cursor.save()
+    with two_nodes(world, Hasty, name):
+        verdict = ask(session, DESTINATION, call)
+    assert verdict.reason == (
+        f"a chain could not be asked: two nodes of {name} show the finality of block "
+        f"{cursor.height} otherwise than it was read"
+    )
+
+
+@CALLS
+@CHAINS
+def test_rule_7_a_hasty_node_beside_an_honest_one_holds_nothing_up(
+    world: World, call: Call, name: str
+) -> None:
+    session = waiting_for(world, DESTINATION, call)
+    with two_nodes(world, Hasty, name):
+        assert ask(session, DESTINATION, call).ok
 
 
 @CALLS
