@@ -75,7 +75,7 @@ def restart(cursor: ChainCursor, head: Block, finals: Finals) -> None:
         lock(cursor)
         oldest = ChainBlock.objects.filter(chain=cursor.chain).order_by("height").first()
         if oldest is not None:
-            _forget_above(cursor, oldest.height - 1)
+            _forget_above(cursor, oldest.height - 1, is_ours=False)
         Watch.objects.filter(chain=cursor.chain, is_settled=False).update(due_time=0)
         cursor.finals = {}
         begin(cursor, head, finals)
@@ -88,7 +88,7 @@ def rewind(cursor: ChainCursor, fork: ChainBlock) -> None:
     """
     with transaction.atomic():
         lock(cursor)
-        _forget_above(cursor, fork.height, stood_finally=False)
+        _forget_above(cursor, fork.height, is_ours=True)
         _move(cursor, Block(fork.height, fork.hash, fork.parent_hash, Seconds(fork.time)))
         for tier, final in cursor.finals.items():
             if final[0] > fork.height:
@@ -96,8 +96,9 @@ def rewind(cursor: ChainCursor, fork: ChainBlock) -> None:
         _save(cursor)
 
 
-def _forget_above(cursor: ChainCursor, height: int, **changes: bool) -> None:
-    chain = cursor.chain
+def _forget_above(cursor: ChainCursor, height: int, *, is_ours: bool) -> None:
+    """`is_ours`: the node knows a block of ours below, and is believed in what it takes back."""
+    chain, changes = cursor.chain, {"stood_finally": False} if is_ours else {}
     gone = Observation.objects.filter(watch__chain=chain, height__gt=height)
     watches = list(Watch.objects.filter(pk__in=gone.values("watch")))
     gone.delete()
@@ -106,13 +107,18 @@ def _forget_above(cursor: ChainCursor, height: int, **changes: bool) -> None:
     Watch.objects.filter(pk__in=[watch.pk for watch in watches]).update(
         due_time=0, is_settled=False, **changes
     )
-    _reopen_intents(chain, height)
+    _reopen_intents(chain, height, is_ours=is_ours)
     _announce(watches)
 
 
-def _reopen_intents(chain: str, height: int) -> None:
-    """Intents first, then their attempts: the order in which everybody locks."""
+def _reopen_intents(chain: str, height: int, *, is_ours: bool) -> None:
+    """Intents first, then their attempts: the order in which everybody locks.
+
+    What became of a repayment is told by its transactions alone. A node that knows no block of ours
+    may have forgotten them: their ends stay.
+    """
     ended = Q(ended_height__gt=height, status__in=[IntentStatus.DONE, IntentStatus.IMPOSSIBLE])
+    ended &= Q() if is_ours else ~Q(call=Call.REPAY.value)
     included = Attempt.objects.filter(intent=OuterRef("pk"), included_height__gt=height)
     touched = Intent.objects.filter(ended | Exists(included), chain=chain)
     keys = list(touched.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
@@ -123,7 +129,10 @@ def _reopen_intents(chain: str, height: int) -> None:
     rows.update(
         due_at=timezone.now(), version=F("version") + 1, lease_owner="", lease_expires_at=None
     )
-    _send_back(Attempt.objects.filter(intent__in=keys, included_height__gt=height))
+    gone = Attempt.objects.filter(intent__in=keys, included_height__gt=height)
+    repaid = Q(intent__call=Call.REPAY.value, status=AttemptStatus.FINAL)
+    _send_back(gone if is_ours else gone.exclude(repaid))
+    ports.announce(set(rows.values_list("reference", flat=True)))
 
 
 def _send_back(attempts: Iterable[Attempt]) -> None:

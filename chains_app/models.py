@@ -225,6 +225,7 @@ class Intent(Leased):
     An ended intent stays due while an attempt of it is still alive. `ended_height`: the block whose
     reading ended it; a reorganisation below it opens the intent again. `wanted_since`: without a
     break. `retried_at`: failures before it no longer count, a person wants it tried again.
+    `released_at`: when a person released it; a repayment is made by nobody else's wish.
     """
 
     reference = models.UUIDField()
@@ -244,11 +245,16 @@ class Intent(Leased):
     fill_nonce = models.BigIntegerField(null=True)
     wanted_since = models.DateTimeField(db_default=Now())
     retried_at = models.DateTimeField(null=True)
+    released_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["reference", "call"], name="one_intent_per_action"),
+            models.CheckConstraint(
+                condition=~Q(call=Call.REPAY.value) | Q(released_at__isnull=False),
+                name="a_repayment_was_released",
+            ),
         )
         indexes = (
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="intent_due"),

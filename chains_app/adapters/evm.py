@@ -33,7 +33,7 @@ from chains_app.adapters.interface import (
 from chains_app.adapters.node import Node, RpcError
 from chains_app.adapters.rpc import JsonRpc
 from chains_app.config import ChainSpec
-from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
+from chains_app.locks import Block, Call, LockReading, LockState, LockTerms, native_value
 from chains_app.orders import Order, SignedOrder
 from chains_app.signers import SignerRole
 from orchestrator.kernel.hashlock import LENGTH, Secret
@@ -174,6 +174,23 @@ class EvmAdapter:
             return f"{to} refuses a payment on {self.name}"
         return None
 
+    def repayment_problem(self, terms: LockTerms, account: str) -> str | None:
+        """The very transfer is tried, with its gas, as from the account that would send it."""
+        coin, to = self._spec.asset(terms.token), terms.depositor
+        if coin.token is not None:
+            gas = coin.gas[Call.REPAY]
+            if self._tokens.takes_transfer(coin, account, to, terms.amount, gas=gas):
+                return None
+        else:
+            pay = {"from": account, "to": to, "value": hex(terms.amount)}
+            try:
+                self._rpc.read("eth_call", [pay | {"gas": hex(coin.gas[Call.REPAY])}, "latest"])
+            except RpcError:
+                pass
+            else:
+                return None
+        return f"{terms.amount} base units of {coin.symbol} from {account} would not reach {to}"
+
     def preliminary(self, call: Call, terms: LockTerms, account: str) -> Call | None:
         if call is not Call.LOCK or terms.token is None:
             return None
@@ -187,8 +204,7 @@ class EvmAdapter:
 
     def prepare(self, call: Call, terms: LockTerms, key: SigningKey) -> Prepared:
         gas = self._spec.asset(terms.token).gas[call]
-        is_native_lock = call is Call.LOCK and terms.token is None
-        return self._prepare(key, gas, terms.amount if is_native_lock else 0)
+        return self._prepare(key, gas, native_value(call, terms))
 
     def prepare_transfer_to_self(self, key: SigningKey) -> Prepared:
         return self._prepare(key, evm_signing.TRANSFER_GAS, 0)
@@ -228,6 +244,8 @@ class EvmAdapter:
             message = self._contracts.creation(terms, evm_contract.CREATE_DESTINATION)
         elif call in (Call.APPROVE, Call.APPROVE_ZERO):
             message = evm_tokens.our_approval(call, terms.token, self._contracts.factory)
+        elif call is Call.REPAY:
+            message = evm_tokens.repayment(terms)
         else:
             message = self._contracts.ending(call, terms, secret)
         return evm_signing.sign_transaction(message, prepared.fields, self._chain_id, nonce, key)
@@ -262,11 +280,12 @@ class EvmAdapter:
             ("eth_getTransactionReceipt", [hash_]),
             ("eth_getBlockByNumber", [tag, False]),
         ])  # fmt: skip
-        if receipt is None:
-            return None if known is None else TransactionStatus(Stage.PENDING)
+        if receipt is None or known is None:
+            nothing = receipt is None and known is None
+            return None if nothing else TransactionStatus(Stage.PENDING)
         height, final = int(receipt["blockNumber"], 16), int(tagged["number"], 16) - depth
         stage = Stage.FINAL if height <= final else Stage.INCLUDED
-        succeeded = receipt["status"] == "0x1"
+        succeeded = receipt["status"] == "0x1" and not evm_tokens.moved_nothing(known, receipt)
         return TransactionStatus(stage, succeeded, height, receipt["blockHash"])
 
     def key_state(self, key: SigningKey) -> KeyState:

@@ -201,6 +201,9 @@ class ChainAdapter(Protocol):
     def payout_problem(self, terms: LockTerms, to: str) -> str | None:
         """Why paying `to` would fail now (no account, no registration, token refuses), or None."""
 
+    def repayment_problem(self, terms: LockTerms, account: str) -> str | None:
+        """Why REPAY by `account` would fail now (as above, or it holds too little), or None."""
+
     def preliminary(self, call: Call, terms: LockTerms, account: str) -> Call | None:
         """The next write that `account` has to make before `call`, by the head; None: go ahead.
 

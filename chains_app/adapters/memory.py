@@ -113,6 +113,12 @@ class MemoryAdapter:
             return f"{to} is not registered with {terms.token}"
         return f"{to} refuses payments on {self.name}" if to in chain.refusing else None
 
+    def repayment_problem(self, terms: LockTerms, account: str) -> str | None:
+        held = self._reached().state.balance(account, terms.token)
+        if held < terms.amount:
+            return f"{account} holds {held}, less than {terms.amount}: fund it"
+        return self.payout_problem(terms, terms.depositor)
+
     def preliminary(self, call: Call, terms: LockTerms, account: str) -> Call | None:
         chain = self._reached()
         token, state = chain.token_of(terms), chain.state

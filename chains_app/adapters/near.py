@@ -130,6 +130,13 @@ class NearAdapter:
             return None
         return f"{to} is not registered with {terms.token}: it has to call storage_deposit"
 
+    def repayment_problem(self, terms: LockTerms, account: str) -> str | None:
+        held = self.balance(account, terms.token)
+        if held < terms.amount:
+            coin = self._spec.asset(terms.token).symbol
+            return f"{account} holds {held} base units of {coin}, less than {terms.amount}: fund it"
+        return self.payout_problem(terms, terms.depositor)
+
     def preliminary(self, call: Call, terms: LockTerms, account: str) -> Call | None:
         """A beneficiary who would not be paid is registered before any money is bound to him."""
         if call is not Call.LOCK or terms.token is None:
@@ -206,17 +213,16 @@ class NearAdapter:
         secret: Secret | None = None,
         order: SignedOrder | None = None,
     ) -> Signed:
+        receiver, method, attached = key.account, "", int(prepared.fields["deposit"])
+        if call is not None and terms is not None:
+            receiver, method = near_contract.target(call, terms, self._htlc)
+        if call is None or terms is None or not method:
+            action = near_signing.transfer(attached)
+        else:
+            arguments = near_contract.arguments(call, terms, self.lock_id(terms), secret)
+            gas = prepared.fields["gas"]
+            action = near_signing.function_call(method, arguments, gas, attached)
         block_hash = prepared.fields["block_hash"]
-        if call is None or terms is None:
-            nothing = near_signing.transfer(0)
-            return near_signing.sign_transaction(key, key.account, nonce, nothing, block_hash)
-        receiver, method = near_contract.target(call, terms, self._htlc)
-        action = near_signing.function_call(
-            method,
-            near_contract.arguments(call, terms, self.lock_id(terms), secret),
-            prepared.fields["gas"],
-            int(prepared.fields["deposit"]),
-        )
         return near_signing.sign_transaction(key, receiver, nonce, action, block_hash)
 
     def replace(self, prepared: Prepared, percent: int) -> Prepared:

@@ -58,9 +58,14 @@ def _string(text: str) -> bytes:
 
 
 def target(call: Call, terms: LockTerms, htlc: str) -> tuple[str, str]:
-    """The account and the method that a call goes to; a token's lock is a transfer of the token."""
+    """The account and the method that a call goes to; a token's lock is a transfer of the token.
+
+    No method: a plain transfer of what the call takes along.
+    """
     if terms.token is not None and call is Call.LOCK:
         return terms.token, "ft_transfer_call"
+    if call is Call.REPAY:
+        return (terms.token, "ft_transfer") if terms.token is not None else (terms.depositor, "")
     if terms.token is not None and call is Call.REGISTER:
         return terms.token, "storage_deposit"
     return htlc, call.value
@@ -74,6 +79,8 @@ def arguments(call: Call, terms: LockTerms, identifier: str, secret: Secret | No
             return _json(transfer | {"msg": identifier})
         case Call.LOCK | Call.PREPARE:
             return _json(_parameters(terms))
+        case Call.REPAY:
+            return _json({"receiver_id": terms.depositor, "amount": str(terms.amount)})
         case Call.REGISTER:
             return _json({"account_id": terms.beneficiary, "registration_only": True})
         case Call.WITHDRAW:
@@ -92,6 +99,8 @@ def deposit(call: Call, terms: LockTerms) -> int:
             return native if terms.token is None else ONE_YOCTO
         case Call.PREPARE:
             return NEAR_STORAGE_DEPOSIT
+        case Call.REPAY:
+            return terms.amount if terms.token is None else ONE_YOCTO
         case Call.REFUND_EARLY:
             return ONE_YOCTO
         case _:

@@ -13,9 +13,12 @@ from sessions_app.domain.snapshot import Snapshot
 
 def objection(facts: Snapshot, action: Action) -> str | None:
     """Why this write must not be signed or sent now, in words; None when it may."""
+    if action is Action.REPAY_SOURCE and not facts.chains_are_fresh:
+        return "a chain's head is stale"
     after_the_fill = filled(facts)
     if after_the_fill is None:
-        return None if action in next_step(facts).actions else "the session was not filled"
+        not_due = f"not due: the session was not filled, and is {facts.status.value}"
+        return None if action in next_step(facts).actions else not_due
     return _GUARDS.get(action, _only_when_due)(after_the_fill, action)
 
 

@@ -149,8 +149,15 @@ def _never_filled(facts: Snapshot) -> Step:
         expired = facts.clocks.source_head >= facts.deadlines.source_timelock
         back = Action.REFUND_SOURCE if expired else Action.REFUND_SOURCE_EARLY
         return Step(actions=frozenset({back}))
-    is_owed = source.final is LockState.WITHDRAWN and not facts.source_is_repaid
-    return Step(attention=Attention.REPAYMENT_OWED) if is_owed else Step()
+    if source.final is not LockState.WITHDRAWN or facts.source_is_repaid:
+        return Step()
+    return Step(actions=_repayment(source), attention=Attention.REPAYMENT_OWED)
+
+
+def _repayment(source: Leg) -> frozenset[Action]:
+    """Of what has reached us; it is due, and made only when a person releases it (4)."""
+    is_due = source.final is LockState.WITHDRAWN and source.has_paid
+    return frozenset({Action.REPAY_SOURCE} if is_due else ())
 
 
 def _executing(s: Filled) -> Step:
@@ -356,8 +363,8 @@ def _refund_actions(s: Filled) -> frozenset[Action]:
     if s.destination_is_gone and s.source.head is LockState.OPEN:
         expired = s.facts.clocks.source_head >= s.deadlines.source_timelock
         due.add(Action.REFUND_SOURCE if expired else Action.REFUND_SOURCE_EARLY)
-    if s.destination_is_gone and s.source.final is LockState.WITHDRAWN:
-        due.add(Action.REPAY_SOURCE)
+    if s.destination_is_gone:
+        due |= _repayment(s.source)
     return frozenset(due)
 
 

@@ -18,6 +18,7 @@ class Leg:
     final: LockState
     final_time: Seconds
     stood_finally: bool = False  # a final block showed it once
+    has_paid: bool = True  # when final: what it decided was paid out
 
     @property
     def is_seen(self) -> bool:
