@@ -163,7 +163,7 @@ def test_rule_5_a_failed_repayment_is_made_again_only_when_its_failure_is_final(
         drain()
         assert [each.status for each in world.attempts(reference)] == [AttemptStatus.INCLUDED]
     refuse(world, chain=chain)
-    world.turn(1)
+    world.turn(2)
     age_attempts(10)
     world.turn(6)
     assert [each.succeeded for each in world.attempts(reference)] == [False, True]
@@ -232,7 +232,7 @@ def test_rule_5_what_left_long_ago_is_never_taken_for_dead(world: World) -> None
     reference = overtaken(world)
     Attempt.objects.update(left_at=F("left_at") - REMEMBERED_FOR - timedelta(seconds=1))
     world.turn(8)
-    assert world.statuses(reference) == [AttemptStatus.LEFT]
+    assert world.statuses(reference) == [AttemptStatus.SENT]
     assert received(world, "near") == 0
 
 
@@ -270,6 +270,7 @@ def test_a_reorganised_repayment_is_followed_on_and_made_once(world: World, chai
 
 def test_a_final_repayment_that_is_reorganised_away_is_open_again(world: World) -> None:
     """Deeper than the slowest tier says: nobody can rule it out, and nobody pays twice for it."""
+    world.turn(3)
     reference = released(world)
     world.turn(5)
     assert repaid([reference]) == {reference}
