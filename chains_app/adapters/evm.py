@@ -40,14 +40,6 @@ from orchestrator.kernel.hashlock import LENGTH, Secret
 
 PAGE_BLOCKS: Final = 20  # of one page of facts: two exchanges whatever their number
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
-# What geth, reth and anvil say when they refuse a transaction.
-_REFUSALS: Final = (
-    ("nonce too low", Refusal.NONCE_USED),
-    ("underpriced", Refusal.UNDERPRICED),
-    ("less than block base fee", Refusal.UNDERPRICED),
-    ("insufficient funds", Refusal.NO_FUNDS),
-)
-_KNOWN: Final = ("already known", "already imported", "known transaction")
 
 
 class EvmAdapter:
@@ -177,18 +169,8 @@ class EvmAdapter:
     def repayment_problem(self, terms: LockTerms, account: str) -> str | None:
         """The very transfer is tried, with its gas, as from the account that would send it."""
         coin, to = self._spec.asset(terms.token), terms.depositor
-        if coin.token is not None:
-            gas = coin.gas[Call.REPAY]
-            if self._tokens.takes_transfer(coin, account, to, terms.amount, gas=gas):
-                return None
-        else:
-            pay = {"from": account, "to": to, "value": hex(terms.amount)}
-            try:
-                self._rpc.read("eth_call", [pay | {"gas": hex(coin.gas[Call.REPAY])}, "latest"])
-            except RpcError:
-                pass
-            else:
-                return None
+        if self._tokens.takes_repayment(coin, account, to, terms.amount):
+            return None
         return f"{terms.amount} base units of {coin.symbol} from {account} would not reach {to}"
 
     def preliminary(self, call: Call, terms: LockTerms, account: str) -> Call | None:
@@ -257,8 +239,8 @@ class EvmAdapter:
         try:
             self._rpc.send("eth_sendRawTransaction", ["0x" + raw.hex()])
         except RpcError as error:
-            if not any(text in error.said for text in _KNOWN):
-                self._refuse(raw, _refusal(error.said))
+            if not evm_nodes.is_known_already(error):
+                self._refuse(raw, evm_nodes.refusal_of(error))
 
     def _refuse(self, raw: bytes, reason: Refusal) -> None:
         """A nonce that this very transaction has used is no refusal."""
@@ -398,10 +380,6 @@ class EvmAdapter:
         holder = next((key.account for key in self._keys.get(SignerRole.LOCK, ())), None)
         tokens = self._spec.tokens.values()
         return wrong + [each for coin in tokens for each in self._tokens.problems(coin, holder)]
-
-
-def _refusal(said: str) -> Refusal:
-    return next((reason for text, reason in _REFUSALS if text in said), Refusal.INVALID)
 
 
 def _linked(headers: Sequence[dict[str, Any]], chain: str) -> tuple[Block, ...]:

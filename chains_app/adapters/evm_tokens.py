@@ -114,6 +114,18 @@ class Erc20:
             return True
         return len(answer) >= _WORD and int(answer[:_WORD], 16) == 1
 
+    def takes_repayment(self, coin: TokenSpec, sender: str, to: str, amount: int) -> bool:
+        """Whether a plain transfer of a token, or of native coin, would go through now."""
+        gas = coin.gas[Call.REPAY]
+        if coin.token is not None:
+            return self.takes_transfer(coin, sender, to, amount, gas=gas)
+        pay = {"from": sender, "to": to, "value": hex(amount), "gas": hex(gas)}
+        try:
+            self._rpc.read("eth_call", [pay, "latest"])
+        except RpcError:
+            return False
+        return True
+
     def _call(self, token: str, data: bytes, more: dict[str, Any] | None = None) -> str:
         call = {"to": token, "data": "0x" + data.hex(), **(more or {})}
         return str(self._rpc.read("eth_call", [call, "latest"]))

@@ -1,6 +1,5 @@
 """The adapter of NEAR: our JSON-RPC carries what py_near signs."""
 
-from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from functools import lru_cache
@@ -245,7 +244,7 @@ class NearAdapter:
         block_hash = found["transaction_outcome"]["block_hash"]
         return TransactionStatus(
             Stage.FINAL if is_final else Stage.INCLUDED,
-            _succeeded(found, self._htlc),
+            near_contract.succeeded(found, self._htlc),
             self._height(block_hash),
             block_hash,
         )
@@ -379,30 +378,3 @@ def _fits(role: SignerRole, permission: Any, htlc: str) -> bool:
     call = permission["FunctionCall"]
     methods = frozenset(call["method_names"])
     return call["receiver_id"] == htlc and methods == near_contract.DUTY_METHODS
-
-
-def _succeeded(found: dict[str, Any], contract: str) -> bool | None:
-    """Whether the contract took the call; None until its receipts ran.
-
-    A refused payout is no failure of the call: the lock is decided and owed.
-    """
-    status = found["status"]
-    if not isinstance(status, dict):  # NotStarted, Started
-        return None
-    if _kept_nothing(found):
-        return False
-    ran = [each["outcome"] for each in found["receipts_outcome"]]
-    of_contract = [outcome["status"] for outcome in ran if outcome["executor_id"] == contract]
-    return all("Failure" not in each for each in [status, *of_contract])
-
-
-def _kept_nothing(found: dict[str, Any]) -> bool:
-    """Whether it is a transfer that its receiver gave back, as NEP-141 answers it: success, "0"."""
-    actions = found["transaction"]["actions"]
-    methods = [
-        action["FunctionCall"]["method_name"]
-        for action in actions
-        if isinstance(action, dict) and "FunctionCall" in action
-    ]
-    kept = b64decode(found["status"].get("SuccessValue", ""))
-    return methods == ["ft_transfer_call"] and kept == b'"0"'

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -144,3 +145,30 @@ def decode_arguments(arguments: bytes) -> dict[str, Any]:
     """The JSON object again, as wallets take it."""
     decoded: dict[str, Any] = json.loads(arguments)
     return decoded
+
+
+def succeeded(found: dict[str, Any], contract: str) -> bool | None:
+    """Whether the contract took the call; None until its receipts ran.
+
+    A refused payout is no failure of the call: the lock is decided and owed.
+    """
+    status = found["status"]
+    if not isinstance(status, dict):  # NotStarted, Started
+        return None
+    if _kept_nothing(found):
+        return False
+    ran = [each["outcome"] for each in found["receipts_outcome"]]
+    of_contract = [outcome["status"] for outcome in ran if outcome["executor_id"] == contract]
+    return all("Failure" not in each for each in [status, *of_contract])
+
+
+def _kept_nothing(found: dict[str, Any]) -> bool:
+    """Whether it is a transfer that its receiver gave back, as NEP-141 answers it: success, "0"."""
+    actions = found["transaction"]["actions"]
+    methods = [
+        action["FunctionCall"]["method_name"]
+        for action in actions
+        if isinstance(action, dict) and "FunctionCall" in action
+    ]
+    kept = b64decode(found["status"].get("SuccessValue", ""))
+    return methods == ["ft_transfer_call"] and kept == b'"0"'

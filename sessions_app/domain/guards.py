@@ -17,8 +17,7 @@ def objection(facts: Snapshot, action: Action) -> str | None:
         return "a chain's head is stale"
     after_the_fill = filled(facts)
     if after_the_fill is None:
-        not_due = f"not due: the session was not filled, and is {facts.status.value}"
-        return None if action in next_step(facts).actions else not_due
+        return None if action in next_step(facts).actions else "the session was not filled"
     return _GUARDS.get(action, _only_when_due)(after_the_fill, action)
 
 

@@ -31,6 +31,11 @@ class Leg:
         return self.head is LockState.OPEN and self.final is LockState.OPEN
 
     @property
+    def has_reached_us(self) -> bool:
+        """Of a source: withdrawn and paid out, finally."""
+        return self.final is LockState.WITHDRAWN and self.has_paid
+
+    @property
     def can_never_be_locked(self) -> bool:
         """A final block later than `lock_by` shows no lock: the contract refuses it ever after.
 

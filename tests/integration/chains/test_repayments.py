@@ -1,6 +1,7 @@
 """What reached us and is owed is paid once: whatever dies, races, fails, or is reorganised away."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -48,7 +49,7 @@ from tests.integration.chains.world import (
 )
 
 
-def owe(world: World, chain: str = "base", **changes: object) -> tuple[UUID, LockTerms]:
+def owe(world: World, chain: str = "base", **changes: Any) -> tuple[UUID, LockTerms]:
     """A watched lock that paid us, as far as the guard of these tests is concerned."""
     reference, terms = uuid4(), world.terms(chain, ours=False, **changes)
     with transaction.atomic():
@@ -56,7 +57,7 @@ def owe(world: World, chain: str = "base", **changes: object) -> tuple[UUID, Loc
     return reference, terms
 
 
-def released(world: World, chain: str = "base", **changes: object) -> UUID:
+def released(world: World, chain: str = "base", **changes: Any) -> UUID:
     reference, terms = owe(world, chain, **changes)
     with transaction.atomic():
         assert release_repayment(reference=reference, terms=terms)

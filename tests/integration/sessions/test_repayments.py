@@ -7,6 +7,7 @@ from auctions_app.routes import LockMode, SecretMode
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt, AttemptStatus, Intent
 from chains_app.orders import SignedOrder
+from chains_app.outbox.decision import MOST_TRIES
 from chains_app.ports import Moment
 from orchestrator.audit.models import AuditEntry
 from orchestrator.kernel.hashlock import HashFunction, Secret
@@ -18,6 +19,7 @@ from sessions_app.models import Role, Session
 from tests.integration.doors.staff import WHY, do, refused, run
 from tests.integration.sessions.test_gasless import submit
 from tests.integration.sessions.test_races import at_once
+from tests.integration.sessions.test_runbook import end, follow
 from tests.integration.sessions.tokens import create, lock_source, sign, start
 from tests.integration.sessions.world import (
     BACK,
@@ -287,3 +289,31 @@ def test_an_order_of_a_swap_that_was_never_filled_is_repaid_too(tokens: World) -
     assert (path(session)[-1], reload(session).attention) == ("cancelled", "")
     assert held(tokens, session) == before + source.amount
     assert "was repaid: no" in run("explain_session", session.pk)
+
+
+# --- as its page of the runbook says --------------------------------------------------------------
+def test_what_is_owed_is_released(world: World) -> None:
+    session = taken_before_our_lock(world)
+    before = held(world, session)
+    follow("repayment_owed", "Nothing was released yet", session)
+    assert end(world, session, 6) == ("refunded", (WITHDRAWN, ABSENT))
+    assert reload(session).attention == ""
+    paid = terms(session, Role.SOURCE).amount
+    assert held(world, session) == before + paid
+
+
+def test_what_was_released_and_failed_too_often_is_tried_again(world: World) -> None:
+    session = taken_before_our_lock(world)
+    base = world.chains["base"]
+    base.refused_calls = {Call.REPAY}
+    follow("repayment_owed", "Nothing was released yet", session)
+    failed = Attempt.objects.filter(intent__call=Call.REPAY.value, succeeded=False)
+    while failed.count() < MOST_TRIES:
+        world.live(2)
+        world.live(300, step=300)
+    base.refused_calls = set()
+    world.live(600, step=300)
+    assert status(session) is Status.REFUNDING
+    case = "It was released, and does not come into a block"
+    follow("repayment_owed", case, session, WHY="once more")
+    assert end(world, session, 6) == ("refunded", (WITHDRAWN, ABSENT))

@@ -21,16 +21,7 @@ from sessions_app.domain.states import Status
 from sessions_app.models import Role, Session
 from sessions_app.sweeps import wake_overdue
 from tests.integration.sessions.test_lying_nodes import another_network
-from tests.integration.sessions.world import (
-    MAKER,
-    STRANGER,
-    THERE,
-    World,
-    path,
-    reload,
-    status,
-    terms,
-)
+from tests.integration.sessions.world import MAKER, THERE, World, path, reload, status, terms
 from tests.unit.runbook import commands, page, section
 
 ABSENT, OPEN = LockState.ABSENT, LockState.OPEN
@@ -435,43 +426,3 @@ def test_a_session_that_could_not_be_driven(world: World, monkeypatch: pytest.Mo
     follow("advance_failed", "The cause is mended", session)
     assert reload(session).attention == ""
     assert end(world, session) == ("completed", BOTH_WITHDRAWN)
-
-
-def owed(world: World) -> Session:
-    """The maker's secret is out, and a stranger brings us the source before we have locked."""
-    secret = Secret.generate()
-    session = world.start_by_maker(THERE, secret)
-    world.lock_source(session)
-    world.block()
-    world.poll()
-    world.send_as(STRANGER, Call.WITHDRAW, terms(session, Role.SOURCE), secret)
-    world.live(6)
-    assert reload(session).attention == "repayment_owed"
-    return session
-
-
-def test_what_is_owed_is_released(world: World) -> None:
-    session = owed(world)
-    before = world.balances(MAKER)[MAKER, "base"]
-    follow("repayment_owed", "Nothing was released yet", session)
-    assert end(world, session, 6) == ("refunded", (WITHDRAWN, ABSENT))
-    assert reload(session).attention == ""
-    paid = terms(session, Role.SOURCE).amount
-    assert world.balances(MAKER)[MAKER, "base"] == before + paid
-
-
-def test_what_was_released_and_failed_too_often_is_tried_again(world: World) -> None:
-    session = owed(world)
-    base = world.chains["base"]
-    base.refused_calls = {Call.REPAY}
-    follow("repayment_owed", "Nothing was released yet", session)
-    failed = Attempt.objects.filter(intent__call=Call.REPAY.value, succeeded=False)
-    while failed.count() < MOST_TRIES:
-        world.live(2)
-        world.live(300, step=300)
-    base.refused_calls = set()
-    world.live(600, step=300)
-    assert status(session) is Status.REFUNDING
-    case = "It was released, and does not come into a block"
-    follow("repayment_owed", case, session, WHY="once more")
-    assert end(world, session, 6) == ("refunded", (WITHDRAWN, ABSENT))
