@@ -205,6 +205,7 @@ def test_what_needs_a_person_says_so_in_the_list(world: World) -> None:
     assert "docs/runbook/lost_race.md" in pages[1]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_repayment_is_released_on_its_page(world: World) -> None:
     session = taken_before_our_lock(world)
     client = person("sessions_app.view_session", "sessions_app.repay_session")
