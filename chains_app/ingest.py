@@ -24,6 +24,7 @@ from chains_app.models import (
     Intent,
     IntentStatus,
     Observation,
+    SeenLock,
     Watch,
 )
 from chains_app.outbox.nonces import NEVER
@@ -42,6 +43,7 @@ class Learned:
     """One step's blocks, facts about watched locks, and readings of them.
 
     `unread`: watches (by key) whose state at a fact's block is gone, to be read at the head.
+    `seen`: locks that nobody watches.
     """
 
     blocks: tuple[Block, ...]
@@ -49,6 +51,7 @@ class Learned:
     facts: list[tuple[Watch, Fact]] = field(default_factory=list)
     readings: list[tuple[Watch, LockReading]] = field(default_factory=list)
     unread: set[int] = field(default_factory=set)
+    seen: list[SeenLock] = field(default_factory=list)
 
     def has_read(self, watch: Watch, block: Block) -> bool:
         """Whether that lock was read at that block in this step."""
@@ -103,6 +106,8 @@ def _forget_above(cursor: ChainCursor, height: int, *, is_ours: bool) -> None:
     watches = list(Watch.objects.filter(pk__in=gone.values("watch")))
     gone.delete()
     InboxFact.objects.filter(watch__chain=chain, height__gt=height).delete()
+    if is_ours:
+        SeenLock.objects.filter(chain=chain, height__gt=height).delete()
     ChainBlock.objects.filter(chain=chain, height__gt=height).delete()
     Watch.objects.filter(pk__in=[watch.pk for watch in watches]).update(
         due_time=0, is_settled=False, **changes
@@ -262,6 +267,8 @@ def _lowest_kept(finals: dict[str, list[int]]) -> int:
 
 def _store_readings(learned: Learned) -> set[int]:
     """The inbox, the readings, and what they mean for each watch; returns the watches' keys."""
+    if learned.seen:
+        SeenLock.objects.bulk_create(learned.seen, ignore_conflicts=True)
     InboxFact.objects.bulk_create(
         (
             InboxFact(

@@ -20,6 +20,7 @@ from chains_app.models import (
     InboxFact,
     Intent,
     IntentStatus,
+    SeenLock,
     Watch,
 )
 from chains_app.watching import newest
@@ -140,6 +141,11 @@ def writes_left(references: Iterable[UUID]) -> dict[UUID, set[Call]]:
         if call != FILL:
             left[reference].add(Call(call))
     return dict(left)
+
+
+def is_hashlock_seen(hashlock: bytes) -> bool:
+    """Whether a lock that nobody watched stands, or stood, under it on a chain of ours."""
+    return SeenLock.objects.filter(hashlock=hashlock).exists()
 
 
 def repaid(references: Iterable[UUID]) -> set[UUID]:

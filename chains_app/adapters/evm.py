@@ -116,17 +116,22 @@ class EvmAdapter:
 
     def _fact(self, log: dict[str, Any]) -> Fact | None:
         kind, emitter = log["topics"][0], to_checksum_address(log["address"])
-        secret = None
+        secret, terms = None, None
         if kind in evm_contract.CREATED:
             if emitter != self._contracts.factory or len(log["topics"]) != 3:
                 return None
             lock = to_checksum_address(log["topics"][1][-40:])
+            terms = evm_contract.created(log["data"], self.name, self._spec.contract)
         else:
             lock = emitter
             data = bytes.fromhex(log["data"][2:])
             secret = data[:32] if kind == evm_contract.WITHDRAWN and len(data) == 64 else None
         height = int(log["blockNumber"], 16)
-        return Fact(lock, height, log["blockHash"], log["transactionHash"], secret)
+        where = (lock, height, log["blockHash"], log["transactionHash"])
+        return Fact(*where, secret, may_be_new=terms is not None, terms=terms)
+
+    def lock_made(self, fact: Fact, block: Block) -> LockTerms | None:
+        return fact.terms
 
     def lock_id(self, terms: LockTerms) -> str:
         return self._contracts.escrow(terms)

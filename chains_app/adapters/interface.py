@@ -86,6 +86,7 @@ class Fact:
     """A hint that a lock changed: the block and transaction say where to look, nothing more.
 
     `lock_id`: the escrow's address, or the HTLC's lock id. `secret`: what an event showed (EVM).
+    `may_be_new`: whether the lock may have been made here; `terms`: as its creation told them.
     """
 
     lock_id: str
@@ -93,6 +94,8 @@ class Fact:
     block_hash: str
     transaction: str | None
     secret: bytes | None = None
+    may_be_new: bool = True
+    terms: LockTerms | None = None
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,11 @@ class ChainAdapter(Protocol):
 
     def read_lock(self, terms: LockTerms, block: Block) -> LockReading:
         """The lock at exactly that block: contract, code, every term proved; else ABSENT."""
+
+    def lock_made(self, fact: Fact, block: Block) -> LockTerms | None:
+        """The terms of the lock, whosever it is, that a fact's block shows made; None when it shows
+        none, or an ended one. Times that are no whole seconds are rounded down.
+        """
 
     def payout_problem(self, terms: LockTerms, to: str) -> str | None:
         """Why paying `to` would fail now (no account, no registration, token refuses), or None."""

@@ -10,6 +10,7 @@ from chains_app.adapters.interface import (
     SECRET_PLACE,
     BlockUnknownError,
     ChainUnavailableError,
+    Fact,
     FactsPage,
     KeyState,
     Prepared,
@@ -94,6 +95,10 @@ class MemoryAdapter:
             raise BlockUnknownError(f"{self.name} has no block {from_height} to {to_height}")
         facts = tuple(fact for mined in found for fact in mined.facts)
         return FactsPage(tuple(mined.block for mined in found), facts)
+
+    def lock_made(self, fact: Fact, block: Block) -> LockTerms | None:
+        lock = self._find(block.hash).state.locks.get(fact.lock_id)
+        return lock.terms if lock is not None and lock.state is LockState.OPEN else None
 
     def lock_id(self, terms: LockTerms) -> str:
         return lock_id(terms)

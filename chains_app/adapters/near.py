@@ -103,6 +103,11 @@ class NearAdapter:
         locks = [near_contract.changed_lock(key) for key in keys]
         return [Fact(lock, block.height, block.hash, transaction=None) for lock in locks]
 
+    def lock_made(self, fact: Fact, block: Block) -> LockTerms | None:
+        asked = {"id": fact.lock_id}
+        record = self._rpc.view(self._htlc, "get_lock", asked, {"block_id": block.hash})
+        return near_contract.open_terms(record, self.name, self._htlc)
+
     def lock_id(self, terms: LockTerms) -> str:
         return near_contract.lock_id(terms, self._spec.caip2)
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.patterns import NEAR_ACCOUNT_ID
 from chains_app.tokens import NEAR_STORAGE_DEPOSIT, ONE_YOCTO
-from orchestrator.kernel.clock import to_nanoseconds
+from orchestrator.kernel.clock import to_nanoseconds, to_seconds
 from orchestrator.kernel.hashlock import Secret
 
 DUTY_METHODS: Final = frozenset({"withdraw", "refund", "pay"})
@@ -130,6 +130,23 @@ def decode_record(record: Mapping[str, Any] | None) -> tuple[LockState, bool, by
     state, is_paid = _STATES.get(record["state"], (LockState.ABSENT, False))
     secret = record.get("secret")
     return state, is_paid, None if secret is None else bytes.fromhex(secret)
+
+
+def open_terms(record: Mapping[str, Any] | None, chain: str, htlc: str) -> LockTerms | None:
+    """The terms of `get_lock`'s answer; None for one that holds no money, or is a tombstone."""
+    if record is None or record["state"] != "open":
+        return None
+    return LockTerms(
+        chain=chain,
+        contract=htlc,
+        depositor=record["depositor"],
+        beneficiary=record["beneficiary"],
+        token=record["token"],
+        amount=int(record["amount"]),
+        hashlock=bytes.fromhex(record["hashlock"]),
+        lock_by=to_seconds(int(record["lock_by"])),
+        timelock=to_seconds(int(record["timelock"])),
+    )
 
 
 def changed_lock(storage_key: bytes) -> str:

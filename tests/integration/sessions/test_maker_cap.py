@@ -62,7 +62,7 @@ def test_mode_service_is_not_counted_and_not_capped(world: World) -> None:
 
 def test_rule_14_two_fills_at_once_do_not_both_take_the_last_room(world: World) -> None:
     sessions = [created(world), created(world)]
-    at_once(*[lambda each=each: world.execute(each) for each in sessions])  # type: ignore[misc]
+    at_once(*[lambda each=each: world.execute(each) for each in sessions])
     found = sorted(status(session).value for session in sessions)
     assert found == ["executing", "source_locking"]
     assert Reservation.objects.count() == 1
