@@ -106,7 +106,8 @@ class Caps(BaseModel):
     """The most that one client or one maker may have open at a time, and leave behind in a day.
 
     Dollars count what the makers of open sessions give. An abandoned swap is one in mode `maker`
-    whose maker let both locks expire.
+    whose maker let both locks expire. `maker_mode_chain_dollars`: what all open sessions in that
+    mode may be paid on one chain together, since each is an option on our price.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -117,6 +118,7 @@ class Caps(BaseModel):
     maker_sessions: Annotated[int, Field(ge=1)] = 50
     maker_dollars: Annotated[int, Field(ge=1)] = 2_000_000
     maker_abandoned: Annotated[int, Field(ge=1)] = 3
+    maker_mode_chain_dollars: Annotated[int, Field(ge=1)] = 5_000_000
 
 
 class AuctionConfiguration(BaseSettings):

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from math import ceil
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
+from django.db.models import QuerySet, Sum
 
 from auctions_app.market import Market, current_market
 from auctions_app.models import Hold, Quote, Reservation, RouteSwitch
@@ -48,6 +49,12 @@ class InsufficientLiquidityError(UnavailableError):
     """Not enough of ours is free on a chain to fill this; nothing was reserved."""
 
     code = "insufficient_liquidity"
+
+
+class MakerModeFullError(UnavailableError):
+    """As much as may be stands open in mode `maker` on the destination's chain."""
+
+    code = "maker_mode_full"
 
 
 class RoutePausedError(ConflictError):
@@ -190,6 +197,7 @@ def fill(
     started_at: Seconds,
     wall: Seconds,
     readings: Mapping[str, ChainReading],
+    options: QuerySet[Any] | None = None,
 ) -> Fill | Waiting:
     """Ask our resolver: it accepts the first price that leaves it its profit at today's prices.
 
@@ -197,8 +205,9 @@ def fill(
     heads; `started_at` is by the same clock. A fill reserves our liquidity and the native coin for
     all calls at the capped fee, and chooses each leg's finality tier by all that is at stake on its
     chain, under one lock that it keeps until the caller's transaction ends (READ COMMITTED). Take
-    session and intent rows' locks before. Raises InsufficientLiquidityError, AlreadyFilledError,
-    RoutePausedError.
+    session and intent rows' locks before. `options`: of a session in mode `maker`, the ids of all
+    open ones in that mode, counted under that lock. Raises InsufficientLiquidityError,
+    MakerModeFullError, AlreadyFilledError, RoutePausedError.
     """
     market = current_market()
     route = market.route(quote.route_id)
@@ -211,7 +220,7 @@ def fill(
     if filled_at < started_at + accepted:
         return Waiting(Seconds(started_at + accepted))
     amount = quote.curve.amount_at(quote.end_amount, accepted, rounding=Rounding.DOWN)
-    tiers = _reserve(session_id, quote, amount, market, readings)
+    tiers = _reserve(session_id, quote, amount, market, readings, options)
     return Fill(amount, filled_at, tiers)
 
 
@@ -247,6 +256,7 @@ def _reserve(
     amount: int,
     market: Market,
     readings: Mapping[str, ChainReading],
+    options: QuerySet[Any] | None,
 ) -> FinalityTiers:
     if quote.bound_to != session_id:
         raise QuoteTakenError(f"quote {quote.id} is not bound to session {session_id}")
@@ -260,6 +270,8 @@ def _reserve(
         route.source.value(quote.source_amount, market.prices),
         route.destination.value(amount, market.prices),
     )
+    if options is not None:
+        _require_room(route.destination.chain.name, stakes[1], options, market)
     tiers = _choose_tiers(route, quote, stakes, readings)
     _store(session_id, route, amount, needs, stakes)
     return tiers
@@ -294,6 +306,18 @@ def _require_free(needs: Mapping[Balance, int], readings: Mapping[str, ChainRead
                 f"our {balance.role.value} accounts on {balance.chain} lack {needed} free base "
                 f"units of {balance.token or 'the native coin'}: try less, or later"
             )
+
+
+def _require_room(chain: str, stake: Fraction, options: QuerySet[Any], market: Market) -> None:
+    """Whoever may take our lock or leave it has an option on its price; `stake` in dollars."""
+    most, ours = market.caps.maker_mode_chain_dollars, Reservation.objects.filter(chain=chain)
+    open_ones = ours.filter(session_id__in=options).exclude(ended_at=0)  # 0: never locked
+    taken = Fraction(open_ones.aggregate(total=Sum("stake", default=0))["total"], STAKE_UNITS)
+    if taken + stake > most:
+        raise MakerModeFullError(
+            f"sessions in mode {SecretMode.MAKER.value} are open over {ceil(taken)} dollars on "
+            f"{chain}, {most} at most: try less, or later"
+        )
 
 
 def _choose_tiers(

@@ -56,10 +56,10 @@ def _named_blocks(cursor: ChainCursor, tier: str) -> dict[int, str]:
 
 
 def _require_transactions(watch: Watch, agreed: Agreed) -> None:
-    """Our own locks that stand in a block, with the end that they had there."""
+    """Our own locks, and repayments, that stand in a block, with the end that they had there."""
     ours = Attempt.objects.filter(
         intent__reference=watch.reference,
-        intent__call=Call.LOCK.value,
+        intent__call__in=[Call.LOCK.value, Call.REPAY.value],
         status__in=[AttemptStatus.INCLUDED, AttemptStatus.FINAL],
     )
     for attempt in ours.select_related("signer"):

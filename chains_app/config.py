@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from chains_app.locks import Call, LockTerms
+from chains_app.locks import Call, LockTerms, native_value
 from chains_app.patterns import EvmAddress, EvmHash, EvmKey, NearAccount, NearHash, NearKey
 from chains_app.tokens import (
     EVM_NATIVE_GAS,
@@ -115,9 +115,8 @@ class ChainSpec:
         return self.fee_cap(call, token) + self.asset(token).deposits.get(call, 0)
 
     def cost_cap(self, call: Call, terms: LockTerms) -> int:
-        """The same with the amount that a native lock takes: all that can leave the signer."""
-        is_native_lock = call is Call.LOCK and terms.token is None
-        return self.outlay_cap(call, terms.token) + (terms.amount if is_native_lock else 0)
+        """The same with the native coin that the call moves: all that can leave the signer."""
+        return self.outlay_cap(call, terms.token) + native_value(call, terms)
 
 
 def _split(value: Any) -> Any:

@@ -24,6 +24,7 @@ from chains_app.models import (
     Intent,
     IntentStatus,
     Observation,
+    SeenLock,
     Watch,
 )
 from chains_app.outbox.nonces import NEVER
@@ -42,6 +43,7 @@ class Learned:
     """One step's blocks, facts about watched locks, and readings of them.
 
     `unread`: watches (by key) whose state at a fact's block is gone, to be read at the head.
+    `seen`: locks that nobody watches.
     """
 
     blocks: tuple[Block, ...]
@@ -49,6 +51,7 @@ class Learned:
     facts: list[tuple[Watch, Fact]] = field(default_factory=list)
     readings: list[tuple[Watch, LockReading]] = field(default_factory=list)
     unread: set[int] = field(default_factory=set)
+    seen: list[SeenLock] = field(default_factory=list)
 
     def has_read(self, watch: Watch, block: Block) -> bool:
         """Whether that lock was read at that block in this step."""
@@ -82,7 +85,7 @@ def restart(cursor: ChainCursor, head: Block, finals: Finals) -> None:
         lock(cursor)
         oldest = ChainBlock.objects.filter(chain=cursor.chain).order_by("height").first()
         if oldest is not None:
-            _forget_above(cursor, oldest.height - 1)
+            _forget_above(cursor, oldest.height - 1, is_ours=False)
         Watch.objects.filter(chain=cursor.chain, is_settled=False).update(due_time=0)
         cursor.finals = {}
         begin(cursor, head, finals)
@@ -95,7 +98,7 @@ def rewind(cursor: ChainCursor, fork: ChainBlock) -> None:
     """
     with transaction.atomic():
         lock(cursor)
-        _forget_above(cursor, fork.height, stood_finally=False)
+        _forget_above(cursor, fork.height, is_ours=True)
         _move(cursor, Block(fork.height, fork.hash, fork.parent_hash, Seconds(fork.time)))
         for tier, final in cursor.finals.items():
             if final[0] > fork.height:
@@ -103,23 +106,31 @@ def rewind(cursor: ChainCursor, fork: ChainBlock) -> None:
         _save(cursor)
 
 
-def _forget_above(cursor: ChainCursor, height: int, **changes: bool) -> None:
-    chain = cursor.chain
+def _forget_above(cursor: ChainCursor, height: int, *, is_ours: bool) -> None:
+    """`is_ours`: the node knows a block of ours below, and is believed in what it takes back."""
+    chain, changes = cursor.chain, {"stood_finally": False} if is_ours else {}
     gone = Observation.objects.filter(watch__chain=chain, height__gt=height)
     watches = list(Watch.objects.filter(pk__in=gone.values("watch")))
     gone.delete()
     InboxFact.objects.filter(watch__chain=chain, height__gt=height).delete()
+    if is_ours:
+        SeenLock.objects.filter(chain=chain, height__gt=height).delete()
     ChainBlock.objects.filter(chain=chain, height__gt=height).delete()
     Watch.objects.filter(pk__in=[watch.pk for watch in watches]).update(
         due_time=0, is_settled=False, **changes
     )
-    _reopen_intents(chain, height)
+    _reopen_intents(chain, height, is_ours=is_ours)
     _announce(watches)
 
 
-def _reopen_intents(chain: str, height: int) -> None:
-    """Intents first, then their attempts: the order in which everybody locks."""
+def _reopen_intents(chain: str, height: int, *, is_ours: bool) -> None:
+    """Intents first, then their attempts: the order in which everybody locks.
+
+    What became of a repayment is told by its transactions alone. A node that knows no block of ours
+    may have forgotten them: their ends stay.
+    """
     ended = Q(ended_height__gt=height, status__in=[IntentStatus.DONE, IntentStatus.IMPOSSIBLE])
+    ended &= Q() if is_ours else ~Q(call=Call.REPAY.value)
     included = Attempt.objects.filter(intent=OuterRef("pk"), included_height__gt=height)
     touched = Intent.objects.filter(ended | Exists(included), chain=chain)
     keys = list(touched.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
@@ -130,7 +141,10 @@ def _reopen_intents(chain: str, height: int) -> None:
     rows.update(
         due_at=timezone.now(), version=F("version") + 1, lease_owner="", lease_expires_at=None
     )
-    _send_back(Attempt.objects.filter(intent__in=keys, included_height__gt=height))
+    gone = Attempt.objects.filter(intent__in=keys, included_height__gt=height)
+    repaid = Q(intent__call=Call.REPAY.value, status=AttemptStatus.FINAL)
+    _send_back(gone if is_ours else gone.exclude(repaid))
+    ports.announce(set(rows.values_list("reference", flat=True)))
 
 
 def _send_back(attempts: Iterable[Attempt]) -> None:
@@ -261,6 +275,8 @@ def _lowest_kept(finals: dict[str, list[int]]) -> int:
 
 def _store_readings(learned: Learned) -> set[int]:
     """The inbox, the readings, and what they mean for each watch; returns the watches' keys."""
+    if learned.seen:
+        SeenLock.objects.bulk_create(learned.seen, ignore_conflicts=True)
     InboxFact.objects.bulk_create(
         (
             InboxFact(

@@ -20,7 +20,7 @@ from chains_app.models import (
 )
 from chains_app.orders import SignedOrder
 from chains_app.outbox.effects import is_useful
-from chains_app.outbox.nonces import void_attempt
+from chains_app.outbox.nonces import NEVER, void_attempt
 from chains_app.selectors import chain_now
 from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import Seconds
@@ -51,9 +51,7 @@ def plan_intent(
     anew, a void intent is wanted again while it can be sent; a lock never is, since its voiding was
     counted on for ever. `order`: of a LOCK_FOR, for these terms. Raises NotWatchedError.
     """
-    watch = Watch.objects.filter(reference=reference).first()
-    if watch is None or watch.terms != terms:
-        raise NotWatchedError(f"{reference} is not watched under these terms: watch_lock first")
+    watch = _watch_of(reference, terms)
     fields: dict[str, Any] = {"send_by": send_by, "secret_id": secret_id, "urgency": urgency}
     fields["due_at"] = fields["wanted_since"] = timezone.now()
     fields["order"] = order and order.to_json()
@@ -69,6 +67,36 @@ def plan_intent(
     if is_new:
         send_hint(OUTBOX_TASK)
     return intent
+
+
+def _watch_of(reference: UUID, terms: LockTerms) -> Watch:
+    watch = Watch.objects.filter(reference=reference).first()
+    if watch is None or watch.terms != terms:
+        raise NotWatchedError(f"{reference} is not watched under these terms: watch_lock first")
+    return watch
+
+
+def release_repayment(*, reference: UUID, terms: LockTerms) -> bool:
+    """Have what a watched lock paid to us given to its depositor; a person's wish, no machine's.
+
+    In the caller's transaction. There is one for each lock, ever; False: it was released before.
+    Raises NotWatchedError.
+    """
+    watch, now = _watch_of(reference, terms), timezone.now()
+    _, is_new = Intent.objects.get_or_create(
+        reference=reference,
+        call=Call.REPAY.value,
+        defaults={
+            "chain": terms.chain,
+            "watch": watch,
+            "send_by": NEVER,
+            "due_at": now,
+            "released_at": now,
+        },
+    )
+    if is_new:
+        send_hint(OUTBOX_TASK)
+    return is_new
 
 
 def _may_be_wanted_again(call: Call, terms: LockTerms, send_by: Seconds) -> bool:

@@ -19,7 +19,8 @@ class LockState(Enum):
 class Call(Enum):
     """A contract's methods, under the same names on every chain; then a token lock's preliminaries.
 
-    LOCK_FOR makes a lock for its depositor, who signed an order. APPROVE lets the contract move the
+    LOCK_FOR makes a lock for its depositor, who signed an order. REPAY is a plain transfer: what a
+    lock paid to us, its beneficiary, goes to its depositor. APPROVE lets the contract move the
     depositor's token, after APPROVE_ZERO where the token wants that first; REGISTER makes the
     beneficiary an account of the token; PREPARE binds the lock's terms and pays for their storage.
     """
@@ -30,6 +31,7 @@ class Call(Enum):
     REFUND = "refund"
     REFUND_EARLY = "refund_early"
     PAY = "pay"
+    REPAY = "repay"
     APPROVE_ZERO = "approve_zero"
     APPROVE = "approve"
     REGISTER = "register"
@@ -67,6 +69,12 @@ class LockTerms:
         """What `to_json` wrote."""
         amount, hashlock = int(stored["amount"]), bytes.fromhex(stored["hashlock"])
         return cls(**{**stored, "amount": amount, "hashlock": hashlock})
+
+
+def native_value(call: Call, terms: LockTerms) -> int:
+    """Base units of the native coin that a call moves out of its signer's account, fees aside."""
+    moves = call in (Call.LOCK, Call.REPAY) and terms.token is None
+    return terms.amount if moves else 0
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Final
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import MD5, Cast, Now
 
 from chains_app.locks import Block, Call, LockState, LockTerms
 from chains_app.signers import SignerRole
@@ -19,6 +19,12 @@ from orchestrator.kernel.clock import Seconds
 
 def _choices(*values: str) -> list[tuple[str, str]]:
     return [(value, value) for value in values]
+
+
+def _partial(*fields: str, name: str) -> models.Index:
+    """Of the rows whose last of these fields is set."""
+    condition = Q(**{f"{fields[-1]}__isnull": False})
+    return models.Index(fields=list(fields), condition=condition, name=name)
 
 
 class Leased(models.Model):
@@ -64,7 +70,26 @@ class Signer(models.Model):
         return f"{self.account} on {self.chain} ({self.role})"
 
 
-class Watch(models.Model):
+class Located(models.Model):
+    """A lock in our contract. `lock_id`: on EVM a place, which one of other terms may take."""
+
+    chain = models.CharField(max_length=32)
+    lock_id = models.CharField(max_length=128)
+    terms_json = models.JSONField()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"lock {self.lock_id} on {self.chain}"
+
+    @property
+    def terms(self) -> LockTerms:
+        """The lock's terms."""
+        return LockTerms.from_json(self.terms_json)
+
+
+class Watch(Located):
     """A lock that the poller reads whenever a fact or a deadline asks for it.
 
     `stood_finally`: a final block showed the lock, so that no absence is believed any more.
@@ -73,9 +98,6 @@ class Watch(models.Model):
     """
 
     reference = models.UUIDField(unique=True)
-    chain = models.CharField(max_length=32)
-    lock_id = models.CharField(max_length=128)
-    terms_json = models.JSONField()
     tier = models.CharField(max_length=32)
     due_time = models.BigIntegerField(null=True, default=0)
     is_settled = models.BooleanField(default=False)
@@ -85,22 +107,37 @@ class Watch(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["chain", "lock_id"], name="one_watch_per_lock"),
+            models.UniqueConstraint(
+                "chain",
+                "lock_id",
+                MD5(Cast("terms_json", models.TextField())),
+                name="one_watch_per_lock",
+            ),
         )
         indexes = (
-            models.Index(
-                fields=["chain", "due_time"], condition=Q(due_time__isnull=False), name="watch_due"
-            ),
+            _partial("chain", "due_time", name="watch_due"),
             models.Index(fields=["chain"], condition=Q(is_settled=False), name="watch_unsettled"),
         )
 
-    def __str__(self) -> str:
-        return f"lock {self.lock_id} on {self.chain}"
 
-    @property
-    def terms(self) -> LockTerms:
-        """The lock's terms."""
-        return LockTerms.from_json(self.terms_json)
+class SeenLock(Located):
+    """A lock in our contracts that nobody watched when it was made: somebody else's, or not as
+    agreed. `is_for_us`: its beneficiary is our lock account. A reorganisation takes it back.
+    """
+
+    hashlock = models.BinaryField(max_length=32)
+    is_for_us = models.BooleanField()
+    height = models.BigIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["chain", "lock_id"], name="each_lock_is_seen_once"),
+        )
+        indexes = (
+            models.Index(fields=["hashlock"], name="seen_hashlock"),
+            models.Index(fields=["chain", "height"], name="seen_height"),
+            models.Index(fields=["chain"], condition=Q(is_for_us=True), name="seen_for_us"),
+        )
 
 
 class Observation(models.Model):
@@ -225,6 +262,7 @@ class Intent(Leased):
     An ended intent stays due while an attempt of it is still alive. `ended_height`: the block whose
     reading ended it; a reorganisation below it opens the intent again. `wanted_since`: without a
     break. `retried_at`: failures before it no longer count, a person wants it tried again.
+    `released_at`: when a person released it; a repayment is made by nobody else's wish.
     """
 
     reference = models.UUIDField()
@@ -244,24 +282,21 @@ class Intent(Leased):
     fill_nonce = models.BigIntegerField(null=True)
     wanted_since = models.DateTimeField(db_default=Now())
     retried_at = models.DateTimeField(null=True)
+    released_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["reference", "call"], name="one_intent_per_action"),
+            models.CheckConstraint(
+                condition=~Q(call=Call.REPAY.value) | Q(released_at__isnull=False),
+                name="a_repayment_was_released",
+            ),
         )
         indexes = (
-            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="intent_due"),
-            models.Index(
-                fields=["lease_expires_at"],
-                condition=Q(lease_expires_at__isnull=False),
-                name="intent_leased",
-            ),
-            models.Index(
-                fields=["chain", "ended_height"],
-                condition=Q(ended_height__isnull=False),
-                name="intent_ended",
-            ),
+            _partial("due_at", name="intent_due"),
+            _partial("lease_expires_at", name="intent_leased"),
+            _partial("chain", "ended_height", name="intent_ended"),
         )
 
     def __str__(self) -> str:
@@ -358,11 +393,7 @@ class Attempt(models.Model):
                 condition=Q(status__in=[status.value for status in ON_THE_WAY]),
                 name="attempt_on_the_way",
             ),
-            models.Index(
-                fields=["included_height"],
-                condition=Q(included_height__isnull=False),
-                name="attempt_included",
-            ),
+            _partial("included_height", name="attempt_included"),
         )
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ It asks nodes between commits and commits what it learned in one transaction (`i
 that moved has its facts, readings and finality beside it. Any number of pollers may run.
 """
 
+from collections import defaultdict
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -34,6 +35,7 @@ from chains_app.leases import (
 from chains_app.locks import Block, LockState
 from chains_app.models import ChainBlock, ChainCursor, Watch
 from chains_app.registry import chains, get_adapter, get_chain
+from chains_app.seen import unwatched_locks
 from orchestrator.hints import send_hint
 
 MOST_BLOCKS: Final = 500  # of one page
@@ -203,13 +205,17 @@ def _read(
     learned = Learned(page.blocks, finals)
     blocks = {block.hash: block for block in page.blocks}
     named = {fact.lock_id for fact in page.facts}
-    watches = Watch.objects.filter(chain=cursor.chain, lock_id__in=named)
-    by_lock = {watch.lock_id: watch for watch in watches}
+    by_lock: dict[str, list[Watch]] = defaultdict(list)
+    for watch in Watch.objects.filter(chain=cursor.chain, lock_id__in=named) if named else ():
+        by_lock[watch.lock_id].append(watch)
     for fact in page.facts:
-        watch, block = by_lock.get(fact.lock_id), blocks.get(fact.block_hash)
-        if watch is not None and block is not None:
+        block = blocks.get(fact.block_hash)
+        if block is None:
+            continue
+        for watch in by_lock.get(fact.lock_id, ()):
             learned.facts.append((watch, fact))
             _read_lock(adapter, watch, block, learned)
+    learned.seen = unwatched_locks(adapter, page, by_lock)
     if is_at_head:
         due = Watch.objects.filter(chain=cursor.chain, due_time__lte=last.time)
         for watch in due.order_by("due_time")[:MOST_READS]:

@@ -19,6 +19,8 @@ from chains_app.models import (
     ChainCursor,
     InboxFact,
     Intent,
+    IntentStatus,
+    SeenLock,
     Watch,
 )
 from chains_app.watching import newest
@@ -139,6 +141,19 @@ def writes_left(references: Iterable[UUID]) -> dict[UUID, set[Call]]:
         if call != FILL:
             left[reference].add(Call(call))
     return dict(left)
+
+
+def is_hashlock_seen(hashlock: bytes) -> bool:
+    """Whether a lock that nobody watched stands, or stood, under it on a chain of ours."""
+    return SeenLock.objects.filter(hashlock=hashlock).exists()
+
+
+def repaid(references: Iterable[UUID]) -> set[UUID]:
+    """Those of these locks whose amount went from us to their depositor, finally."""
+    rows = Intent.objects.filter(
+        reference__in=list(references), call=Call.REPAY.value, status=IntentStatus.DONE
+    )
+    return set(rows.values_list("reference", flat=True))
 
 
 @dataclass(frozen=True)

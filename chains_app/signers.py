@@ -15,7 +15,8 @@ class SignerRole(Enum):
 
 
 _FOR_THE_DEPOSITOR: Final = (Call.LOCK, *PRELIMINARIES)
-_BY_LOCK_ACCOUNT: Final = (*_FOR_THE_DEPOSITOR, Call.REFUND_EARLY)
+_FOR_THE_BENEFICIARY: Final = (Call.REFUND_EARLY, Call.REPAY)
+_BY_LOCK_ACCOUNT: Final = (*_FOR_THE_DEPOSITOR, *_FOR_THE_BENEFICIARY)
 
 
 class SignerRefusedError(OrchestratorError):
@@ -30,13 +31,20 @@ def role_of(call: Call) -> SignerRole:
 
 
 def refusal(
-    call: Call, terms: LockTerms, account: str, contract: str, tokens: frozenset[str]
+    call: Call,
+    terms: LockTerms,
+    account: str,
+    contract: str,
+    tokens: frozenset[str],
+    *,
+    is_released: bool = False,
 ) -> str | None:
     """Why `account` does not sign this call, or None.
 
     `contract` and `tokens` are the configured ones of the terms' chain; nothing else is a
     destination: adapters build each call from the terms and their configuration alone. A lock and
-    its preliminaries are made by its depositor alone, an early refund by its beneficiary alone.
+    its preliminaries are made by its depositor alone, an early refund by its beneficiary alone. A
+    repayment pays the terms' amount to their depositor, and was released by a person.
     """
     if terms.contract != contract:
         return f"{terms.contract} is not the configured contract {contract}"
@@ -46,6 +54,8 @@ def refusal(
         return f"a native lock needs no {call.value}"
     if call in _FOR_THE_DEPOSITOR and terms.depositor != account:
         return f"the lock's depositor {terms.depositor} is not this signer {account}"
-    if call is Call.REFUND_EARLY and terms.beneficiary != account:
+    if call is Call.REPAY and not is_released:
+        return "nobody released the repayment"
+    if call in _FOR_THE_BENEFICIARY and terms.beneficiary != account:
         return f"the lock's beneficiary {terms.beneficiary} is not this signer {account}"
     return None

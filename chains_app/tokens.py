@@ -22,10 +22,13 @@ TGAS: Final = 10**12
 _EVM_ENDING: Final = dict.fromkeys(
     (Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY, Call.PAY), 350_000
 )
-EVM_NATIVE_GAS: Final = {Call.LOCK: 150_000, **_EVM_ENDING}
+# A repayment gives its receiver what an escrow's payout would have: 200,000 beside the 21,000 of
+# any transaction, so that whoever a lock could have refunded can be repaid. A token's has data.
+EVM_NATIVE_GAS: Final = {Call.LOCK: 150_000, **_EVM_ENDING, Call.REPAY: 221_000}
 # An order's lock has a signature to check (a wallet contract's takes what it takes) and a permit.
 _EVM_TOKEN_GAS: Final = {
-    Call.LOCK: 300_000, Call.LOCK_FOR: 500_000, **_EVM_ENDING, Call.APPROVE: 100_000
+    Call.LOCK: 300_000, Call.LOCK_FOR: 500_000, **_EVM_ENDING, Call.APPROVE: 100_000,
+    Call.REPAY: 225_000,
 }  # fmt: skip
 
 # Gas attached on NEAR. The contract refuses to pay out with less than 65 Tgas; a token's lock is
@@ -33,9 +36,11 @@ _EVM_TOKEN_GAS: Final = {
 _NEAR_ENDING: Final = dict.fromkeys(
     (Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY, Call.PAY), 70 * TGAS
 )
-NEAR_NATIVE_GAS: Final = {Call.LOCK: 30 * TGAS, **_NEAR_ENDING}
+# A native repayment is no call: nothing is attached. A token's is its `ft_transfer`.
+NEAR_NATIVE_GAS: Final = {Call.LOCK: 30 * TGAS, **_NEAR_ENDING, Call.REPAY: 0}
 _NEAR_TOKEN_GAS: Final = {
-    Call.LOCK: 100 * TGAS, **_NEAR_ENDING, Call.REGISTER: 15 * TGAS, Call.PREPARE: 30 * TGAS
+    Call.LOCK: 100 * TGAS, **_NEAR_ENDING, Call.REGISTER: 15 * TGAS, Call.PREPARE: 30 * TGAS,
+    Call.REPAY: 30 * TGAS,
 }  # fmt: skip
 
 # Yocto that calls of NEAR take along. The HTLC's `storage_deposit` answers this constant: it is
@@ -146,6 +151,7 @@ class NearToken(_Token):
             deposits={
                 Call.LOCK: ONE_YOCTO,
                 Call.REFUND_EARLY: ONE_YOCTO,
+                Call.REPAY: ONE_YOCTO,
                 Call.REGISTER: self.most_registration,
                 Call.PREPARE: NEAR_STORAGE_DEPOSIT,
             },

@@ -20,6 +20,7 @@ from sessions_app.staff import (
     cancel_session,
     rebroadcast,
     refund_session,
+    repay_session,
     retry_session,
     what_people_did,
 )
@@ -53,6 +54,7 @@ class SessionAdmin(ActsAdmin):
         "refund_session": Offer(
             "Give the source back", "refund_session", lambda _: refund_session()
         ),
+        "repay_session": Offer("Repay the maker", "repay_session", lambda _: repay_session()),
         "rebroadcast": Offer("Send its bytes again", "rebroadcast", lambda _: rebroadcast()),
     }
 

@@ -13,6 +13,7 @@ from auctions_app.routes import AmountOutOfLimitsError, LockMode, SecretMode
 from auctions_app.selectors import STAKE_UNITS
 from chains_app.adapters.interface import ChainError
 from chains_app.registry import get_adapter
+from chains_app.selectors import is_hashlock_seen
 from orchestrator.kernel.clock import wall_clock
 from orchestrator.kernel.errors import ConflictError, InvalidInputError, UnavailableError
 from orchestrator.kernel.hashlock import LENGTH, HashFunction
@@ -108,8 +109,9 @@ def require_hashlock(mode: SecretMode, hashlock: bytes | None, function: HashFun
 def require_new_hashlock(session: Session) -> None:
     """Raises HashlockUsedError. One lock for the hashlock: two requests can't both find it new."""
     _lock(f"hashlock {bytes(session.hashlock).hex()}")
-    used = Session.objects.filter(hashlock=session.hashlock).exists()
-    if used or is_hashlock_known(bytes(session.hashlock)):
+    hashlock = bytes(session.hashlock)
+    used = Session.objects.filter(hashlock=hashlock).exists()
+    if used or is_hashlock_known(hashlock) or is_hashlock_seen(hashlock):
         raise HashlockUsedError("this hashlock was used before: draw a new secret")
 
 

@@ -9,7 +9,14 @@ from uuid import UUID
 from chains_app.locks import Call, LockState
 from chains_app.models import ChainCursor
 from chains_app.registry import get_chain
-from chains_app.selectors import ChainClock, LegFacts, chain_clocks, leg_facts, writes_left
+from chains_app.selectors import (
+    ChainClock,
+    LegFacts,
+    chain_clocks,
+    leg_facts,
+    repaid,
+    writes_left,
+)
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import Secret, fits
 from sessions_app.domain.snapshot import Leg as Sight
@@ -40,6 +47,7 @@ class Evidence:
     legs: Mapping[UUID, Legs]
     facts: Mapping[UUID, LegFacts]
     left: Mapping[UUID, set[Call]]
+    repaid: set[UUID]
     clocks: Mapping[str, ChainClock]
 
     @classmethod
@@ -51,7 +59,8 @@ class Evidence:
         references = [leg.id for both in legs.values() for leg in both.values()]
         cursors = list(ChainCursor.objects.all())
         facts, left = leg_facts(references, cursors), writes_left(references)
-        return cls(now, legs, facts, left, chain_clocks(cursors))
+        given_back = repaid(_taken(legs.values(), facts))
+        return cls(now, legs, facts, left, given_back, chain_clocks(cursors))
 
     def bind(self, session: Session) -> None:
         """Keep with the session what a reorganisation does not undo."""
@@ -69,7 +78,7 @@ class Evidence:
         legs, policy = self.legs.get(session.id, {}), session.timelock_policy
         expires_at = Seconds(int(session.expires_at.timestamp()))
         if Role.DESTINATION not in legs:
-            return self._before_the_fill(session, expires_at, legs.get(Role.SOURCE))
+            return self._before_the_fill(session, expires_at, legs.get(Role.SOURCE), age)
         source, destination = legs[Role.SOURCE], legs[Role.DESTINATION]
         left = self.left.get(destination.id, set())
         seen = self._sight(destination).is_seen
@@ -93,22 +102,25 @@ class Evidence:
             secret_is_held=session.secret_id is not None,
             secret_left=Call.WITHDRAW in left,
             secret_is_shown=session.secret_is_shown,
+            source_is_repaid=source.id in self.repaid,
         )
 
     def _before_the_fill(
-        self, session: Session, expires_at: Seconds, source: Leg | None
+        self, session: Session, expires_at: Seconds, source: Leg | None, age: int | None
     ) -> Snapshot:
         """`source`: of a gasless session, whose lock may come before its fill, or without one."""
         source_head = self.now if source is None else self._head(source).time
+        slack = session.timelock_policy.clock_slack
         return Snapshot(
             status=session.state,
             clocks=Clocks(self.now, source_head, self.now),
-            chains_are_fresh=True,
+            chains_are_fresh=source is None or not self._is_stale(source, source, slack, age),
             expires_at=expires_at,
             is_executed=session.is_executed,
             cancel_requested=session.cancel_requested,
             deadlines=session.fixed_deadlines,
             source=None if source is None else self._sight(source),
+            source_is_repaid=source is not None and source.id in self.repaid,
         )
 
     def _of(self, leg: Leg) -> LegFacts:
@@ -123,6 +135,7 @@ class Evidence:
             facts.final,
             facts.final_time,
             facts.stood_finally,
+            facts.final_paid,
         )
 
     def _is_opened(self, leg: Leg) -> bool:
@@ -148,3 +161,9 @@ class Evidence:
             return False
         bound = stale_after if age is None else min(age, stale_after)
         return is_stale(self._head(leg), self._head(other), self.now, bound, slack)
+
+
+def _taken(legs: Iterable[Legs], facts: Mapping[UUID, LegFacts]) -> list[UUID]:
+    """Source legs that were withdrawn: only these can have been repaid."""
+    sources = [both[Role.SOURCE].id for both in legs if Role.SOURCE in both]
+    return [each for each in sources if each in facts and facts[each].head is LockState.WITHDRAWN]

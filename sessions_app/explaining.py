@@ -24,6 +24,7 @@ _YES_OR_NO: Final = {
     "secret_is_held": "we held the secret",
     "secret_left": "the secret had left us",
     "secret_is_shown": "a chain had shown the secret",
+    "source_is_repaid": "what had reached us was repaid",
 }  # of the snapshot; none says what the secret is
 
 
@@ -80,6 +81,8 @@ def _explain_facts(facts: Mapping[str, Any]) -> Iterator[str]:
     yield f"the session was {facts['status']}; wall clock {iso(Seconds(clocks['wall']))}"
     for role in (each for each in Role if facts[each.value] is not None):
         leg, head = facts[role.value], Seconds(clocks[f"{role.value}_head"])
+        if leg is None:  # before the fill
+            continue
         yield (
             f"{role.value} lock: {leg['head']} at the head of {iso(head)}, {leg['final']} when "
             f"final; lock_by {iso(leg['lock_by'])}, timelock {iso(leg['timelock'])}, "

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import structlog
+from django.db.models import QuerySet
 
 from auctions_app.market import current_market
-from auctions_app.routes import Route, Side
+from auctions_app.routes import Route, SecretMode, Side
 from auctions_app.services import (
     ChainReading,
     Fill,
     InsufficientLiquidityError,
+    MakerModeFullError,
     RoutePausedError,
     Waiting,
     fill,
@@ -23,8 +25,9 @@ from chains_app.selectors import ChainClock, chain_clocks
 from chains_app.signers import SignerRole
 from chains_app.watching import set_tier, watch_lock
 from orchestrator.kernel.clock import Seconds
+from sessions_app.domain.states import Status
 from sessions_app.domain.timelocks import Deadlines, fix_deadlines, latest
-from sessions_app.models import Leg, Role, Session
+from sessions_app.models import ENDED, Leg, Role, Session
 
 log = structlog.get_logger(__name__)
 
@@ -97,14 +100,24 @@ def try_to_fill(session: Session, readings: Readings, now: Seconds) -> Seconds |
             started_at=Seconds(started_at),
             wall=now,
             readings=readings,
+            options=_open_options(session),
         )
-    except (InsufficientLiquidityError, RoutePausedError) as error:
+    except (InsufficientLiquidityError, MakerModeFullError, RoutePausedError) as error:
         log.warning("not_filled", session_id=str(session.id), reason=str(error))
         return Seconds(now + ASK_AGAIN)
     if isinstance(answer, Waiting):
         return answer.until or ends_at
     _fix(session, route, answer)
     return None
+
+
+def _open_options(session: Session) -> QuerySet[Any] | None:
+    """The sessions that the cap of mode `maker` counts with this one; a failed one has no lock."""
+    if session.secret_mode != SecretMode.MAKER.value:
+        return None
+    ended = [*ENDED, Status.FAILED.value]
+    theirs = Session.objects.filter(secret_mode=SecretMode.MAKER.value)
+    return theirs.exclude(status__in=ended).values("pk")
 
 
 def _fill_by(session: Session, ends_at: Seconds) -> Seconds:

@@ -32,7 +32,8 @@ from sessions_app.lifecycle import WRITES
 from sessions_app.models import Leg, Role, Session
 
 _ACTIONS: Final[Mapping[tuple[Role, Call], Action]] = {
-    write: action for action, write in WRITES.items()
+    **{write: action for action, write in WRITES.items()},
+    (Role.SOURCE, Call.REPAY): Action.REPAY_SOURCE,
 }
 _RISKING_OURS: Final = {Action.LOCK_DESTINATION, Action.WITHDRAW_DESTINATION}
 GUARDED: Final = (
@@ -41,6 +42,7 @@ GUARDED: Final = (
     Call.WITHDRAW,
     Call.REFUND,
     Call.REFUND_EARLY,
+    Call.REPAY,
     *PRELIMINARIES,
 )
 
@@ -73,6 +75,8 @@ def judge(call: Call, reference: UUID, moment: Moment) -> Verdict:
         reason = _problem_on_chain(evidence.legs[session.id], call)
     if reason is None and action is Action.REFUND_SOURCE_EARLY and facts.destination_lock_left:
         reason = _disagreement(evidence.legs[session.id][Role.DESTINATION])
+    if reason is None and action is Action.REPAY_SOURCE:
+        reason = _repayment_problem(evidence.legs[session.id])
     return Verdict(ok=reason is None, reason=reason or "agreed", inputs=inputs)
 
 
@@ -108,6 +112,17 @@ def _problem_on_chain(legs: Legs, call: Call) -> str | None:
             or get_adapter(source.chain).payout_problem(source, source.beneficiary)
             or _gas_problem(source)
         )
+    except ChainError as error:
+        return f"a chain could not be asked: {error}"
+
+
+def _repayment_problem(legs: Legs) -> str | None:
+    """Why the maker would not be repaid now, or two nodes do not tell alike why we owe it."""
+    source = legs[Role.SOURCE].lock_terms
+    try:
+        for leg in legs.values():
+            require_agreement(leg.id)
+        return get_adapter(source.chain).repayment_problem(source, source.beneficiary)
     except ChainError as error:
         return f"a chain could not be asked: {error}"
 

@@ -72,6 +72,7 @@ class Session(models.Model):
             ("refund_session", "Can have a session's source given back"),
             ("retry_session", "Can have a session driven now"),
             ("rebroadcast", "Can have a session's transactions sent again"),
+            ("repay_session", "Can release what is owed for a session"),
         ]
         indexes: ClassVar = [
             models.Index(

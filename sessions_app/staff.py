@@ -9,14 +9,20 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from chains_app.intents import release_repayment
 from chains_app.locks import Call
-from chains_app.models import OPEN_INTENTS, Attempt, Intent
+from chains_app.models import OPEN_INTENTS, Attempt, Intent, IntentStatus
+from chains_app.registry import get_chain
 from chains_app.selectors import writes_left
 from chains_app.staff import retry_writes, send_again, waiting_attempts
 from orchestrator.audit.acts import Act, NotDoneError
 from orchestrator.audit.models import AuditEntry, Kind
+from orchestrator.kernel.clock import wall_clock
+from sessions_app.binding import Evidence
 from sessions_app.coordinator import advance, advance_locked
 from sessions_app.domain.attention import advice_for
+from sessions_app.domain.guards import objection
+from sessions_app.domain.plan import Action
 from sessions_app.domain.states import ENDS, Status
 from sessions_app.lifecycle import lock_sessions
 from sessions_app.models import Leg, Role, Session
@@ -201,6 +207,49 @@ def _send_all(session: Session) -> str:
     return send_again(_waiting(session))
 
 
-# A repayment of what reached us against a refunded destination (rule 4) is released here as well,
-# as `repay_session`, once the outbox has the action.
-SESSION_ACTS: Final = (cancel_session, refund_session, retry_session, rebroadcast)
+# --- repay ----------------------------------------------------------------------------------------
+def repay_session() -> Act[Session]:
+    """Release the repayment of what reached us although the destination came back, or was never
+    locked (rule 4). The guard asks again, at the signature and at the first send, whether it is
+    owed still.
+    """
+    return Act("repay_session", Kind.SESSION, _lock, _plan_repayment, _release_repayment, _drive_on)
+
+
+def _plan_repayment(session: Session) -> str:
+    legs = {Role(leg.role): leg for leg in session.legs.all()}
+    repayment = Intent.objects.filter(reference__in=[leg.pk for leg in legs.values()])
+    released = repayment.filter(call=Call.REPAY.value).first()
+    if released is not None:
+        raise NotDoneError(_why_released(session, released))
+    facts = Evidence.gather([session], wall_clock()).snapshot(session)
+    reason = objection(facts, Action.REPAY_SOURCE)
+    if reason is not None:
+        said = f"session {session.pk} is {session.status}, and nothing is to be repaid for it now"
+        raise NotDoneError(f"{said}: {reason}")
+    source = legs[Role.SOURCE].lock_terms
+    coin = get_chain(source.chain).asset(source.token).symbol
+    return (
+        f"pay {source.amount} base units of {coin} on {source.chain} from {source.beneficiary} to "
+        f"{source.depositor}, once: they reached us for {session.pk} ({session.status}), and the "
+        "maker was not paid"
+    )
+
+
+def _why_released(session: Session, released: Intent) -> str:
+    if released.status == IntentStatus.DONE:
+        return f"what was owed for {session.pk} is repaid already"
+    return (
+        f"the repayment for {session.pk} was released already and is under way: `retry_session` "
+        "tries it now"
+    )
+
+
+def _release_repayment(session: Session) -> str:
+    source = session.legs.get(role=Role.SOURCE)
+    release_repayment(reference=source.pk, terms=source.lock_terms)
+    terms = source.lock_terms
+    return f"{terms.amount} base units on {terms.chain} are to be repaid to {terms.depositor}"
+
+
+SESSION_ACTS: Final = (cancel_session, refund_session, retry_session, rebroadcast, repay_session)

@@ -18,6 +18,7 @@ from chains_app.adapters.interface import (
     BlockUnknownError,
     ChainError,
     ChainUnavailableError,
+    Fact,
     FactsPage,
     FeeAboveCapError,
     KeyState,
@@ -33,21 +34,13 @@ from chains_app.adapters.interface import (
 from chains_app.adapters.node import Node, RpcError
 from chains_app.adapters.rpc import JsonRpc
 from chains_app.config import ChainSpec
-from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
+from chains_app.locks import Block, Call, LockReading, LockState, LockTerms, native_value
 from chains_app.orders import Order, SignedOrder
 from chains_app.signers import SignerRole
 from orchestrator.kernel.hashlock import LENGTH, Secret
 
 PAGE_BLOCKS: Final = 20  # of one page of facts: two exchanges whatever their number
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
-# What geth, reth and anvil say when they refuse a transaction.
-_REFUSALS: Final = (
-    ("nonce too low", Refusal.NONCE_USED),
-    ("underpriced", Refusal.UNDERPRICED),
-    ("less than block base fee", Refusal.UNDERPRICED),
-    ("insufficient funds", Refusal.NO_FUNDS),
-)
-_KNOWN: Final = ("already known", "already imported", "known transaction")
 
 
 class EvmAdapter:
@@ -119,6 +112,9 @@ class EvmAdapter:
     def shown_secret(self, terms: LockTerms, first: int, last: int) -> bytes | None:
         return self._logs.secret(terms, self.lock_id(terms), first, last)
 
+    def lock_made(self, fact: Fact, block: Block) -> LockTerms | None:
+        return fact.terms
+
     def lock_id(self, terms: LockTerms) -> str:
         return self._contracts.escrow(terms)
 
@@ -157,6 +153,13 @@ class EvmAdapter:
             return f"{to} refuses a payment on {self.name}"
         return None
 
+    def repayment_problem(self, terms: LockTerms, account: str) -> str | None:
+        """The very transfer is tried, with its gas, as from the account that would send it."""
+        coin, to = self._spec.asset(terms.token), terms.depositor
+        if self._tokens.takes_repayment(coin, account, to, terms.amount):
+            return None
+        return f"{terms.amount} base units of {coin.symbol} from {account} would not reach {to}"
+
     def preliminary(self, call: Call, terms: LockTerms, account: str) -> Call | None:
         if call is not Call.LOCK or terms.token is None:
             return None
@@ -170,8 +173,7 @@ class EvmAdapter:
 
     def prepare(self, call: Call, terms: LockTerms, key: SigningKey) -> Prepared:
         gas = self._spec.asset(terms.token).gas[call]
-        is_native_lock = call is Call.LOCK and terms.token is None
-        return self._prepare(key, gas, terms.amount if is_native_lock else 0)
+        return self._prepare(key, gas, native_value(call, terms))
 
     def prepare_transfer_to_self(self, key: SigningKey) -> Prepared:
         return self._prepare(key, evm_signing.TRANSFER_GAS, 0)
@@ -211,6 +213,8 @@ class EvmAdapter:
             message = self._contracts.creation(terms, evm_contract.CREATE_DESTINATION)
         elif call in (Call.APPROVE, Call.APPROVE_ZERO):
             message = evm_tokens.our_approval(call, terms.token, self._contracts.factory)
+        elif call is Call.REPAY:
+            message = evm_tokens.repayment(terms)
         else:
             message = self._contracts.ending(call, terms, secret)
         return evm_signing.sign_transaction(message, prepared.fields, self._chain_id, nonce, key)
@@ -219,7 +223,7 @@ class EvmAdapter:
         return evm_signing.raise_fees(prepared, percent)
 
     def broadcast(self, raw: bytes) -> None:
-        refusal = self._rpc.send("eth_sendRawTransaction", ["0x" + raw.hex()], _refusal)
+        refusal = self._rpc.send("eth_sendRawTransaction", ["0x" + raw.hex()], evm_nodes.refusal_of)
         if refusal is not None:
             self._refuse(raw, refusal)
 
@@ -243,11 +247,12 @@ class EvmAdapter:
             ("eth_getTransactionReceipt", [hash_]),
             ("eth_getBlockByNumber", [tag, False]),
         ])  # fmt: skip
-        if receipt is None:
-            return None if known is None else TransactionStatus(Stage.PENDING)
+        if receipt is None or known is None:
+            nothing = receipt is None and known is None
+            return None if nothing else TransactionStatus(Stage.PENDING)
         height, final = int(receipt["blockNumber"], 16), int(tagged["number"], 16) - depth
         stage = Stage.FINAL if height <= final else Stage.INCLUDED
-        succeeded = receipt["status"] == "0x1"
+        succeeded = receipt["status"] == "0x1" and not evm_tokens.moved_nothing(known, receipt)
         return TransactionStatus(stage, succeeded, height, receipt["blockHash"])
 
     def key_state(self, key: SigningKey) -> KeyState:
@@ -360,13 +365,6 @@ class EvmAdapter:
         holder = next((key.account for key in self._keys.get(SignerRole.LOCK, ())), None)
         tokens = self._spec.tokens.values()
         return wrong + [each for coin in tokens for each in self._tokens.problems(coin, holder)]
-
-
-def _refusal(error: RpcError) -> Refusal | None:
-    """None for what the node has already."""
-    if any(text in error.said for text in _KNOWN):
-        return None
-    return next((reason for text, reason in _REFUSALS if text in error.said), Refusal.INVALID)
 
 
 def _linked(headers: Sequence[dict[str, Any]], chain: str) -> tuple[Block, ...]:

@@ -5,11 +5,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from eth_abi.abi import encode
+from eth_abi.abi import decode, encode
 from eth_utils.address import to_canonical_address, to_checksum_address
 from eth_utils.crypto import keccak
 
 from chains_app.locks import Call, LockState, LockTerms
+from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import Secret
 
 ZERO_ADDRESS: Final = "0x" + "00" * 20
@@ -114,6 +115,23 @@ def _words(terms: LockTerms) -> tuple[Any, ...]:
     token = terms.token or ZERO_ADDRESS
     parties = (terms.depositor, terms.beneficiary, token)
     return (*parties, terms.amount, terms.hashlock, terms.lock_by, terms.timelock)
+
+
+def created(data: str, chain: str, factory: str) -> LockTerms:
+    """The terms that a creation's event tells, from its data in hex."""
+    (words,) = decode([_LOCK], bytes.fromhex(data.removeprefix("0x")))
+    depositor, beneficiary, token, amount, hashlock, lock_by, timelock = words
+    return LockTerms(
+        chain=chain,
+        contract=factory,
+        depositor=to_checksum_address(depositor),
+        beneficiary=to_checksum_address(beneficiary),
+        token=None if token == ZERO_ADDRESS else to_checksum_address(token),
+        amount=amount,
+        hashlock=hashlock,
+        lock_by=Seconds(lock_by),
+        timelock=Seconds(timelock),
+    )
 
 
 def is_built_code(contract: str, code: bytes) -> bool:

@@ -114,13 +114,14 @@ class EscrowLogs:
 
     def _fact(self, log: Log) -> Fact | None:
         kind, emitter = log["topics"][0], to_checksum_address(log["address"])
-        lock, secret = emitter, _shown(log)
+        lock, secret, terms = emitter, _shown(log), None
         if kind in evm_contract.CREATED:
             if emitter != self._factory or len(log["topics"]) != 3:
                 return None
             lock = to_checksum_address(log["topics"][1][-40:])
-        height = int(log["blockNumber"], 16)
-        return Fact(lock, height, log["blockHash"], log["transactionHash"], secret)
+            terms = evm_contract.created(log["data"], self._spec.name, self._spec.contract)
+        where = (lock, int(log["blockNumber"], 16), log["blockHash"], log["transactionHash"])
+        return Fact(*where, secret, may_be_new=terms is not None, terms=terms)
 
 
 def _shown(log: Log) -> bytes | None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from chains_app.adapters.interface import BlockUnknownError
+from chains_app.adapters.interface import BlockUnknownError, Refusal
 from chains_app.adapters.node import Node, RpcError
 from chains_app.adapters.rpc import Dialect
 from chains_app.adapters.shapes import fits_evm
@@ -16,6 +16,15 @@ _NOT_SERVED: Final = frozenset({-32601, -32004})  # no such method; not supporte
 # What geth, reth and anvil say of a block that they lack, or whose state they have dropped.
 _LACKED: Final = ("header not found", "unknown block", "block not found", "missing trie node",
                   "historical state", "out of range", "outofrange", "pruned")  # fmt: skip
+
+# What geth, reth and anvil say when they refuse a transaction.
+_REFUSALS: Final = (
+    ("nonce too low", Refusal.NONCE_USED),
+    ("underpriced", Refusal.UNDERPRICED),
+    ("less than block base fee", Refusal.UNDERPRICED),
+    ("insufficient funds", Refusal.NO_FUNDS),
+)
+_KNOWN: Final = ("already known", "already imported", "known transaction")
 
 
 def dialect(spec: ChainSpec) -> Dialect:
@@ -56,3 +65,11 @@ def _foreign(spec: ChainSpec, node: Node) -> str | None:
 
 def _head(node: Node) -> Block:
     return block(node.read("eth_getBlockByNumber", ["latest", False]), "")
+
+
+def refusal_of(error: RpcError) -> Refusal | None:
+    """Why a node does not take a transaction; None when it has it already."""
+    if any(text in error.said for text in _KNOWN):
+        return None
+    found = (reason for text, reason in _REFUSALS if text in error.said)
+    return next(found, Refusal.INVALID)

@@ -1,10 +1,11 @@
 """ERC-20 tokens: balances, allowances, and whether a transfer would go through."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from eth_abi.abi import encode
 
-from chains_app.adapters.evm_contract import PAYOUT_GAS, selector
+from chains_app.adapters.evm_contract import PAYOUT_GAS, selector, topic
 from chains_app.adapters.evm_signing import TRANSFER_GAS
 from chains_app.adapters.interface import ChainError, Shortage
 from chains_app.adapters.node import RpcError
@@ -14,6 +15,8 @@ from chains_app.tokens import TokenSpec
 
 UNLIMITED: Final = 2**256 - 1
 _WORD: Final = 66  # characters of one
+_TRANSFER: Final = "0x" + selector("transfer(address,uint256)").hex()
+_TRANSFERRED: Final = topic("Transfer(address,address,uint256)")
 
 
 def transfer(to: str, amount: int) -> bytes:
@@ -24,6 +27,24 @@ def transfer(to: str, amount: int) -> bytes:
 def approval(spender: str, amount: int) -> bytes:
     """Data of an approval."""
     return selector("approve(address,uint256)") + encode(["address", "uint256"], [spender, amount])
+
+
+def repayment(terms: LockTerms) -> tuple[str, int, bytes]:
+    """To, value and data of a lock's amount to its depositor, outside of any escrow."""
+    if terms.token is None:
+        return terms.depositor, terms.amount, b""
+    return terms.token, 0, transfer(terms.depositor, terms.amount)
+
+
+def moved_nothing(sent: Mapping[str, Any], receipt: Mapping[str, Any]) -> bool:
+    """Whether it is a transfer that the token took and did not make: EIP-20 lets it answer false.
+
+    `sent` and `receipt` as a node gives them, of a transaction that did not fail.
+    """
+    if not str(sent["input"]).startswith(_TRANSFER):
+        return False
+    logs = [log for log in receipt["logs"] if log["address"].lower() == str(sent["to"]).lower()]
+    return not any(log["topics"][:1] == [_TRANSFERRED] for log in logs)
 
 
 def our_approval(call: Call, token: str | None, factory: str) -> tuple[str, int, bytes]:
@@ -72,18 +93,38 @@ class Erc20:
         funded = self.balance(terms.token, escrow) >= terms.amount
         return escrow if funded else terms.depositor
 
-    def takes_transfer(self, coin: TokenSpec, sender: str, to: str, amount: int) -> bool:
+    def takes_transfer(
+        self,
+        coin: TokenSpec,
+        sender: str,
+        to: str,
+        amount: int,
+        *,
+        gas: int = TRANSFER_GAS + PAYOUT_GAS,
+    ) -> bool:
         """Whether the token would move this now, by the gas of a payout, and say so."""
         if coin.token is None:
             raise ValueError("the native coin is no token")
-        gas = hex(TRANSFER_GAS + PAYOUT_GAS)
         try:
-            answer = self._call(coin.token, transfer(to, amount), {"from": sender, "gas": gas})
+            more = {"from": sender, "gas": hex(gas)}
+            answer = self._call(coin.token, transfer(to, amount), more)
         except RpcError:
             return False
         if coin.no_return and answer == "0x":
             return True
         return len(answer) >= _WORD and int(answer[:_WORD], 16) == 1
+
+    def takes_repayment(self, coin: TokenSpec, sender: str, to: str, amount: int) -> bool:
+        """Whether a plain transfer of a token, or of native coin, would go through now."""
+        gas = coin.gas[Call.REPAY]
+        if coin.token is not None:
+            return self.takes_transfer(coin, sender, to, amount, gas=gas)
+        pay = {"from": sender, "to": to, "value": hex(amount), "gas": hex(gas)}
+        try:
+            self._rpc.read("eth_call", [pay, "latest"])
+        except RpcError:
+            return False
+        return True
 
     def _call(self, token: str, data: bytes, more: dict[str, Any] | None = None) -> str:
         call = {"to": token, "data": "0x" + data.hex(), **(more or {})}

@@ -95,6 +95,7 @@ class Fact:
     """A hint that a lock changed: the block and transaction say where to look, nothing more.
 
     `lock_id`: the escrow's address, or the HTLC's lock id. `secret`: what an event showed (EVM).
+    `may_be_new`: whether the lock may have been made here; `terms`: as its creation told them.
     """
 
     lock_id: str
@@ -102,6 +103,8 @@ class Fact:
     block_hash: str
     transaction: str | None
     secret: bytes | None = None
+    may_be_new: bool = True
+    terms: LockTerms | None = None
 
 
 @dataclass(frozen=True)
@@ -217,8 +220,16 @@ class ChainAdapter(Protocol):
     def read_lock(self, terms: LockTerms, block: Block) -> LockReading:
         """The lock at exactly that block: contract, code, every term proved; else ABSENT."""
 
+    def lock_made(self, fact: Fact, block: Block) -> LockTerms | None:
+        """The terms of the lock, whosever it is, that a fact's block shows made; None when it shows
+        none, or an ended one. Times that are no whole seconds are rounded down.
+        """
+
     def payout_problem(self, terms: LockTerms, to: str) -> str | None:
         """Why paying `to` would fail now (no account, no registration, token refuses), or None."""
+
+    def repayment_problem(self, terms: LockTerms, account: str) -> str | None:
+        """Why REPAY by `account` would fail now (as above, or it holds too little), or None."""
 
     def preliminary(self, call: Call, terms: LockTerms, account: str) -> Call | None:
         """The next write that `account` has to make before `call`, by the head; None: go ahead.

@@ -10,6 +10,7 @@ from chains_app.adapters.interface import (
     SECRET_PLACE,
     BlockUnknownError,
     ChainUnavailableError,
+    Fact,
     FactsPage,
     KeyState,
     Prepared,
@@ -102,6 +103,10 @@ class MemoryAdapter:
         secrets = (fact.secret for fact in shown if fact.lock_id == lock_id(terms))
         return next((secret for secret in secrets if secret), None)
 
+    def lock_made(self, fact: Fact, block: Block) -> LockTerms | None:
+        lock = self._find(block.hash).state.locks.get(fact.lock_id)
+        return lock.terms if lock is not None and lock.state is LockState.OPEN else None
+
     def lock_id(self, terms: LockTerms) -> str:
         return lock_id(terms)
 
@@ -119,6 +124,12 @@ class MemoryAdapter:
         if not self._is_registered(terms.token, to):
             return f"{to} is not registered with {terms.token}"
         return f"{to} refuses payments on {self.name}" if to in chain.refusing else None
+
+    def repayment_problem(self, terms: LockTerms, account: str) -> str | None:
+        held = self._reached().state.balance(account, terms.token)
+        if held < terms.amount:
+            return f"{account} holds {held}, less than {terms.amount}: fund it"
+        return self.payout_problem(terms, terms.depositor)
 
     def preliminary(self, call: Call, terms: LockTerms, account: str) -> Call | None:
         chain = self._reached()

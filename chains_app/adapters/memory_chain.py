@@ -15,7 +15,7 @@ from chains_app.adapters.interface import Fact, Refusal, TransactionRefusedError
 from chains_app.adapters.memory_contract import ContractError, Invocation, State, execute, lock_id
 from chains_app.adapters.memory_tokens import PLAIN, MemoryToken
 from chains_app.config import ConfigurationError
-from chains_app.locks import Block, Call, LockTerms
+from chains_app.locks import Block, Call, LockTerms, native_value
 from chains_app.orders import SignedOrder
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import InvalidInputError
@@ -24,7 +24,8 @@ from orchestrator.kernel.hashlock import Secret
 FEE: Final = 100  # of one transaction, base units of the native coin
 TIERS: Final = {"head+1": 1, "safe": 2, "finalized": 2, "final": 2}  # blocks that lie above
 RAISE_PERCENT: Final = 10  # least by which a replacement must pay more
-_SILENT: Final = (Call.APPROVE_ZERO, Call.APPROVE, Call.REGISTER)  # the contract hears nothing
+# of these the contract hears nothing
+_SILENT: Final = (Call.APPROVE_ZERO, Call.APPROVE, Call.REGISTER, Call.REPAY)
 _GENESIS_TIME: Final = Seconds(1_700_000_000)
 
 
@@ -194,9 +195,9 @@ class MemoryChain:
 
     def cost_of(self, call: Call | None, terms: LockTerms | None, fee: int) -> int:
         """The most that a transaction takes in the native coin."""
-        locks_native = call is Call.LOCK and terms is not None and terms.token is None
         deposit = 0 if call is None else self.token_of(terms).deposit(call)
-        return fee + deposit + (terms.amount if terms is not None and locks_native else 0)
+        value = 0 if call is None or terms is None else native_value(call, terms)
+        return fee + deposit + value
 
     def _can_pay(self, sent: Transaction, state: State) -> bool:
         cost = self.cost_of(sent.call, sent.terms, sent.fee)

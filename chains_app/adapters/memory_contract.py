@@ -125,6 +125,8 @@ def execute(state: State, made: Invocation, refusing: frozenset[str]) -> State:
             return _pay_out(state, _refunded(_open(state, made)), made.token, refusing)
         case Call.PAY:
             return _pay_again(state, made, refusing)
+        case Call.REPAY:
+            return _transfer(state, made, refusing)
         case _:
             return _preliminary(state, made)
 
@@ -234,11 +236,26 @@ def _pay_again(state: State, made: Invocation, refusing: frozenset[str]) -> Stat
     return paid
 
 
+def _transfer(state: State, made: Invocation, refusing: frozenset[str]) -> State:
+    """A lock's amount from whoever sends it to its depositor; no contract of ours is asked."""
+    terms, to = made.terms, made.terms.depositor
+    _require(_is_reachable(state, to, terms.token, made.token, refusing), "can't be paid")
+    _require(state.balance(made.sender, terms.token) >= terms.amount, "no funds")
+    moved = state.add(made.sender, terms.token, -terms.amount)
+    return moved.add(to, terms.token, terms.amount)
+
+
+def _is_reachable(
+    state: State, to: str, contract: str | None, token: MemoryToken, refusing: frozenset[str]
+) -> bool:
+    is_unknown = token.needs_preparation and (to, contract) not in state.registered
+    return to not in refusing and not is_unknown and state.exists(to)
+
+
 def _pay_out(state: State, lock: Lock, token: MemoryToken, refusing: frozenset[str]) -> State:
     """Keep a decided lock, paid when its receiver can be paid, owed otherwise."""
     terms, to = lock.terms, lock.receiver
-    is_unknown = token.needs_preparation and (to, terms.token) not in state.registered
-    if to in refusing or is_unknown or not state.exists(to):
+    if not _is_reachable(state, to, terms.token, token, refusing):
         return state.keep(lock_id(terms), lock)
     moved = state.add(terms.contract, terms.token, -terms.amount).add(to, terms.token, terms.amount)
     return moved.keep(lock_id(terms), replace(lock, is_paid=True))

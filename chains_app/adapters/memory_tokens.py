@@ -40,7 +40,7 @@ class MemoryToken:
 
     def spec(self, name: str, fee: int) -> TokenSpec:
         """As the registry declares it."""
-        calls = [Call.LOCK, Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY, Call.PAY]
+        calls = [Call.LOCK, Call.WITHDRAW, Call.REFUND, Call.REFUND_EARLY, Call.PAY, Call.REPAY]
         calls += [Call.LOCK_FOR] if self.takes_orders else []
         return TokenSpec(
             symbol=name.upper(),

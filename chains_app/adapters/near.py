@@ -1,6 +1,5 @@
 """The adapter of NEAR: our JSON-RPC carries what py_near signs."""
 
-from base64 import b64decode
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 from functools import lru_cache
@@ -109,6 +108,11 @@ class NearAdapter:
     def shown_secret(self, terms: LockTerms, first: int, last: int) -> bytes | None:
         return None  # the state holds it
 
+    def lock_made(self, fact: Fact, block: Block) -> LockTerms | None:
+        asked = {"id": fact.lock_id}
+        record = self._rpc.view(self._htlc, "get_lock", asked, {"block_id": block.hash})
+        return near_contract.open_terms(record, self.name, self._htlc)
+
     def lock_id(self, terms: LockTerms) -> str:
         return near_contract.lock_id(terms, self._spec.caip2)
 
@@ -134,6 +138,13 @@ class NearAdapter:
         if self._tokens.is_registered(terms.token, to):
             return None
         return f"{to} is not registered with {terms.token}: it has to call storage_deposit"
+
+    def repayment_problem(self, terms: LockTerms, account: str) -> str | None:
+        held = self.balance(account, terms.token)
+        if held < terms.amount:
+            coin = self._spec.asset(terms.token).symbol
+            return f"{account} holds {held} base units of {coin}, less than {terms.amount}: fund it"
+        return self.payout_problem(terms, terms.depositor)
 
     def preliminary(self, call: Call, terms: LockTerms, account: str) -> Call | None:
         """A beneficiary who would not be paid is registered before any money is bound to him."""
@@ -211,17 +222,16 @@ class NearAdapter:
         secret: Secret | None = None,
         order: SignedOrder | None = None,
     ) -> Signed:
+        receiver, method, attached = key.account, "", int(prepared.fields["deposit"])
+        if call is not None and terms is not None:
+            receiver, method = near_contract.target(call, terms, self._htlc)
+        if call is None or terms is None or not method:
+            action = near_signing.transfer(attached)
+        else:
+            arguments = near_contract.arguments(call, terms, self.lock_id(terms), secret)
+            gas = prepared.fields["gas"]
+            action = near_signing.function_call(method, arguments, gas, attached)
         block_hash = prepared.fields["block_hash"]
-        if call is None or terms is None:
-            nothing = near_signing.transfer(0)
-            return near_signing.sign_transaction(key, key.account, nonce, nothing, block_hash)
-        receiver, method = near_contract.target(call, terms, self._htlc)
-        action = near_signing.function_call(
-            method,
-            near_contract.arguments(call, terms, self.lock_id(terms), secret),
-            prepared.fields["gas"],
-            int(prepared.fields["deposit"]),
-        )
         return near_signing.sign_transaction(key, receiver, nonce, action, block_hash)
 
     def replace(self, prepared: Prepared, percent: int) -> Prepared:
@@ -244,7 +254,7 @@ class NearAdapter:
         block_hash = found["transaction_outcome"]["block_hash"]
         return TransactionStatus(
             Stage.FINAL if is_final else Stage.INCLUDED,
-            _succeeded(found, self._htlc),
+            near_contract.succeeded(found, self._htlc),
             self._height(block_hash),
             block_hash,
         )
@@ -378,30 +388,3 @@ def _fits(role: SignerRole, permission: Any, htlc: str) -> bool:
     call = permission["FunctionCall"]
     methods = frozenset(call["method_names"])
     return call["receiver_id"] == htlc and methods == near_contract.DUTY_METHODS
-
-
-def _succeeded(found: dict[str, Any], contract: str) -> bool | None:
-    """Whether the contract took the call; None until its receipts ran.
-
-    A refused payout is no failure of the call: the lock is decided and owed.
-    """
-    status = found["status"]
-    if not isinstance(status, dict):  # NotStarted, Started
-        return None
-    if _kept_nothing(found):
-        return False
-    ran = [each["outcome"] for each in found["receipts_outcome"]]
-    of_contract = [outcome["status"] for outcome in ran if outcome["executor_id"] == contract]
-    return all("Failure" not in each for each in [status, *of_contract])
-
-
-def _kept_nothing(found: dict[str, Any]) -> bool:
-    """Whether it is a transfer that its receiver gave back, as NEP-141 answers it: success, "0"."""
-    actions = found["transaction"]["actions"]
-    methods = [
-        action["FunctionCall"]["method_name"]
-        for action in actions
-        if isinstance(action, dict) and "FunctionCall" in action
-    ]
-    kept = b64decode(found["status"].get("SuccessValue", ""))
-    return methods == ["ft_transfer_call"] and kept == b'"0"'

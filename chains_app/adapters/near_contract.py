@@ -3,13 +3,14 @@
 import hashlib
 import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any, Final
 
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.patterns import NEAR_ACCOUNT_ID
 from chains_app.tokens import NEAR_STORAGE_DEPOSIT, ONE_YOCTO
-from orchestrator.kernel.clock import to_nanoseconds
+from orchestrator.kernel.clock import to_nanoseconds, to_seconds
 from orchestrator.kernel.hashlock import Secret
 
 DUTY_METHODS: Final = frozenset({"withdraw", "refund", "pay"})
@@ -58,9 +59,14 @@ def _string(text: str) -> bytes:
 
 
 def target(call: Call, terms: LockTerms, htlc: str) -> tuple[str, str]:
-    """The account and the method that a call goes to; a token's lock is a transfer of the token."""
+    """The account and the method that a call goes to; a token's lock is a transfer of the token.
+
+    No method: a plain transfer of what the call takes along.
+    """
     if terms.token is not None and call is Call.LOCK:
         return terms.token, "ft_transfer_call"
+    if call is Call.REPAY:
+        return (terms.token, "ft_transfer") if terms.token is not None else (terms.depositor, "")
     if terms.token is not None and call is Call.REGISTER:
         return terms.token, "storage_deposit"
     return htlc, call.value
@@ -74,6 +80,8 @@ def arguments(call: Call, terms: LockTerms, identifier: str, secret: Secret | No
             return _json(transfer | {"msg": identifier})
         case Call.LOCK | Call.PREPARE:
             return _json(_parameters(terms))
+        case Call.REPAY:
+            return _json({"receiver_id": terms.depositor, "amount": str(terms.amount)})
         case Call.REGISTER:
             return _json({"account_id": terms.beneficiary, "registration_only": True})
         case Call.WITHDRAW:
@@ -92,6 +100,8 @@ def deposit(call: Call, terms: LockTerms) -> int:
             return native if terms.token is None else ONE_YOCTO
         case Call.PREPARE:
             return NEAR_STORAGE_DEPOSIT
+        case Call.REPAY:
+            return terms.amount if terms.token is None else ONE_YOCTO
         case Call.REFUND_EARLY:
             return ONE_YOCTO
         case _:
@@ -122,6 +132,23 @@ def decode_record(record: Mapping[str, Any] | None) -> tuple[LockState, bool, by
     return state, is_paid, None if secret is None else bytes.fromhex(secret)
 
 
+def open_terms(record: Mapping[str, Any] | None, chain: str, htlc: str) -> LockTerms | None:
+    """The terms of `get_lock`'s answer; None for one that holds no money, or is a tombstone."""
+    if record is None or record["state"] != "open":
+        return None
+    return LockTerms(
+        chain=chain,
+        contract=htlc,
+        depositor=record["depositor"],
+        beneficiary=record["beneficiary"],
+        token=record["token"],
+        amount=int(record["amount"]),
+        hashlock=bytes.fromhex(record["hashlock"]),
+        lock_by=to_seconds(int(record["lock_by"])),
+        timelock=to_seconds(int(record["timelock"])),
+    )
+
+
 def changed_lock(storage_key: bytes) -> str:
     """The lock that a storage key of the prefix `LOCK_KEY` belongs to."""
     return storage_key[len(LOCK_KEY) :].hex()
@@ -135,3 +162,30 @@ def decode_arguments(arguments: bytes) -> dict[str, Any]:
     """The JSON object again, as wallets take it."""
     decoded: dict[str, Any] = json.loads(arguments)
     return decoded
+
+
+def succeeded(found: dict[str, Any], contract: str) -> bool | None:
+    """Whether the contract took the call; None until its receipts ran.
+
+    A refused payout is no failure of the call: the lock is decided and owed.
+    """
+    status = found["status"]
+    if not isinstance(status, dict):  # NotStarted, Started
+        return None
+    if _kept_nothing(found):
+        return False
+    ran = [each["outcome"] for each in found["receipts_outcome"]]
+    of_contract = [outcome["status"] for outcome in ran if outcome["executor_id"] == contract]
+    return all("Failure" not in each for each in [status, *of_contract])
+
+
+def _kept_nothing(found: dict[str, Any]) -> bool:
+    """Whether it is a transfer that its receiver gave back, as NEP-141 answers it: success, "0"."""
+    actions = found["transaction"]["actions"]
+    methods = [
+        action["FunctionCall"]["method_name"]
+        for action in actions
+        if isinstance(action, dict) and "FunctionCall" in action
+    ]
+    kept = b64decode(found["status"].get("SuccessValue", ""))
+    return methods == ["ft_transfer_call"] and kept == b'"0"'

@@ -15,6 +15,7 @@ from chains_app.outbox.decision import Alive, Fate, Situation, fate_of, tries_of
 from chains_app.outbox.effects import Effect, Standing, effect_of, is_useful
 from chains_app.outbox.nonces import key_of
 from chains_app.outbox.preliminaries import is_preliminary, missing_before, preliminary_effect
+from chains_app.outbox.repayments import are_proved_dead, is_repayment, repayment_effect
 from chains_app.registry import get_adapter, get_chain
 from chains_app.watching import final_observation, standing
 from orchestrator.kernel.clock import Seconds, wall_clock
@@ -55,7 +56,7 @@ def follow(intent: Intent) -> Followed:
     attempts = list(intent.attempts.select_related("signer").order_by("signed_at", "nonce"))
     group = tuple(attempt for attempt in attempts if attempt.status in ALIVE)
     cursor = ChainCursor.objects.filter(chain=intent.chain).first()
-    read = _read_effect(intent, adapter, cursor, is_alive=bool(group))
+    read = _read_effect(intent, adapter, cursor, attempts)
     fate, statuses = _read_fate(intent, adapter, cursor, group)
     now = Seconds(max(read.head.time, wall_clock()))
     call, watch = intent.contract_call, intent.watch
@@ -78,16 +79,20 @@ def follow(intent: Intent) -> Followed:
 
 
 def _read_effect(
-    intent: Intent, adapter: ChainAdapter, cursor: ChainCursor | None, *, is_alive: bool
+    intent: Intent, adapter: ChainAdapter, cursor: ChainCursor | None, attempts: Sequence[Attempt]
 ) -> _Read:
     """At the head now; at a final block as the poller read it (nodes drop old states)."""
     call, watch, head = intent.contract_call, intent.watch, adapter.head()
     if call is None or watch is None:
         return _Read(_effect_of_fill(intent, adapter), head, head.height)
+    if is_repayment(intent):
+        effect, height = repayment_effect(attempts)
+        return _Read(effect, head, height or head.height)
     reading, final = adapter.read_lock(watch.terms, head), final_observation(watch, cursor)
     at_head = Standing(reading.state, reading.is_paid, head.time)
     at_final = None if final is None else standing(final)
     if is_preliminary(intent):
+        is_alive = any(attempt.status in ALIVE for attempt in attempts)
         effect = preliminary_effect(intent, adapter, at_head, at_final, is_alive=is_alive)
         return _Read(effect, head, head.height)
     effect = effect_of(call, watch.terms, at_head, at_final)
@@ -118,12 +123,15 @@ def _read_fate(
     key, final_height = adapter.key_state(key_of(signer)), _final_height(cursor, tier)
     statuses = {a.hash: adapter.transaction_status(a.hash, signer.account, tier) for a in left}
     expires = left[-1].expires_at_height
-    return fate_of(left[0].nonce, key, statuses.values(), expires, final_height), statuses
+    fate = fate_of(left[0].nonce, key, statuses.values(), expires, final_height)
+    if fate is Fate.DEAD and is_repayment(intent) and not are_proved_dead(left, adapter, tier):
+        fate = Fate.UNKNOWN
+    return fate, statuses
 
 
 def tier_of(intent: Intent) -> str:
-    """The tier by which the intent's transactions are final."""
-    if intent.watch is not None:
+    """The tier by which the intent's transactions are final; a repayment's end is never undone."""
+    if intent.watch is not None and not is_repayment(intent):
         return intent.watch.tier
     finality = get_chain(intent.chain).finality
     return max(finality, key=lambda tier: finality[tier])

@@ -117,7 +117,10 @@ def _signer_for(intent: Intent) -> tuple[Signer, SigningKey]:
         raise SignerRefusedError(f"{intent} says neither a lock nor a nonce")
     signer, key = choose_key(intent.chain, role_of(call))
     spec = get_chain(intent.chain)
-    reason = refusal(call, terms, key.account, spec.contract, frozenset(spec.tokens))
+    reason = refusal(
+        call, terms, key.account, spec.contract, frozenset(spec.tokens),
+        is_released=intent.released_at is not None,
+    )  # fmt: skip
     if reason is not None:
         raise SignerRefusedError(f"{intent} is not signed: {reason}")
     return signer, key

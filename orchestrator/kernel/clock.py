@@ -23,3 +23,8 @@ def from_nanoseconds(instant: int) -> Seconds:
 def to_nanoseconds(instant: Seconds) -> int:
     """Exact: timelocks are whole seconds on both chains."""
     return instant * NANOSECONDS
+
+
+def to_seconds(nanoseconds: int) -> Seconds:
+    """Rounded down; others' timelocks may be no whole seconds."""
+    return Seconds(nanoseconds // NANOSECONDS)

@@ -14,6 +14,8 @@ from sessions_app.domain.snapshot import Snapshot
 
 def objection(facts: Snapshot, action: Action) -> str | None:
     """Why this write must not be signed or sent now, in words; None when it may."""
+    if action is Action.REPAY_SOURCE and not facts.chains_are_fresh:
+        return "a chain's head is stale"
     after_the_fill = filled(facts)
     if after_the_fill is None:
         return None if action in next_step(facts).actions else "the session was not filled"

@@ -75,8 +75,10 @@ def _never_filled(facts: Snapshot) -> Step:
         expired = facts.clocks.source_head >= facts.deadlines.source_timelock
         back = Action.REFUND_SOURCE if expired else Action.REFUND_SOURCE_EARLY
         return Step(actions=frozenset({back}))
-    is_owed = source.final is LockState.WITHDRAWN and not facts.source_is_repaid
-    return Step(attention=Attention.REPAYMENT_OWED) if is_owed else Step()
+    if source.final is not LockState.WITHDRAWN or facts.source_is_repaid:
+        return Step()
+    due = {Action.REPAY_SOURCE} if source.has_reached_us else set()
+    return Step(actions=frozenset(due), attention=Attention.REPAYMENT_OWED)
 
 
 def _executing(s: Filled) -> Step:
@@ -244,8 +246,8 @@ def _returning(s: Filled) -> Step:
         return Step(S.REVEALING_SECRET, "a fitting preimage stands on a chain")
     if s.is_lost_race:
         return Step(attention=Attention.LOST_RACE)
-    nothing_can_come = s.source.can_never_be_locked and s.destination_is_gone
-    if nothing_can_come and not s.destination.is_seen:
+    nothing_was = s.source.can_never_be_locked and not s.destination.is_seen
+    if nothing_was and s.destination_is_gone:
         return _nothing_was_locked(s)
     if s.facts.status is not S.REFUNDING:
         seen = s.source.is_seen or s.destination.is_seen
@@ -263,17 +265,14 @@ def _nothing_was_locked(s: Filled) -> Step:
 
 
 def _source_is_back(s: Filled) -> bool:
-    return (
-        s.source.final is LockState.REFUNDED
-        or s.source.can_never_be_locked
-        or (s.source.final is LockState.WITHDRAWN and s.facts.source_is_repaid)
-    )
+    is_repaid = s.source.final is LockState.WITHDRAWN and s.facts.source_is_repaid
+    return s.source.final is LockState.REFUNDED or s.source.can_never_be_locked or is_repaid
 
 
 def _unread_preimage(s: Filled) -> Attention | None:
     """The maker has withdrawn, and we have not read with what: a person must find it in time."""
-    taken = s.destination.head is LockState.WITHDRAWN and not s.facts.secret_is_shown
-    return Attention.PREIMAGE_UNKNOWN if taken else None
+    taken = s.destination.head is LockState.WITHDRAWN
+    return Attention.PREIMAGE_UNKNOWN if taken and not s.facts.secret_is_shown else None
 
 
 def _owed_source(s: Filled) -> Attention | None:
@@ -289,8 +288,8 @@ def _refund_actions(s: Filled) -> frozenset[Action]:
     if s.destination_is_gone and s.source.head is LockState.OPEN:
         expired = s.facts.clocks.source_head >= s.deadlines.source_timelock
         due.add(Action.REFUND_SOURCE if expired else Action.REFUND_SOURCE_EARLY)
-    if s.destination_is_gone and s.source.final is LockState.WITHDRAWN:
-        due.add(Action.REPAY_SOURCE)
+    if s.destination_is_gone and s.source.has_reached_us:
+        due.add(Action.REPAY_SOURCE)  # made only when a person releases it
     return frozenset(due)
 
 

@@ -18,6 +18,7 @@ class Leg:
     final: LockState
     final_time: Seconds
     stood_finally: bool = False  # a final block showed it once
+    has_paid: bool = True  # when final: what it decided was paid out
 
     @property
     def is_seen(self) -> bool:
@@ -28,6 +29,11 @@ class Leg:
     def is_open(self) -> bool:
         """Final, and undecided as far as anybody can see."""
         return self.head is LockState.OPEN and self.final is LockState.OPEN
+
+    @property
+    def has_reached_us(self) -> bool:
+        """Of a source: withdrawn and paid out, finally."""
+        return self.final is LockState.WITHDRAWN and self.has_paid
 
     @property
     def can_never_be_locked(self) -> bool:

@@ -72,3 +72,21 @@ def test_a_failed_call_is_no_fact(world: World) -> None:
     start = world.adapter.head().height
     make(world, Call.REFUND, bound)
     assert facts_since(world, start).facts == ()
+
+
+def test_a_creation_tells_the_terms_of_anybodys_lock_and_nothing_else_does(world: World) -> None:
+    start = world.adapter.head().height
+    bound = ready(world, makers_terms(world), world.maker)
+    make(world, Call.LOCK, bound, world.maker)
+    made = world.adapter.head().height
+    make(world, Call.REFUND_EARLY, bound)
+    world.mine(2)
+    page = facts_since(world, start)
+    blocks = {block.hash: block for block in page.blocks}
+    told = [
+        (fact.height <= made, world.adapter.lock_made(fact, blocks[fact.block_hash]))
+        for fact in page.facts
+        if fact.may_be_new
+    ]
+    assert [terms for is_before, terms in told if is_before and terms] == [bound]
+    assert {terms for is_before, terms in told if not is_before} <= {None}

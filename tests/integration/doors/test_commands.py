@@ -16,7 +16,7 @@ from tests.integration.sessions.world import MAKER, World
 
 COMMANDS = [
     "show_session", "explain_session", "retry_session", "cancel_session", "refund_session",
-    "rebroadcast",
+    "rebroadcast", "repay_session",
 ]  # fmt: skip
 
 

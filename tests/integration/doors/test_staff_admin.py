@@ -5,11 +5,12 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from auctions_app.models import RouteSwitch
-from chains_app.models import ChainCursor, Signer
+from chains_app.models import ChainCursor, Intent, Signer
 from chains_app.outbox.nonces import sync_signers
 from orchestrator.audit.models import AuditEntry
 from sessions_app.models import Session
 from tests.integration.doors.staff import signer_of
+from tests.integration.sessions.test_repayments import taken_before_our_lock
 from tests.integration.sessions.world import THERE, World, reload
 
 SESSIONS = "/admin/sessions_app/session/"
@@ -202,3 +203,17 @@ def test_what_needs_a_person_says_so_in_the_list(world: World) -> None:
         assert "lost_race since 2026-11-22T10:00:00Z" in page
     assert "the maker has both legs for good: book the loss" in pages[1]
     assert "docs/runbook/lost_race.md" in pages[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_repayment_is_released_on_its_page(world: World) -> None:
+    session = taken_before_our_lock(world)
+    client = person("sessions_app.view_session", "sessions_app.repay_session")
+    assert 'value="repay_session"' in client.get(f"{SESSIONS}{session.pk}/change/").content.decode()
+    shown = ask(client, SESSIONS, "repay_session", session.pk)
+    assert "from lock to maker, once: they reached us" in shown
+    assert not Intent.objects.filter(call="repay").exists()
+    assert "are to be repaid to maker" in confirm(client, SESSIONS, "repay_session", session.pk)
+    world.live(6)
+    assert reload(session).status == "refunded"
+    assert AuditEntry.objects.get().action == "repay_session"

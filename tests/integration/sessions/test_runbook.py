@@ -38,7 +38,7 @@ def follow(name: str, case: str, session: Session, **values: object) -> str:
     for command, *arguments in [*commands(section(text, "Check")), *done]:
         given = [words.get(each, each) for each in arguments]
         call_command(command, *given, stdout=said, stderr=StringIO())
-    assert AuditEntry.objects.filter(reason=WHY).count() == len(done)
+    assert AuditEntry.objects.filter(reason=words["WHY"]).count() == len(done)
     return said.getvalue()
 
 

@@ -1,0 +1,36 @@
+"""Whether a transfer of a token moved anything, by what a node tells of its transaction."""
+
+from typing import Any
+
+from chains_app.adapters.evm_contract import topic
+from chains_app.adapters.evm_tokens import moved_nothing, transfer
+
+TOKEN = "0x" + "Ab" * 20
+DATA = "0x" + transfer("0x" + "11" * 20, 7).hex()
+TRANSFERRED = topic("Transfer(address,address,uint256)")
+
+
+def sent(data: str = DATA) -> dict[str, Any]:
+    return {"to": TOKEN.lower(), "input": data}
+
+
+def receipt(*logs: tuple[str, str]) -> dict[str, Any]:
+    return {"logs": [{"address": address, "topics": [first]} for address, first in logs]}
+
+
+def test_a_token_that_answered_false_and_moved_nothing_tells_so_by_its_silence() -> None:
+    assert moved_nothing(sent(), receipt())
+    assert moved_nothing(sent(), receipt((TOKEN, topic("Approval(address,address,uint256)"))))
+
+
+def test_another_contracts_event_says_nothing_of_it() -> None:
+    assert moved_nothing(sent(), receipt(("0x" + "cd" * 20, TRANSFERRED)))
+
+
+def test_a_transfer_that_was_made_tells_so() -> None:
+    assert not moved_nothing(sent(), receipt((TOKEN, TRANSFERRED)))
+
+
+def test_what_is_no_transfer_of_a_token_is_not_asked() -> None:
+    assert not moved_nothing(sent("0x"), receipt())
+    assert not moved_nothing(sent("0x" + "00" * 68), receipt())
