@@ -32,8 +32,19 @@ def close_bodies(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     for path in result["paths"].values():
         for operation in path.values():
             for content in operation.get("requestBody", {}).get("content", {}).values():
-                shapes[content["schema"]["$ref"].rpartition("/")[2]]["additionalProperties"] = False
+                _close(shapes, content["schema"])
     return result
+
+
+def _close(shapes: dict[str, Any], schema: dict[str, Any]) -> None:
+    """A shape, and those that its fields have."""
+    if "$ref" in schema:
+        shape = shapes[schema["$ref"].rpartition("/")[2]]
+        shape["additionalProperties"] = False
+        for field in shape.get("properties", {}).values():
+            _close(shapes, field)
+    for part in schema.get("allOf", ()):
+        _close(shapes, part)
 
 
 def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
