@@ -311,7 +311,11 @@ def test_rule_6_a_node_that_takes_no_sends_is_not_the_next_to_get_one(
     order: list[int] = []
 
     def noting(place: int, answer: Answer) -> Answer:
-        return lambda body: (order.append(place), answer(body))[1]
+        def note(body: Any) -> tuple[int, bytes]:
+            order.append(place)
+            return answer(body)
+
+        return note
 
     nodes[0].answer = noting(0, error(-32601))
     nodes[1].answer = noting(1, result)
