@@ -5,6 +5,7 @@ that moved has its facts, readings and finality beside it. Any number of pollers
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -107,8 +108,7 @@ def _step(cursor: ChainCursor, adapter: ChainAdapter) -> tuple[int, bool]:
     if not cursor.hash:
         begin(cursor, head, finals)
         return 1, True
-    if cursor.reread_after is not None and _read_again(cursor, adapter):
-        return 0, True
+    has_more_again = cursor.reread_after is not None and _read_again(cursor, adapter)
     page = _next_page(cursor, adapter, head)
     if page is None:
         _undo_reorganised(cursor, adapter, head, finals)
@@ -119,25 +119,36 @@ def _step(cursor: ChainCursor, adapter: ChainAdapter) -> tuple[int, bool]:
     if learned.is_news(cursor):
         commit(cursor, learned)
     was_pruned = bool(learned.unread and learned.blocks)  # due now, to be read at the head
-    return len(page.blocks), was_pruned or not is_at_head
+    return len(page.blocks), was_pruned or not is_at_head or has_more_again
 
 
 def _read_again(cursor: ChainCursor, adapter: ChainAdapter) -> bool:
-    """One page of what a person wants read again; False when the node has not those blocks.
+    """One page of what a person wants read again; whether another can be read at once.
 
-    What it has in their place is for the ordinary step to find: a reorganisation, or a lag.
+    A node that does not answer, or has other blocks, holds up nothing but this: those are for the
+    ordinary step to find, as a reorganisation or a lag.
     """
     kept = ChainBlock.objects.filter(chain=cursor.chain, height__gt=cursor.reread_after or 0)
     ours = dict(kept.order_by("height").values_list("height", "hash")[:MOST_BLOCKS])
     if not ours:
         commit_again(cursor, Learned((), {}), cursor.height)
-        return True
-    page = adapter.facts(min(ours), max(ours))
-    if [(block.height, block.hash) for block in page.blocks] != list(ours.items()):
         return False
-    learned = _read(cursor, adapter, page, page.last, {}, is_at_head=False)
-    commit_again(cursor, learned, max(ours))
-    return True
+    try:
+        page = _facts(cursor, adapter, min(ours), max(ours))
+        if not _are_all_of(page, ours):
+            return False
+        learned = _read(cursor, adapter, page, page.last, {}, is_at_head=False)
+    except ChainError as error:
+        log.warning("not_read_again", chain=cursor.chain, height=min(ours), reason=error.code)
+        return False
+    commit_again(cursor, learned, page.last.height)
+    return cursor.reread_after is not None
+
+
+def _are_all_of(page: FactsPage, ours: Mapping[int, str]) -> bool:
+    """Whether a page has our blocks up to its last, and no other."""
+    told = {block.height: block.hash for block in page.blocks}
+    return told == {height: ours[height] for height in ours if height <= page.last.height}
 
 
 def _next_page(cursor: ChainCursor, adapter: ChainAdapter, head: Block) -> FactsPage | None:
@@ -149,21 +160,23 @@ def _next_page(cursor: ChainCursor, adapter: ChainAdapter, head: Block) -> Facts
         is_ours = known is None or known.hash == head.hash  # then the node lags
         return FactsPage((), ()) if is_ours else None
     to_height = min(head.height, cursor.height + MOST_BLOCKS)
-    page = _facts(cursor, adapter, to_height)
+    page = _facts(cursor, adapter, cursor.height + 1, to_height)
     links = pairwise([cursor.block, *page.blocks])
     is_connected = all(parent.hash == block.parent_hash for parent, block in links)
     return page if is_connected else None
 
 
-def _facts(cursor: ChainCursor, adapter: ChainAdapter, to_height: int) -> FactsPage:
+def _facts(
+    cursor: ChainCursor, adapter: ChainAdapter, from_height: int, to_height: int
+) -> FactsPage:
     """Where strangers' events are too many, those of the locks that we follow."""
     try:
-        return adapter.facts(cursor.height + 1, to_height)
+        return adapter.facts(from_height, to_height)
     except TooManyFactsError:
-        log.warning("too_many_facts", chain=cursor.chain, height=cursor.height + 1)
+        log.warning("too_many_facts", chain=cursor.chain, height=from_height)
         followed = Watch.objects.filter(chain=cursor.chain, is_settled=False)
         locks = followed.order_by("pk").values_list("lock_id", flat=True)
-        return adapter.facts(cursor.height + 1, to_height, list(locks))
+        return adapter.facts(from_height, to_height, list(locks))
 
 
 def _undo_reorganised(

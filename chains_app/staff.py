@@ -92,24 +92,31 @@ def _wake_intents(signer: Signer) -> str:
 
 # --- chains: reading again ------------------------------------------------------------------------
 def rewind_cursor(to: int) -> Act[ChainCursor]:
-    """Have all blocks above `to` read again up to the cursor; nothing is skipped or forgotten."""
+    """Have all blocks above `to` read again up to the cursor; nothing is skipped or forgotten.
+
+    It stands instead of what was wanted before and is not read yet: a higher block takes that back.
+    """
 
     def plan(cursor: ChainCursor) -> str:
         _require_readable(cursor, to)
         return (
             f"read {cursor.chain} again after block {to}, up to {cursor.height}: facts that were "
-            "left out are added, and each open lock is read anew"
+            f"left out are added, and each open lock is read anew{_instead(cursor)}"
         )
 
     def do(cursor: ChainCursor) -> str:
-        lowest = to if cursor.reread_after is None else min(to, cursor.reread_after)
         rows = ChainCursor.objects.filter(pk=cursor.pk)
-        rows.update(reread_after=lowest)
+        rows.update(reread_after=to)
         wake(rows)
         send_hint(POLL_TASK)
-        return f"{cursor.chain} is read again after block {lowest}"
+        return f"{cursor.chain} is read again after block {to}{_instead(cursor)}"
 
     return Act(name="rewind_cursor", kind=Kind.CHAIN, find=_lock_cursor, plan=plan, do=do)
+
+
+def _instead(cursor: ChainCursor) -> str:
+    pending = cursor.reread_after
+    return "" if pending is None else f"; no more what was still to be read after block {pending}"
 
 
 def _lock_cursor(chain: str) -> ChainCursor:

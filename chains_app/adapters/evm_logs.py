@@ -21,6 +21,7 @@ from chains_app.locks import LockTerms
 from orchestrator.kernel.hashlock import LENGTH, Secret, fits
 
 ADDRESSES: Final = 500  # of one question
+BATCH_CALLS: Final = 20  # of one exchange; providers refuse longer batches
 WINDOW_BLOCKS: Final = 1_000  # of one question; providers allow no endless ranges
 _BLOOM_BITS: Final = 2_048
 _ENDED: Final = tuple(one for one in evm_contract.TOPICS if one not in evm_contract.CREATED)
@@ -88,7 +89,8 @@ class EscrowLogs:
             for header in headers
             for each in filters
         ]
-        answers = iter(node.read_all(calls))
+        batches = (calls[at : at + BATCH_CALLS] for at in range(0, len(calls), BATCH_CALLS))
+        answers = chain.from_iterable(map(node.read_all, batches))
         for _ in headers:
             yield list(chain.from_iterable(islice(answers, len(filters))))
 

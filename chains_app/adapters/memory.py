@@ -29,6 +29,7 @@ from chains_app.tokens import TokenSpec
 from orchestrator.kernel.amounts import Rounding, multiply_divide
 from orchestrator.kernel.hashlock import HashFunction, Secret
 
+PAGE_BLOCKS: Final = 20  # of one page of facts, as of a real adapter's
 _ACCOUNT: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -95,6 +96,7 @@ class MemoryAdapter:
         found = self._reached().between(from_height, to_height)
         if not found:
             raise BlockUnknownError(f"{self.name} has no block {from_height} to {to_height}")
+        found = found[:PAGE_BLOCKS]
         facts = tuple(fact for mined in found for fact in mined.facts)
         return FactsPage(tuple(mined.block for mined in found), facts)
 

@@ -1,23 +1,26 @@
 """Events that an EVM node leaves out, makes up, or refuses for their number."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from chains_app.adapters import evm_contract, evm_logs
+from chains_app.adapters.evm import PAGE_BLOCKS
 from chains_app.adapters.interface import FactsPage, TooManyFactsError
 from chains_app.locks import Call, LockTerms
 from devnet.faults import ChainFaults
-from devnet.faults.kinds import Answer, CallFault, Lie, Node
+from devnet.faults.exchange import Forward, Reply, Request
+from devnet.faults.kinds import Answer, CallFault, Fault, Lie, Node
 from tests.conformance.evm_world import EvmWorld
 from tests.conformance.test_evm import call_stranger, emitter_of
 from tests.conformance.world import SECRET, facts_since, make, terms
 
 pytestmark = pytest.mark.parametrize("world", ["evm"], indirect=True)
 LOGS = frozenset({"eth_getLogs"})
+CALLS = 20  # of one batch, that a provider takes
 
 
 @dataclass
@@ -126,6 +129,15 @@ class Spam(CallFault):
         return {"error": {"code": self.code, "message": self.said}}
 
 
+class ShortBatches(Fault):
+    """Refuses longer batches, as providers do."""
+
+    async def answer(self, request: Request, forward: Forward) -> Reply:
+        if len(request.calls) <= CALLS:
+            return await forward(request)
+        return Reply(200, b'{"error": {"code": -32600, "message": "batch of too many calls"}}')
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [
@@ -143,14 +155,18 @@ def test_events_too_many_to_ask_for_are_asked_for_by_our_addresses(
 ) -> None:
     world, adapter, honest = withdrawal.world, withdrawal.world.adapter, withdrawal.facts()
     call_stranger(world, emitter_of([evm_contract.WITHDRAWN]))
+    world.mine(CALLS)
     head, ours = adapter.head().height, adapter.lock_id(withdrawal.bound)
     monkeypatch.setattr(evm_logs, "ADDRESSES", 2)
     others = ["0x" + f"{number:040x}" for number in range(1, 4)]
     spam = Spam(methods=LOGS)
     spam.code, spam.said = code, said
-    with faults.proxies[0].injecting(spam), faults.proxies[1].injecting(spam):
+    with ExitStack() as stack:
+        for proxy in faults.proxies:
+            stack.enter_context(proxy.injecting(spam))
+            stack.enter_context(proxy.injecting(ShortBatches()))
         with pytest.raises(TooManyFactsError):
             adapter.facts(withdrawal.start + 1, head)
         page = adapter.facts(withdrawal.start + 1, head, [*others, ours])
     assert page.facts == honest.facts
-    assert len(page.blocks) == len(honest.blocks) + 1
+    assert len(page.blocks) == PAGE_BLOCKS

@@ -311,11 +311,11 @@ def test_rule_6_a_node_that_takes_no_sends_is_not_the_next_to_get_one(
     order: list[int] = []
 
     def noting(place: int, answer: Answer) -> Answer:
-        def answer_and_note(body: Any) -> Any:
+        def note(body: Any) -> tuple[int, bytes]:
             order.append(place)
             return answer(body)
 
-        return answer_and_note
+        return note
 
     nodes[0].answer = noting(0, error(-32601))
     nodes[1].answer = noting(1, result)

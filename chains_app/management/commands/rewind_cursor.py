@@ -10,7 +10,8 @@ from orchestrator.audit.command import ActCommand
 
 
 class Command(ActCommand):
-    help = "Has every block above N read again, up to where the chain was read; never skips any."
+    help = "Has every block above N read again, up to where the chain was read; never skips any. "
+    help += "A higher N takes back what is still to be read again."
     subject = "CHAIN"
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from chains_app.adapters.interface import FactsPage, TooManyFactsError
-from chains_app.adapters.memory import MemoryAdapter
+from chains_app.adapters.memory import PAGE_BLOCKS, MemoryAdapter
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import (
     AttemptStatus,
@@ -23,7 +23,7 @@ from chains_app.models import (
     Watch,
 )
 from chains_app.outbox.worker import drain
-from chains_app.poller import MOST_BLOCKS, poll, poll_all
+from chains_app.poller import poll, poll_all
 from chains_app.registry import get_adapter
 from chains_app.selectors import LegFacts, chain_clocks, leg_facts
 from chains_app.watching import WatchConflictError, watch_lock
@@ -308,8 +308,8 @@ def test_a_long_way_is_read_page_by_page(world: World) -> None:
     terms, reference = watch(world)
     poll_all()
     world.lock_by_maker(terms)
-    world.base.mine(2 * MOST_BLOCKS + 10)
-    assert poll("base") == 2 * MOST_BLOCKS + 11
+    world.base.mine(2 * PAGE_BLOCKS + 10)
+    assert poll("base") == 2 * PAGE_BLOCKS + 11
     assert facts_of(reference).final is LockState.OPEN
 
 

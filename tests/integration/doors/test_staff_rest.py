@@ -1,12 +1,18 @@
 """What staff do with signers, chains and routes by commands."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
 from rest_framework.test import APIClient
 
-from chains_app.adapters.interface import FactsPage
-from chains_app.adapters.memory import MemoryAdapter
+from chains_app.adapters.interface import (
+    ChainError,
+    ChainUnavailableError,
+    FactsPage,
+    TooManyFactsError,
+)
+from chains_app.adapters.memory import PAGE_BLOCKS, MemoryAdapter
 from chains_app.locks import Block, Call, LockReading, LockTerms
 from chains_app.models import Attempt, ChainBlock, ChainCursor, Observation, Signer
 from chains_app.outbox.nonces import sync_signers
@@ -71,8 +77,8 @@ def test_a_signer_is_neither_paused_nor_resumed_twice(world: World) -> None:
 
 
 # --- rewind_cursor --------------------------------------------------------------------------------
-def forgetful(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """From here on nodes leave out every secret."""
+def forgetful(everywhere: pytest.MonkeyPatch, once: pytest.MonkeyPatch) -> None:
+    """From here on nodes leave out every secret, and tell it later, if ever, by a block's facts."""
     facts, read = MemoryAdapter.facts, MemoryAdapter.read_lock
 
     def without_secrets(self: MemoryAdapter, first: int, last: int) -> FactsPage:
@@ -82,20 +88,18 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     def without_secret(self: MemoryAdapter, bound: LockTerms, block: Block) -> LockReading:
         return replace(read(self, bound, block), secret=None)
 
-    monkeypatch.setattr(MemoryAdapter, "facts", without_secrets)
-    monkeypatch.setattr(MemoryAdapter, "read_lock", without_secret)
-    return monkeypatch
+    everywhere.setattr(MemoryAdapter, "read_lock", without_secret)
+    everywhere.setattr(MemoryAdapter, "shown_secret", lambda *_: None)
+    once.setattr(MemoryAdapter, "facts", without_secrets)
 
 
 def test_a_chain_that_is_read_again_tells_what_a_node_left_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no node can be asked for a lock's events alone, which would tell by itself."""
-    monkeypatch.setattr(MemoryAdapter, "shown_secret", lambda *_: None)
     session, secret = until_both_are_locked(world)
     before = world.chains["near"].head.height
     with pytest.MonkeyPatch.context() as patch:
-        forgetful(patch)
+        forgetful(monkeypatch, patch)
         world.send_as(MAKER, Call.WITHDRAW, terms(session, Role.DESTINATION), secret)
         world.live(8)
         assert status(session) is Status.BOTH_LOCKED
@@ -144,6 +148,88 @@ def test_a_chain_that_reorganised_meanwhile_is_still_read_to_its_head(world: Wor
     cursor = ChainCursor.objects.get(chain="near")
     assert (cursor.hash, cursor.reread_after) == (world.chains["near"].head.hash, None)
     assert path(session)[-1] == "completed"
+
+
+def wrong_reading(world: World, blocks: int) -> Observation:
+    """Of a lock on NEAR, that many blocks before the head; completed in the meantime."""
+    session = world.start()
+    world.lock_source(session)
+    world.live(14)
+    wrong = Observation.objects.filter(watch__chain="near").order_by("height").last()
+    assert wrong is not None
+    world.live(wrong.height + blocks - ChainCursor.objects.get(chain="near").height)
+    Observation.objects.filter(pk=wrong.pk).update(state="absent")
+    assert wrong.state != "absent"
+    return wrong
+
+
+def read_again(wrong: Observation) -> str:
+    again = Observation.objects.get(watch=wrong.watch_id, block_hash=wrong.block_hash)
+    return again.state
+
+
+def test_more_blocks_than_one_page_has_are_read_again(world: World) -> None:
+    wrong = wrong_reading(world, 2 * PAGE_BLOCKS)
+    do("rewind_cursor", "near", "--to", wrong.height - 1)
+    world.poll()
+    assert read_again(wrong) == wrong.state
+    assert ChainCursor.objects.get(chain="near").reread_after is None
+
+
+class Asked:
+    """Fails for old blocks as it is told, and notes whether it was asked for them by address."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, wrong: Observation, error: ChainError) -> None:
+        self.by_address: list[bool] = []
+        facts = MemoryAdapter.facts
+
+        def failing(
+            adapter: MemoryAdapter, first: int, last: int, locks: Collection[str] | None = None
+        ) -> FactsPage:
+            if adapter.name == "near" and first <= wrong.height <= last:
+                self.by_address.append(locks is not None)
+                if locks is None or not isinstance(error, TooManyFactsError):
+                    raise error
+            return facts(adapter, first, last, locks)
+
+        patch.setattr(MemoryAdapter, "facts", failing)
+
+
+def test_what_has_too_many_events_is_read_again_by_address(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = wrong_reading(world, 1)
+    asked = Asked(monkeypatch, wrong, TooManyFactsError("near: too many logs in a block"))
+    do("rewind_cursor", "near", "--to", wrong.height - 1)
+    world.poll()
+    assert asked.by_address == [False, True]
+    assert read_again(wrong) == wrong.state
+
+
+def test_a_chain_is_polled_on_while_its_old_blocks_can_not_be_read_again(world: World) -> None:
+    wrong = wrong_reading(world, 1)
+    do("rewind_cursor", "near", "--to", wrong.height - 1)
+    with pytest.MonkeyPatch.context() as patch:
+        asked = Asked(patch, wrong, ChainUnavailableError("near: no node answered"))
+        world.live(3)
+        cursor = ChainCursor.objects.get(chain="near")
+        assert cursor.hash == world.chains["near"].head.hash
+        assert (cursor.reread_after, set(asked.by_address)) == (wrong.height - 1, {False})
+    world.poll()
+    assert read_again(wrong) == wrong.state
+    assert ChainCursor.objects.get(chain="near").reread_after is None
+
+
+def test_another_wish_to_read_again_stands_instead_of_the_first(world: World) -> None:
+    wrong = wrong_reading(world, 4)
+    do("rewind_cursor", "near", "--to", wrong.height - 1)
+    assert do("rewind_cursor", "near", "--to", wrong.height + 1) == (
+        f"near is read again after block {wrong.height + 1}; no more what was still to be read "
+        f"after block {wrong.height - 1}\n"
+    )
+    world.poll()
+    assert read_again(wrong) == "absent"
+    assert ChainCursor.objects.get(chain="near").reread_after is None
 
 
 def test_nothing_is_skipped_and_nothing_older_than_what_is_kept_is_asked_for(world: World) -> None:

@@ -4,9 +4,11 @@ The chains, their contract and their adapter are those that ship; the service is
 (`next_step`, the guards) with the least around it: what it read, and what has left it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from auctions_app.timelocks import FinalityTiers, TimelockPolicy
+from chains_app.adapters.interface import Fact
 from chains_app.adapters.memory import MemoryAdapter, memory_key
 from chains_app.adapters.memory_chain import MemoryChain
 from chains_app.locks import Block, Call, LockState, LockTerms
@@ -119,14 +121,20 @@ class Side:
         is_ours = self.chain.find(self.read.hash) is not None
         head = self.read if is_ours and newest.height < self.read.height else newest
         since = max(0, min(self.read.height, head.height) - FINAL_AFTER)
-        for fact in self.adapter.facts(since, head.height).facts:
+        while since <= head.height:
+            page = self.adapter.facts(since, head.height)
+            self._note(page.facts)
+            since = page.last.height + 1
+        if head.height > self.read.height:
+            self.advanced_at = wall
+        self.read, self.leg = head, self._leg_at(head)
+
+    def _note(self, facts: Iterable[Fact]) -> None:
+        for fact in facts:
             self.is_opened |= fact.secret is not None
             block = self.adapter.block(fact.block_hash)
             if self.first_seen is None and self.state_at(block) is not LockState.ABSENT:
                 self.first_seen = block.time
-        if head.height > self.read.height:
-            self.advanced_at = wall
-        self.read, self.leg = head, self._leg_at(head)
 
     def _leg_at(self, head: Block) -> Leg:
         final, terms = self.final_of(head), self.terms
