@@ -18,6 +18,7 @@ from sessions_app.guard import judge
 from sessions_app.models import Role, Session, Surplus
 from tests.integration.doors.staff import do, refused, run
 from tests.integration.sessions.test_races import at_once
+from tests.integration.sessions.test_runbook import follow
 from tests.integration.sessions.test_seen_hashlocks import drawn, make, strangers_lock
 from tests.integration.sessions.test_swaps import SWAPPED
 from tests.integration.sessions.world import (
@@ -99,7 +100,7 @@ def test_a_token_that_is_none_of_ours_is_shown_and_left(world: World) -> None:
     assert not Intent.objects.exists()
 
 
-DIFFERENCES = {
+DIFFERENCES: dict[str, dict[str, Any]] = {
     "amount": {"amount": ETHER + 1},
     "timelock": {"timelock": 2_000_000_000},
     "depositor": {"depositor": STRANGER},
@@ -249,6 +250,14 @@ def test_what_reached_us_is_owed_shown_and_repaid_once(world: World) -> None:
     assert "is repaid already" in refused("repay_session", found.pk)
     assert str(found.pk) not in run("list_stuck_sessions")
     assert reload(session).attention == ""
+
+
+def test_it_is_repaid_as_the_page_says(world: World) -> None:
+    found, session = taken(world)
+    case = "`list_stuck_sessions` shows a surplus that is owed"
+    follow("repayment_owed", case, session, SURPLUS=found.pk)
+    live(world, 6)
+    assert the_surplus().state == State.REPAID
 
 
 def test_what_is_open_is_not_repaid(world: World) -> None:
