@@ -125,7 +125,8 @@ class AuctionConfiguration(BaseSettings):
     """The whole of it; a forgotten POLICY means mainnet, whose durations are the careful ones.
 
     A session's price falls from no fee of ours down to `maximum_fee_bps`; our resolver fills at the
-    first price that leaves it `resolver_profit_bps` (0: at the start price).
+    first price that leaves it `resolver_profit_bps` (0: at the start price). A lock for us that no
+    session agreed on is given back early when it is worth more than `surplus_floor_dollars`.
     """
 
     model_config = SettingsConfigDict(frozen=True)
@@ -142,6 +143,7 @@ class AuctionConfiguration(BaseSettings):
     expected_cost_bps: Annotated[int, Field(ge=1, le=10_000)] = 200
     minimum_over_costs: Annotated[int, Field(ge=1)] = 20
     caps: Caps = Caps()
+    surplus_floor_dollars: Annotated[int, Field(ge=0)] = 5
 
     @property
     def price_table(self) -> dict[str, str]:

@@ -35,6 +35,7 @@ class Market:
     prices: PriceSource
     minimum_over_costs: int
     caps: Caps = field(default_factory=Caps)
+    surplus_floor_dollars: int = 5
 
     def route(self, route_id: str) -> Route:
         """Raises UnknownRouteError."""
@@ -69,6 +70,7 @@ def build_market(configuration: AuctionConfiguration, chains: Mapping[str, Chain
         prices=FixedPrices(configuration.price_table),
         minimum_over_costs=configuration.minimum_over_costs,
         caps=configuration.caps,
+        surplus_floor_dollars=configuration.surplus_floor_dollars,
     )
 
 

@@ -70,6 +70,9 @@ class Signer(models.Model):
         return f"{self.account} on {self.chain} ({self.role})"
 
 
+_TERMS: Final = MD5(Cast("terms_json", models.TextField()))
+
+
 class Located(models.Model):
     """A lock in our contract. `lock_id`: on EVM a place, which one of other terms may take."""
 
@@ -107,12 +110,7 @@ class Watch(Located):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(
-                "chain",
-                "lock_id",
-                MD5(Cast("terms_json", models.TextField())),
-                name="one_watch_per_lock",
-            ),
+            models.UniqueConstraint("chain", "lock_id", _TERMS, name="one_watch_per_lock"),
         )
         indexes = (
             _partial("chain", "due_time", name="watch_due"),
@@ -152,10 +150,7 @@ class Observation(models.Model):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(
-                fields=["watch", "block_hash"],
-                name="one_reading_per_block",
-            ),
+            models.UniqueConstraint(fields=["watch", "block_hash"], name="one_reading_per_block"),
         )
         indexes = (models.Index(fields=["height"], name="observation_height"),)
 

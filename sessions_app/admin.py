@@ -12,9 +12,9 @@ from orchestrator.audit.confirming import ActsAdmin, Offer
 from orchestrator.kernel.amounts import in_coins
 from sessions_app.api.answers import session_answer
 from sessions_app.domain.attention import advice_for
-from sessions_app.explaining import explain_verdicts
+from sessions_app.explaining import explain_verdicts, surplus_lines
 from sessions_app.feed import update_of
-from sessions_app.models import Session
+from sessions_app.models import Session, Surplus
 from sessions_app.selectors import list_events
 from sessions_app.staff import (
     cancel_session,
@@ -129,6 +129,39 @@ class SessionAdmin(ActsAdmin):
             return queryset.none(), False
 
 
+@admin.register(Surplus)
+class SurplusAdmin(ActsAdmin):
+    """Locks for us that no session agreed on; what is owed of one is released here."""
+
+    offers: ClassVar = {
+        "repay_session": Offer("Repay the depositor", "repay_surplus", lambda _: repay_session()),
+    }
+    list_display = ("id", "state", "chain", "amount", "depositor", "reason", "session_id")
+    list_filter = ("state", "chain")
+    search_fields = ("id__exact", "lock_id__exact")
+    ordering = ("chain", "id")
+    fields = (
+        "state", "chain", "lock_id", "amount", "token", "depositor", "timelock", "reason",
+        "session_id",
+    )  # fmt: skip
+
+    def amount(self, surplus: Surplus) -> int:
+        """Base units."""
+        return surplus.lock_terms.amount
+
+    def token(self, surplus: Surplus) -> str:
+        """Its contract."""
+        return surplus.lock_terms.token or "native coin"
+
+    def depositor(self, surplus: Surplus) -> str:
+        """Who gets it back."""
+        return surplus.lock_terms.depositor
+
+    def timelock(self, surplus: Surplus) -> str:
+        """From which anybody may refund it."""
+        return iso(surplus.lock_terms.timelock)
+
+
 def _moment(at: datetime | None) -> str:
     return "-" if at is None else iso(at)
 
@@ -141,5 +174,5 @@ def _timeline(session: Session) -> dict[str, Any]:
         "shown": shown,
         "events": [update_of(event) for event in list_events(session)],
         "deeds": what_people_did(session),
-        "verdicts": list(explain_verdicts(session)),
+        "verdicts": [*explain_verdicts(session), *surplus_lines(session)],
     }

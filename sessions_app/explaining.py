@@ -53,6 +53,16 @@ def advice_lines(session: Session) -> Iterator[str]:
         yield f"  page: {advice.page}"
 
 
+def surplus_lines(session: Session) -> list[str]:
+    """The locks for us under its hashlock that it did not agree on."""
+    return [
+        f"surplus {each.pk} on {each.chain}: {each.lock_terms.amount} base units of "
+        f"{each.lock_terms.token or 'the native coin'} from {each.lock_terms.depositor}, "
+        f"{each.state}: {each.reason}"
+        for each in session.surplus.order_by("pk")
+    ]
+
+
 def explain_verdicts(session: Session) -> Iterator[str]:
     """What each guard saw and said, line by line."""
     roles = dict(session.legs.values_list("pk", "role"))

@@ -23,6 +23,7 @@ from chains_app.signers import SignerRefusedError, SignerRole
 from orchestrator.kernel.clock import wall_clock
 from orchestrator.kernel.hashlock import Secret, fits
 from secrets_app.services import open_secret
+from sessions_app import surplus
 from sessions_app.binding import FACTS_AGE, Evidence, Legs
 from sessions_app.domain.guards import objection
 from sessions_app.domain.plan import Action
@@ -59,7 +60,9 @@ def judge(call: Call, reference: UUID, moment: Moment) -> Verdict:
 
     A preliminary may be made exactly when its lock may: nothing is spent for one that may not.
     """
-    leg = Leg.objects.select_related("session").get(id=reference)
+    leg = Leg.objects.select_related("session").filter(id=reference).first()
+    if leg is None:
+        return surplus.judge(call, reference, moment)
     guarded = Call.LOCK if call in PRELIMINARIES else call
     session, action = leg.session, _ACTIONS.get((Role(leg.role), guarded))
     if action is None:

@@ -175,6 +175,56 @@ class Leg(models.Model):
         return LockTerms.from_json(stored)
 
 
+class Surplus(models.Model):
+    """A lock for us that no session agreed on. Its id is the reference that chains_app knows.
+
+    `session`: the one whose hashlock it is under. `reason`: how it differs, in words. `state` is
+    what the chain showed when it was last looked at, at `checked_at`; None: it is due.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        REFUNDED = "refunded"
+        OWED = "owed"  # withdrawn to us
+        REPAID = "repaid"
+        GONE = "gone"  # a reorganisation took it, and it can't come back
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.ForeignKey(
+        Session, null=True, on_delete=models.PROTECT, related_name="surplus"
+    )
+    chain = models.CharField(max_length=32)
+    lock_id = models.CharField(max_length=128)
+    terms = models.JSONField()
+    reason = models.CharField(max_length=100)
+    state = models.CharField(max_length=8, choices=State, default=State.OPEN)
+    checked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name_plural = "surplus"
+        default_permissions: ClassVar[Any] = ("view",)
+        permissions: ClassVar = [("repay_surplus", "Can release what is owed of a surplus")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["chain", "lock_id"], name="surplus_once_per_lock")
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["checked_at"],
+                name="surplus_waiting",
+                condition=Q(state__in=["open", "owed"]) | Q(checked_at=None),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.state}"
+
+    @property
+    def lock_terms(self) -> LockTerms:
+        """The terms that it was made under."""
+        stored: dict[str, Any] = self.terms
+        return LockTerms.from_json(stored)
+
+
 class Transition(models.Model):
     """A move of a session; the feed and the timeline are read from here. Never changed."""
 

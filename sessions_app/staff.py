@@ -10,7 +10,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from chains_app.intents import release_repayment
-from chains_app.locks import Call
+from chains_app.locks import Call, LockTerms
 from chains_app.models import OPEN_INTENTS, Attempt, Intent, IntentStatus
 from chains_app.registry import get_chain
 from chains_app.selectors import writes_left
@@ -25,9 +25,10 @@ from sessions_app.domain.guards import objection
 from sessions_app.domain.plan import Action
 from sessions_app.domain.states import ENDS, Status
 from sessions_app.lifecycle import lock_sessions
-from sessions_app.models import Leg, Role, Session
+from sessions_app.models import Leg, Role, Session, Surplus
 from sessions_app.selectors import SessionNotFoundError, sessions_in_need
 from sessions_app.services import CANCELLABLE, why_not_cancellable
+from sessions_app.surplus import require_owed
 from sessions_app.wall import iso
 
 OVERDUE: Final = timedelta(seconds=60)  # a due session waits a second, as long as workers run
@@ -67,6 +68,12 @@ def stuck_sessions(*, limit: int = 200) -> list[Session]:
     due_since = timezone.now() - OVERDUE
     overdue = Session.objects.filter(attention_since=None, wake_at__lt=due_since)
     return in_need + list(overdue.order_by("wake_at")[: limit - len(in_need)])
+
+
+def owed_surplus(*, limit: int = 200) -> list[Surplus]:
+    """What reached us through locks that no session agreed on, and is not repaid."""
+    rows = Surplus.objects.filter(state=Surplus.State.OWED)
+    return list(rows.order_by("chain", "pk")[:limit])
 
 
 def what_people_did(session: Session) -> list[AuditEntry]:
@@ -208,48 +215,70 @@ def _send_all(session: Session) -> str:
 
 
 # --- repay ----------------------------------------------------------------------------------------
-def repay_session() -> Act[Session]:
+def repay_session() -> Act[Session | Surplus]:
     """Release the repayment of what reached us although the destination came back, or was never
     locked (rule 4). The guard asks again, at the signature and at the first send, whether it is
     owed still.
     """
-    return Act("repay_session", Kind.SESSION, _lock, _plan_repayment, _release_repayment, _drive_on)
+    return Act("repay_session", Kind.SESSION, _lock_owed, _plan_repayment, _release, _after_release)
 
 
-def _plan_repayment(session: Session) -> str:
-    legs = {Role(leg.role): leg for leg in session.legs.all()}
-    repayment = Intent.objects.filter(reference__in=[leg.pk for leg in legs.values()])
-    released = repayment.filter(call=Call.REPAY.value).first()
+def _lock_owed(owed_id: str) -> Session | Surplus:
+    """The row of a session or a surplus, locked; raises SessionNotFoundError."""
+    rows = Surplus.objects.select_for_update().filter(pk=_uuid(owed_id))
+    return rows.first() or _lock(owed_id)
+
+
+def _plan_repayment(owed: Session | Surplus) -> str:
+    reference, terms = _owed_lock(owed)
+    released = Intent.objects.filter(reference=reference, call=Call.REPAY.value).first()
     if released is not None:
-        raise NotDoneError(_why_released(session, released))
+        raise NotDoneError(_why_released(owed, released))
+    if isinstance(owed, Surplus):
+        require_owed(owed)
+    else:
+        _require_owed(owed)
+    coin = get_chain(terms.chain).asset(terms.token).symbol
+    return (
+        f"pay {terms.amount} base units of {coin} on {terms.chain} from {terms.beneficiary} to "
+        f"{terms.depositor}, once: they reached us for {owed.pk}, and nobody was paid for them"
+    )
+
+
+def _owed_lock(owed: Session | Surplus) -> tuple[UUID, LockTerms]:
+    if isinstance(owed, Surplus):
+        return owed.pk, owed.lock_terms
+    source = owed.legs.filter(role=Role.SOURCE).first()
+    if source is None:
+        raise NotDoneError(f"session {owed.pk} is {owed.status}, and nothing was locked for it")
+    return source.pk, source.lock_terms
+
+
+def _require_owed(session: Session) -> None:
     facts = Evidence.gather([session], wall_clock()).snapshot(session)
     reason = objection(facts, Action.REPAY_SOURCE)
     if reason is not None:
         said = f"session {session.pk} is {session.status}, and nothing is to be repaid for it now"
         raise NotDoneError(f"{said}: {reason}")
-    source = legs[Role.SOURCE].lock_terms
-    coin = get_chain(source.chain).asset(source.token).symbol
-    return (
-        f"pay {source.amount} base units of {coin} on {source.chain} from {source.beneficiary} to "
-        f"{source.depositor}, once: they reached us for {session.pk} ({session.status}), and the "
-        "maker was not paid"
-    )
 
 
-def _why_released(session: Session, released: Intent) -> str:
+def _why_released(owed: Session | Surplus, released: Intent) -> str:
     if released.status == IntentStatus.DONE:
-        return f"what was owed for {session.pk} is repaid already"
+        return f"what was owed for {owed.pk} is repaid already"
     return (
-        f"the repayment for {session.pk} was released already and is under way: `retry_session` "
+        f"the repayment for {owed.pk} was released already and is under way: `retry_session` "
         "tries it now"
     )
 
 
-def _release_repayment(session: Session) -> str:
-    source = session.legs.get(role=Role.SOURCE)
-    release_repayment(reference=source.pk, terms=source.lock_terms)
-    terms = source.lock_terms
+def _release(owed: Session | Surplus) -> str:
+    reference, terms = _owed_lock(owed)
+    release_repayment(reference=reference, terms=terms)
     return f"{terms.amount} base units on {terms.chain} are to be repaid to {terms.depositor}"
+
+
+def _after_release(owed: Session | Surplus) -> str:
+    return _drive_on(owed) if isinstance(owed, Session) else ""
 
 
 SESSION_ACTS: Final = (cancel_session, refund_session, retry_session, rebroadcast, repay_session)

@@ -11,6 +11,7 @@ from chains_app.selectors import waiting_references
 from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import wall_clock
 from secrets_app.services import forget_secret
+from sessions_app import surplus
 from sessions_app.alarming import DUTIES, time_for_a_duty
 from sessions_app.coordinator import BATCH, advance_due
 from sessions_app.models import ENDED, Leg, Session
@@ -28,6 +29,7 @@ def on_changed(references: set[UUID]) -> None:
         found = list(locked.values_list("pk", flat=True))
         Session.objects.filter(pk__in=found).update(wake_at=instant(wall_clock()))
         send_hint(ADVANCE_TASK)
+    surplus.wake(references)
 
 
 def advance_all_due() -> int:
@@ -76,3 +78,8 @@ def wake_overdue() -> int:
     legs = set(Leg.objects.filter(pk__in=late, session__attention="").values_list("pk", flat=True))
     on_changed(legs)
     return len(legs)
+
+
+def handle_surplus() -> int:
+    """Record locks for us that no session agreed on, and give them back; how many are new."""
+    return surplus.sweep()

@@ -21,3 +21,9 @@ def wake_overdue() -> int:
 def forget_secrets() -> int:
     """Destroy the secrets of ended sessions; sent by beat."""
     return sweeps.forget_secrets()
+
+
+@shared_task(name="sessions_app.tasks.handle_surplus")
+def handle_surplus() -> int:
+    """Give back locks for us that no session agreed on; sent by beat."""
+    return sweeps.handle_surplus()

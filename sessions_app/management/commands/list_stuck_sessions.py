@@ -1,13 +1,15 @@
 """`manage.py list_stuck_sessions`: what calls for a person, and what nobody drives."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand
 
 from sessions_app.domain.attention import advice_for
 from sessions_app.models import Session
-from sessions_app.staff import stuck_sessions
+from sessions_app.staff import owed_surplus, stuck_sessions
 from sessions_app.wall import iso
+
+_TO_REPAY: Final = "release it by `repay_session` with this id (docs/runbook/repayment_owed.md)"
 
 
 class Command(BaseCommand):
@@ -18,7 +20,10 @@ class Command(BaseCommand):
         found = stuck_sessions()
         for session in found:
             self.stdout.write(f"{session.pk} {session.status} {_why(session)}")
-        self.stderr.write(f"{len(found)} stuck")
+        owed = owed_surplus()
+        for surplus in owed:
+            self.stdout.write(f"{surplus.pk} surplus owed: {_TO_REPAY}")
+        self.stderr.write(f"{len(found)} stuck, {len(owed)} surplus owed")
 
 
 def _why(session: Session) -> str:

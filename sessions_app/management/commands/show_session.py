@@ -9,7 +9,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 
 from sessions_app.api.answers import session_answer
-from sessions_app.explaining import advice_lines
+from sessions_app.explaining import advice_lines, surplus_lines
 from sessions_app.feed import update_of
 from sessions_app.models import Session
 from sessions_app.selectors import SessionNotFoundError, list_events
@@ -35,7 +35,8 @@ class Command(BaseCommand):
 
 def _describe(session: Session) -> dict[str, Any]:
     events = [update_of(event) for event in list_events(session)]
-    return {**session_answer(session), "client": session.client.name, "events": events}
+    more = {"client": session.client.name, "events": events, "surplus": surplus_lines(session)}
+    return {**session_answer(session), **more}
 
 
 def _to_json(shown: dict[str, Any]) -> str:
@@ -51,6 +52,7 @@ def _lines(session: Session, shown: dict[str, Any]) -> Iterator[str]:
         yield from advice_lines(session)
     for leg in shown["legs"]:
         yield from _leg_lines(leg)
+    yield from shown["surplus"]
     yield "timeline"
     for event in shown["events"]:
         data = event["data"]

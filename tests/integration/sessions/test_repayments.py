@@ -133,7 +133,7 @@ def test_without_yes_it_says_what_it_would_pay_and_pays_nothing(
     source = terms(session, Role.SOURCE)
     assert capsys.readouterr().out == (
         f"would: pay {source.amount} base units of COIN on base from lock to maker, once: they "
-        f"reached us for {session.pk} (refunding), and the maker was not paid\n"
+        f"reached us for {session.pk}, and nobody was paid for them\n"
     )
     world.live(6)
     assert not AuditEntry.objects.exists()

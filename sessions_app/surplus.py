@@ -1,0 +1,222 @@
+"""Locks for us that no session agreed on: recorded, shown, given back early, repaid when taken.
+
+Nothing here asks a session to move. A lock of exactly a leg's terms is that leg and never surplus.
+"""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from auctions_app.market import current_market
+from auctions_app.prices import PriceUnavailableError
+from auctions_app.routes import Side
+from chains_app.adapters.interface import ChainError
+from chains_app.agreement import require_agreement
+from chains_app.intents import plan_intent
+from chains_app.locks import Call, LockState, LockTerms
+from chains_app.models import SeenLock
+from chains_app.ports import Moment, Verdict
+from chains_app.registry import get_adapter, get_chain
+from chains_app.selectors import LegFacts, chain_clocks, leg_facts, repaid
+from chains_app.watching import WatchConflictError, watch_lock
+from orchestrator.audit.acts import NotDoneError
+from orchestrator.kernel.clock import wall_clock
+from sessions_app.binding import FACTS_AGE
+from sessions_app.lifecycle import NEVER_TOO_LATE
+from sessions_app.models import ENDED, Leg, Role, Session, Surplus
+
+BATCH: Final = 100
+State = Surplus.State
+_UNDECIDED: Final = (State.OPEN, State.OWED)
+
+
+def sweep() -> int:
+    """Record what the poller saw, and look again at what is undecided; how many were recorded."""
+    recorded = _record_new()
+    waiting = Surplus.objects.filter(Q(state__in=_UNDECIDED) | Q(checked_at=None))
+    oldest = waiting.order_by(F("checked_at").asc(nulls_first=True))
+    follow(oldest.values_list("pk", flat=True)[:BATCH])
+    return recorded
+
+
+def _record_new() -> int:
+    known = Surplus.objects.filter(chain=OuterRef("chain"), lock_id=OuterRef("lock_id"))
+    found = SeenLock.objects.filter(~Exists(known), is_for_us=True).order_by("pk")
+    return sum(_record(seen) for seen in found[:BATCH])
+
+
+def _record(seen: SeenLock) -> bool:
+    """False for one that is a session's leg after all; it is not looked at again."""
+    terms, spec = seen.terms, get_chain(seen.chain)
+    session = Session.objects.filter(hashlock=terms.hashlock).first()
+    surplus = Surplus(
+        session=session, chain=seen.chain, lock_id=seen.lock_id, terms=terms.to_json(),
+        reason=_reason(session, terms),
+    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            Surplus.objects.bulk_create([surplus], ignore_conflicts=True)
+            slowest = max(spec.finality, key=lambda tier: spec.finality[tier])
+            if Surplus.objects.filter(pk=surplus.pk).exists():  # else another recorded it
+                watch_lock(reference=surplus.pk, terms=terms, tier=slowest)
+    except WatchConflictError:
+        SeenLock.objects.filter(pk=seen.pk).update(is_for_us=False)
+        return False
+    return True
+
+
+def _reason(session: Session | None, terms: LockTerms) -> str:
+    """How it differs from what was agreed."""
+    if session is None:
+        return "no session has its hashlock"
+    leg = session.legs.filter(role=Role.SOURCE).first()
+    if leg is None:
+        return "its session has agreed on no lock"
+    agreed = leg.lock_terms
+    if terms.chain != agreed.chain:
+        return f"on {terms.chain}, not {agreed.chain}"
+    names = ("depositor", "token", "amount", "lock_by", "timelock")
+    other = [name for name in names if getattr(terms, name) != getattr(agreed, name)]
+    return f"other {', '.join(other)} than agreed"
+
+
+def wake(references: Iterable[UUID]) -> None:
+    """Facts of these have changed: the next sweep looks at them first, whatever they were."""
+    rows = Surplus.objects.filter(pk__in=list(references))
+    rows.update(checked_at=None)
+
+
+# --- its course -----------------------------------------------------------------------------------
+def follow(ids: Iterable[UUID]) -> None:
+    """Note how these stand, and have those given back that may be."""
+    with transaction.atomic():
+        rows = Surplus.objects.filter(pk__in=list(ids)).order_by("pk")
+        found = list(rows.select_related("session").select_for_update(of=("self",)))
+        references = [each.pk for each in found]
+        facts, given_back = (leg_facts(references), repaid(references)) if found else ({}, set())
+        for surplus in found:
+            _note(surplus, facts.get(surplus.pk), is_repaid=surplus.pk in given_back)
+
+
+def _note(surplus: Surplus, facts: LegFacts | None, *, is_repaid: bool) -> None:
+    terms = surplus.lock_terms
+    surplus.state = _state(terms, facts, is_repaid=is_repaid)
+    surplus.checked_at = timezone.now()
+    surplus.save(update_fields=["state", "checked_at"])
+    if facts is not None and refund_objection(surplus, facts) is None:
+        plan_intent(
+            reference=surplus.pk, call=Call.REFUND_EARLY, terms=terms, send_by=NEVER_TOO_LATE
+        )
+
+
+def _state(terms: LockTerms, facts: LegFacts | None, *, is_repaid: bool) -> State:
+    """By final readings; a repayment counts while what it was for is there."""
+    if facts is None:
+        return State.OPEN
+    match facts.final:
+        case LockState.WITHDRAWN:
+            return State.REPAID if is_repaid else State.OWED
+        case LockState.REFUNDED:
+            return State.REFUNDED
+        case LockState.ABSENT if facts.head is LockState.ABSENT:
+            return State.GONE if facts.final_time > terms.lock_by else State.OPEN
+        case _:
+            return State.OPEN
+
+
+def refund_objection(surplus: Surplus, facts: LegFacts) -> str | None:
+    """Why it is not given back early now, or None."""
+    if (facts.head, facts.final) != (LockState.OPEN, LockState.OPEN):
+        return "it is not open and final"
+    value, floor = worth(surplus.lock_terms), current_market().surplus_floor_dollars
+    if value is None:
+        return "nobody knows what it is worth: it is left to its timelock"
+    if value <= floor:
+        return f"it is not worth more than {floor} dollars: it is left to its timelock"
+    return _session_objection(surplus)
+
+
+def _session_objection(surplus: Surplus) -> str | None:
+    """A session's leg is its own machine's; one that has none yet may make one."""
+    session = surplus.session
+    if session is None:
+        return None
+    legs = [leg.lock_terms for leg in Leg.objects.filter(session=session)]
+    if surplus.lock_terms in legs:
+        return f"it is a leg of session {session.pk}"
+    if not legs and session.status not in ENDED:
+        return f"session {session.pk} has not fixed its legs yet"
+    return None
+
+
+def worth(terms: LockTerms) -> Fraction | None:
+    """Dollars; None of a token that is none of ours, or has no price."""
+    spec = get_chain(terms.chain)
+    if terms.token is not None and terms.token not in spec.tokens:
+        return None
+    try:
+        side = Side(spec, spec.asset(terms.token), {})
+        return side.value(terms.amount, current_market().prices)
+    except PriceUnavailableError:
+        return None
+
+
+# --- the outbox's guard, and the release of what is owed ------------------------------------------
+def judge(call: Call, reference: UUID, moment: Moment) -> Verdict:
+    """Whether a write on a surplus may be signed or sent for the first time; reads the chain."""
+    surplus = Surplus.objects.select_related("session").get(pk=reference)
+    facts = leg_facts([reference])[reference]
+    reason = _staleness(surplus.chain) or _objection(call, surplus, facts)
+    if reason is None and call is Call.REPAY:
+        reason = _payment_problem(surplus)
+    seen = {"head": facts.head.value, "final": facts.final.value, "paid": facts.final_paid}
+    inputs = {"surplus": surplus.reason, "moment": moment.value, **seen}
+    return Verdict(ok=reason is None, reason=reason or "agreed", inputs=inputs)
+
+
+def _objection(call: Call, surplus: Surplus, facts: LegFacts) -> str | None:
+    if call is Call.REFUND_EARLY:
+        return refund_objection(surplus, facts)
+    if call is Call.REPAY:
+        return _repay_objection(surplus, facts)
+    return f"{call.value} is never ours on a surplus"
+
+
+def _repay_objection(surplus: Surplus, facts: LegFacts) -> str | None:
+    if surplus.pk in repaid([surplus.pk]):
+        return "it is repaid already"
+    if facts.final is not LockState.WITHDRAWN or not facts.final_paid:
+        return f"it has not reached us: its lock is {facts.final.value} when final"
+    return None
+
+
+def _staleness(chain: str) -> str | None:
+    bound, clock = get_chain(chain).stale_after, chain_clocks().get(chain)
+    if bound is None:
+        return None
+    if clock is None or clock.advanced_at is None:
+        return f"{chain} was not read yet"
+    age = wall_clock() - clock.advanced_at.timestamp()
+    return f"the head of {chain} is stale" if age > min(bound, FACTS_AGE) else None
+
+
+def _payment_problem(surplus: Surplus) -> str | None:
+    terms = surplus.lock_terms
+    try:
+        require_agreement(surplus.pk)
+        return get_adapter(terms.chain).repayment_problem(terms, terms.beneficiary)
+    except ChainError as error:
+        return f"a chain could not be asked: {error}"
+
+
+def require_owed(surplus: Surplus) -> None:
+    """Raises NotDoneError."""
+    facts: Mapping[UUID, LegFacts] = leg_facts([surplus.pk])
+    reason = _repay_objection(surplus, facts[surplus.pk])
+    if reason is not None:
+        raise NotDoneError(f"nothing is owed of surplus {surplus.pk}: {reason}")
