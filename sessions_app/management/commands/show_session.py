@@ -35,8 +35,7 @@ class Command(BaseCommand):
 
 def _describe(session: Session) -> dict[str, Any]:
     events = [update_of(event) for event in list_events(session)]
-    more = {"client": session.client.name, "events": events, "surplus": surplus_lines(session)}
-    return {**session_answer(session), **more}
+    return {**session_answer(session), "client": session.client.name, "events": events}
 
 
 def _to_json(shown: dict[str, Any]) -> str:
@@ -52,7 +51,7 @@ def _lines(session: Session, shown: dict[str, Any]) -> Iterator[str]:
         yield from advice_lines(session)
     for leg in shown["legs"]:
         yield from _leg_lines(leg)
-    yield from shown["surplus"]
+    yield from surplus_lines(session)
     yield "timeline"
     for event in shown["events"]:
         data = event["data"]
