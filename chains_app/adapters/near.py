@@ -84,14 +84,19 @@ class NearAdapter:
     def facts(
         self, from_height: int, to_height: int, locks: Collection[str] | None = None
     ) -> FactsPage:
-        last = min(to_height, from_height + PAGE_HEIGHTS - 1)
-        blocks = [block for h in range(from_height, last + 1) if (block := self._block_at(h))]
-        if not blocks:
-            raise BlockUnknownError(f"{self.name} has none of these blocks")
+        blocks = self._first_blocks(from_height, to_height)
         if any(a.hash != b.parent_hash for a, b in pairwise(blocks)):
             raise ChainUnavailableError(f"{self.name} reorganised while it was read: read again")
         facts = [fact for block in blocks for fact in self._facts_of(block)]
         return FactsPage(tuple(blocks), tuple(facts))
+
+    def _first_blocks(self, from_height: int, to_height: int) -> list[Block]:
+        """Those of the first page of heights that has any: a halt may skip more than one page."""
+        for start in range(from_height, to_height + 1, PAGE_HEIGHTS):
+            heights = range(start, min(to_height, start + PAGE_HEIGHTS - 1) + 1)
+            if blocks := [block for h in heights if (block := self._block_at(h))]:
+                return blocks
+        raise BlockUnknownError(f"{self.name} has none of these blocks")
 
     def _block_at(self, height: int) -> Block | None:
         try:

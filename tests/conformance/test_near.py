@@ -7,7 +7,7 @@ import pytest
 from py_near import transactions as near_transactions
 
 from chains_app.adapters import near_contract
-from chains_app.adapters.near import NearAdapter
+from chains_app.adapters.near import PAGE_HEIGHTS, NearAdapter
 from chains_app.adapters.near_signing import near_key
 from chains_app.config import ChainSpec
 from chains_app.locks import Call, LockState
@@ -153,3 +153,15 @@ def test_an_account_of_ours_that_a_token_does_not_know_is_a_problem(world: NearW
         f"{name} does not know {account}: call storage_deposit for it",
         f"{name} shows that {account} holds none: fund it",
     ]
+
+
+def test_more_skipped_heights_than_a_page_has_stop_no_reader(world: NearWorld) -> None:
+    before = world.adapter.head()
+    world.client.rpc.call("devnet_skip_heights", count=2 * PAGE_HEIGHTS + 5)
+    bound = terms(world)
+    make(world, Call.LOCK, bound)
+    head = world.adapter.head()
+    page = world.adapter.facts(before.height + 1, head.height)
+    assert page.blocks[0].parent_hash == before.hash
+    assert page.blocks[0].height > before.height + 2 * PAGE_HEIGHTS
+    assert world.adapter.lock_id(bound) in {fact.lock_id for fact in page.facts}
