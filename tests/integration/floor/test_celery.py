@@ -43,6 +43,7 @@ def test_each_app_has_its_queue() -> None:
         "chains_app.tasks.run_outbox": "chains",
         "sessions_app.tasks.advance_sessions": "sessions",
         "sessions_app.tasks.forget_secrets": "housekeeping",
+        "sessions_app.tasks.handle_surplus": "sessions",
         "sessions_app.tasks.wake_overdue": "sessions",
         TASK: "housekeeping",
     }
