@@ -357,7 +357,7 @@ def _settle(cursor: ChainCursor, watch: Watch) -> None:
     is_decided = last.lock_state in (LockState.WITHDRAWN, LockState.REFUNDED)
     if is_final and last.lock_state is not LockState.ABSENT and not watch.stood_finally:
         Watch.objects.filter(pk=watch.pk).update(stood_finally=True)
-    if is_final and is_decided and not last.is_paid:
+    if is_final and is_decided and not last.is_paid and watch.pays_out:
         plan_intent(reference=watch.reference, call=Call.PAY, terms=terms, send_by=Seconds(NEVER))
     is_absent = last.lock_state is LockState.ABSENT and not watch.stood_finally
     never_locked = is_absent and last.time > terms.lock_by

@@ -105,6 +105,7 @@ class Watch(Located):
     due_time = models.BigIntegerField(null=True, default=0)
     is_settled = models.BooleanField(default=False)
     stood_finally = models.BooleanField(default=False)
+    pays_out = models.BooleanField(default=True)  # what it owes is paid by us
     first_seen_time = models.BigIntegerField(null=True)
     preimage = models.BinaryField(null=True)
 

@@ -3,6 +3,7 @@
 import re
 from typing import Annotated, Any, Final
 
+from eth_utils.address import to_checksum_address
 from pydantic import AfterValidator, SecretStr
 
 
@@ -30,7 +31,12 @@ def _on_curve(key: SecretStr) -> SecretStr:
 
 NEAR_ACCOUNT_ID: Final = r"(?=.{2,64}$)(?:[a-z\d]+[-_])*[a-z\d]+(?:\.(?:[a-z\d]+[-_])*[a-z\d]+)*"
 _HASH58: Final = r"[1-9A-HJ-NP-Za-km-z]{43,44}"
-EvmAddress = Annotated[str, matching(r"0x[0-9a-fA-F]{40}", "an address: 0x and 40 hex digits")]
+# in one spelling, as the chain's own events are read: two of one address would be two tokens
+EvmAddress = Annotated[
+    str,
+    matching(r"0x[0-9a-fA-F]{40}", "an address: 0x and 40 hex digits"),
+    AfterValidator(to_checksum_address),
+]
 EvmHash = Annotated[str, matching(r"0x[0-9a-f]{64}", "a hash: 0x and 64 hex digits")]
 EvmKey = Annotated[
     SecretStr,

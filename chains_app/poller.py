@@ -76,6 +76,8 @@ def poll_all() -> int:
             blocks += poll(chain)
         except ChainError as error:
             log.warning("poll_failed", chain=chain, reason=error.code)
+        except Exception:  # a fault of ours on one chain blinds us on no other
+            log.exception("poll_failed", chain=chain)
     send_hint(OUTBOX_TASK)  # what became due by time alone is looked at with each block
     return blocks
 

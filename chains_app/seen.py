@@ -1,6 +1,5 @@
 """Locks in our contracts that nobody watches: others', or such as were not agreed on."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -11,8 +10,9 @@ from chains_app.locks import Block
 from chains_app.models import SeenLock, Watch
 from chains_app.registry import signing_keys
 from chains_app.signers import SignerRole
+from chains_app.watching import NEVER
 
-MOST_LOCKS: Final = 100  # of one block; each is a row, and an exchange on NEAR
+MOST_LOCKS: Final = 20  # of one page; each is a row, and an exchange on NEAR
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +22,7 @@ def unwatched_locks(
 ) -> list[SeenLock]:
     """Those that a page shows made, to be stored with it. `watches`: of its locks, by lock id.
 
-    No more than `MOST_LOCKS` of one block are looked at: what a stranger can make us do is bounded,
+    No more than `MOST_LOCKS` of a page are looked at: what a stranger can make us do is bounded,
     and what is left out is left to its own timelock. Raises ChainError.
     """
     ours = {key.account for key in signing_keys(adapter.name, SignerRole.LOCK)}
@@ -38,7 +38,9 @@ def unwatched_locks(
             found[fact.lock_id] = SeenLock(
                 chain=adapter.name, lock_id=fact.lock_id, hashlock=terms.hashlock,
                 terms_json=terms.to_json(), height=block.height,
-                is_for_us=terms.beneficiary in ours and adapter.lock_id(terms) == fact.lock_id,
+                is_for_us=terms.beneficiary in ours
+                and terms.timelock < NEVER
+                and adapter.lock_id(terms) == fact.lock_id,
             )  # fmt: skip
     return list(found.values())
 
@@ -47,7 +49,7 @@ def _new_facts(
     chain: str, page: FactsPage, watches: Mapping[str, Sequence[Watch]]
 ) -> Iterator[tuple[Fact, Block]]:
     """Facts that may be of locks that are neither watched nor stored."""
-    blocks, looked_at = {block.hash: block for block in page.blocks}, Counter[str]()
+    blocks, looked_at = {block.hash: block for block in page.blocks}, 0
     maybe = [fact for fact in page.facts if fact.may_be_new and not _is_watched(fact, watches)]
     named = {fact.lock_id for fact in maybe}
     stored = SeenLock.objects.filter(chain=chain, lock_id__in=named) if named else ()
@@ -56,12 +58,11 @@ def _new_facts(
         block = blocks.get(fact.block_hash)
         if block is None or fact.lock_id in known:
             continue
-        looked_at[block.hash] += 1
-        if looked_at[block.hash] <= MOST_LOCKS:
+        looked_at += 1
+        if looked_at <= MOST_LOCKS:
             yield fact, block
-    for hash_, count in looked_at.items():
-        if count > MOST_LOCKS:
-            log.error("locks_left_out", chain=chain, block=hash_, count=count - MOST_LOCKS)
+    if looked_at > MOST_LOCKS:
+        log.error("locks_left_out", chain=chain, count=looked_at - MOST_LOCKS)
 
 
 def _is_watched(fact: Fact, watches: Mapping[str, Sequence[Watch]]) -> bool:

@@ -1,6 +1,7 @@
 """Locks that the poller follows, and what their readings say."""
 
 from collections.abc import Iterable
+from typing import Final
 from uuid import UUID
 
 from chains_app.adapters.interface import Fact
@@ -19,8 +20,13 @@ class WatchConflictError(OrchestratorError):
     code = "watch_conflict"
 
 
-def watch_lock(*, reference: UUID, terms: LockTerms, tier: str) -> None:
+NEVER: Final = 10**11  # seconds; a stranger may name instants that no column holds
+
+
+def watch_lock(*, reference: UUID, terms: LockTerms, tier: str, pays_out: bool = True) -> None:
     """From now on the poller reads this lock whenever a fact or a deadline asks for it.
+
+    `pays_out`: what it owes finally is our duty to pay; never of a stranger's lock.
 
     In the caller's transaction; the same call again changes nothing. `tier` is one of the chain's
     finality tiers: what is read counts as final by it. Raises WatchConflictError.
@@ -29,7 +35,8 @@ def watch_lock(*, reference: UUID, terms: LockTerms, tier: str) -> None:
         raise WatchConflictError(f"{tier!r} is not a finality tier of {terms.chain}")
     fields = {"chain": terms.chain, "terms_json": terms.to_json(), "tier": tier}
     fields["lock_id"] = get_adapter(terms.chain).lock_id(terms)
-    Watch.objects.bulk_create([Watch(reference=reference, **fields)], ignore_conflicts=True)
+    watch = Watch(reference=reference, pays_out=pays_out, **fields)
+    Watch.objects.bulk_create([watch], ignore_conflicts=True)
     if not Watch.objects.filter(reference=reference, **fields).exists():
         raise WatchConflictError(f"{reference} or its lock is watched already, under other terms")
 
@@ -74,11 +81,12 @@ def next_due_time(terms: LockTerms, reading: LockReading) -> int | None:
     on. Everything else is told by a fact.
     """
     time = reading.block.time
-    if reading.state is LockState.ABSENT:
-        return terms.lock_by + 1 if time <= terms.lock_by else None
-    if reading.state is LockState.OPEN:
-        return terms.timelock if time < terms.timelock else None
-    return None
+    due = None
+    if reading.state is LockState.ABSENT and time <= terms.lock_by:
+        due = terms.lock_by + 1
+    if reading.state is LockState.OPEN and time < terms.timelock:
+        due = terms.timelock
+    return due if due is not None and due < NEVER else None
 
 
 def shown_preimage(watch: Watch, fact: Fact | None, reading: LockReading | None) -> bytes | None:

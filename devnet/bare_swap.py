@@ -57,7 +57,8 @@ def _legs(environment: Mapping[str, str], source: str, amounts: tuple[int, int])
         "near": near_key(environment["MAKER_NEAR_ACCOUNT"], environment["MAKER_NEAR_KEY"]),
     }
     ours = signing_keys(destination, SignerRole.LOCK)[0]
-    at_source = signing_keys(source, SignerRole.LOCK)[0].account
+    # not the lock account: the service would give such a lock back as surplus
+    at_source = signing_keys(source, SignerRole.DUTY)[0].account
     return [
         Leg(source, _fastest(source), makers[source], at_source, amounts[0]),
         Leg(destination, _fastest(destination), ours, makers[destination].account, amounts[1]),

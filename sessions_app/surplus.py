@@ -19,7 +19,7 @@ from chains_app.adapters.interface import ChainError
 from chains_app.agreement import require_agreement
 from chains_app.intents import plan_intent
 from chains_app.locks import Call, LockState, LockTerms
-from chains_app.models import SeenLock
+from chains_app.models import SeenLock, Watch
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import get_adapter, get_chain
 from chains_app.selectors import LegFacts, chain_clocks, leg_facts, repaid
@@ -31,6 +31,7 @@ from sessions_app.lifecycle import NEVER_TOO_LATE
 from sessions_app.models import ENDED, Leg, Role, Session, Surplus
 
 BATCH: Final = 100
+AFTER_SESSIONS: Final = -1  # urgency: strangers' money waits behind what sessions do
 State = Surplus.State
 _UNDECIDED: Final = (State.OPEN, State.OWED)
 
@@ -63,7 +64,7 @@ def _record(seen: SeenLock) -> bool:
             Surplus.objects.bulk_create([surplus], ignore_conflicts=True)
             slowest = max(spec.finality, key=lambda tier: spec.finality[tier])
             if Surplus.objects.filter(pk=surplus.pk).exists():  # else another recorded it
-                watch_lock(reference=surplus.pk, terms=terms, tier=slowest)
+                watch_lock(reference=surplus.pk, terms=terms, tier=slowest, pays_out=False)
     except WatchConflictError:
         SeenLock.objects.filter(pk=seen.pk).update(is_for_us=False)
         return False
@@ -110,8 +111,9 @@ def _note(surplus: Surplus, facts: LegFacts | None, *, is_repaid: bool) -> None:
     surplus.save(update_fields=["state", "checked_at"])
     if facts is not None and refund_objection(surplus, facts) is None:
         plan_intent(
-            reference=surplus.pk, call=Call.REFUND_EARLY, terms=terms, send_by=NEVER_TOO_LATE
-        )
+            reference=surplus.pk, call=Call.REFUND_EARLY, terms=terms, send_by=NEVER_TOO_LATE,
+            urgency=AFTER_SESSIONS,
+        )  # fmt: skip
 
 
 def _state(terms: LockTerms, facts: LegFacts | None, *, is_repaid: bool) -> State:
@@ -141,8 +143,18 @@ def refund_objection(surplus: Surplus, facts: LegFacts) -> str | None:
     return _session_objection(surplus)
 
 
+def _leg_objection(surplus: Surplus) -> str | None:
+    """A place holds one lock: where a leg's stands or stood, this is that one, however spelled."""
+    others = Watch.objects.filter(chain=surplus.chain, lock_id=surplus.lock_id)
+    legs = leg_facts(others.exclude(reference=surplus.pk).values_list("reference", flat=True))
+    stands = any(each.head is not LockState.ABSENT or each.stood_finally for each in legs.values())
+    return "a session's leg stands at its place" if stands else None
+
+
 def _session_objection(surplus: Surplus) -> str | None:
     """A session's leg is its own machine's; one that has none yet may make one."""
+    if (is_a_leg := _leg_objection(surplus)) is not None:
+        return is_a_leg
     session = surplus.session
     if session is None:
         return None
@@ -190,6 +202,8 @@ def _objection(call: Call, surplus: Surplus, facts: LegFacts) -> str | None:
 def _repay_objection(surplus: Surplus, facts: LegFacts) -> str | None:
     if surplus.pk in repaid([surplus.pk]):
         return "it is repaid already"
+    if (is_a_leg := _leg_objection(surplus)) is not None:
+        return is_a_leg
     if facts.final is not LockState.WITHDRAWN or not facts.final_paid:
         return f"it has not reached us: its lock is {facts.final.value} when final"
     return None

@@ -19,6 +19,8 @@ from chains_app.outbox.nonces import key_of
 
 # A NEAR node forgets transactions after four epochs, 28 hours; a block hash is too old after 24.
 REMEMBERED_FOR: Final = timedelta(hours=26)
+# One URL may be several machines, one of which lags: only what all of them have read by now proves.
+SETTLED_AFTER: Final = timedelta(minutes=10)
 
 
 def is_repayment(intent: Intent) -> bool:
@@ -43,7 +45,8 @@ def are_proved_dead(left: Sequence[Attempt], adapter: ChainAdapter, tier: str) -
     block, and knows none of them; and no node that answers knows any. Not when they left so long
     ago that nodes forget.
     """
-    if timezone.now() - min(a.left_at for a in left if a.left_at is not None) > REMEMBERED_FOR:
+    ages = [timezone.now() - a.left_at for a in left if a.left_at is not None]
+    if max(ages) > REMEMBERED_FOR or min(ages) < SETTLED_AFTER:
         return False
     proofs = [_proof(view, left, tier) for view in adapter.views()]
     return True in proofs and False not in proofs

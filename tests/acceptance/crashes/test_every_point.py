@@ -190,4 +190,4 @@ def test_rule_5_each_call_was_made_once_where(ended: Ended, case: tuple[Way, str
 
 
 def test_every_balance_is_explained(ended: Ended) -> None:
-    assert ended.explained == [True] * 6
+    assert ended.explained == [True] * 10

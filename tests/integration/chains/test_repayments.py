@@ -25,7 +25,7 @@ from chains_app.outbox import worker
 from chains_app.outbox.decision import MOST_TRIES, Move
 from chains_app.outbox.following import Followed
 from chains_app.outbox.nonces import sync_signers
-from chains_app.outbox.repayments import REMEMBERED_FOR
+from chains_app.outbox.repayments import REMEMBERED_FOR, SETTLED_AFTER
 from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll_all
 from chains_app.ports import Verdict
@@ -206,7 +206,7 @@ def test_a_stuck_repayment_is_replaced_under_its_own_nonce(world: World) -> None
 
 
 # --- dead, or only unknown ------------------------------------------------------------------------
-def overtaken(world: World) -> UUID:
+def overtaken(world: World, age: timedelta = SETTLED_AFTER) -> UUID:
     """Sent and lost; another transaction of ours has used a later nonce, finally (NEAR)."""
     world.near.drops_sent = True
     reference = released(world, "near")
@@ -219,7 +219,16 @@ def overtaken(world: World) -> UUID:
     adapter.broadcast(adapter.sign(Call.LOCK, terms, prepared, key, sent.nonce + 1).raw)
     world.near.mine(blocks=4)
     poll_all()
+    Attempt.objects.update(left_at=F("left_at") - age)
     return reference
+
+
+def test_rule_5_what_has_just_left_is_not_taken_for_dead(world: World) -> None:
+    """One URL may be several machines, of which one lags."""
+    reference = overtaken(world, SETTLED_AFTER - timedelta(minutes=1))
+    world.turn(8)
+    assert world.statuses(reference) == [AttemptStatus.SENT]
+    assert received(world, "near") == 0
 
 
 def test_rule_5_a_repayment_that_provably_died_is_made_anew(world: World) -> None:

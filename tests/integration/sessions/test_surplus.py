@@ -281,3 +281,26 @@ def test_the_admin_shows_it_and_releases_what_is_owed(world: World) -> None:
     client.post(url, sent, follow=True)
     live(world, 6)
     assert the_surplus().state == State.REPAID
+
+
+def test_an_instant_that_no_column_holds_blinds_nobody(world: World) -> None:
+    """A stranger may name any timelock: the swap beside it goes on, and nothing is followed."""
+    session = world.start()
+    world.lock_source(session)
+    far = for_us(world, "base", drawn()[1], lock_by=2_000_000_000, timelock=2**64 - 1)
+    make(world, far)
+    live(world, 16)
+    assert path(session) == SWAPPED
+    assert not Surplus.objects.exists()
+    assert SeenLock.objects.filter(hashlock=far.hashlock).exists()
+
+
+def test_what_a_strangers_lock_owes_is_not_ours_to_pay(world: World) -> None:
+    lock = for_us(world, "base", drawn()[1])
+    make(world, lock)
+    world.chains["base"].refusing.add(STRANGER)
+    live(world, 12)
+    assert (the_surplus().state, stands(lock)) == (State.REFUNDED, LockState.REFUNDED)
+    calls = Intent.objects.values_list("call", flat=True)
+    assert list(calls) == [Call.REFUND_EARLY.value]
+    assert refunds() == 1

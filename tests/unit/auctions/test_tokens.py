@@ -18,7 +18,7 @@ from tests.unit.auctions.markets import ETHER, NEAR, environment
 
 USDC = 10**6
 TOKEN = {"symbol": "USDC", "decimals": 6}
-BASE_TOKEN, NEAR_TOKEN = "0x" + "ab" * 20, "usdc.near"
+BASE_TOKEN, NEAR_TOKEN = "0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB", "usdc.near"
 AMOUNTS = {"base:ETH": ETHER, "near:NEAR": 1000 * NEAR, "base:USDC": 2500 * USDC,
            "near:USDC": 2500 * USDC}  # fmt: skip
 ROUTES = [f"{route['source']}->{route['destination']}" for route in routes()]

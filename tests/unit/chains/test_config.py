@@ -15,6 +15,7 @@ from chains_app.config import (
     read_environment,
 )
 from chains_app.locks import Call, LockTerms
+from chains_app.tokens import EvmToken
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import HashFunction
 from tests.unit.chains.environment import ENVIRONMENT, NEAR_SECRET
@@ -65,7 +66,7 @@ def test_stale_heads_can_be_allowed_for_blocks_on_demand(monkeypatch: pytest.Mon
     assert {spec.stale_after for spec in specs().values()} == {None}
 
 
-TOKEN = {"symbol": "USDC", "address": "0x" + "ab" * 20, "decimals": 6}
+TOKEN = {"symbol": "USDC", "address": "0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB", "decimals": 6}
 
 
 def bound(amount: int, token: str | None = None) -> LockTerms:
@@ -121,7 +122,7 @@ def test_lists_have_commas() -> None:
 
 def test_a_token_is_there_only_if_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert specs()["base"].tokens == {}
-    token = "0x" + "ab" * 20
+    token = "0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB"
     monkeypatch.setenv("BASE_TOKENS", tokens({"address": token}))
     base = specs()["base"]
     assert base.asset(token).decimals == 6
@@ -129,7 +130,7 @@ def test_a_token_is_there_only_if_configured(monkeypatch: pytest.MonkeyPatch) ->
         base.asset("0xother")
 
 
-BASE_TOKEN = {"address": "0x" + "ab" * 20}
+BASE_TOKEN = {"address": "0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB"}
 NEAR_TOKEN = {"account": "usdc.near"}
 
 
@@ -280,3 +281,9 @@ def test_rule_13_keys_are_in_no_repr() -> None:
     shown = repr(read_environment())
     assert "11" * 16 not in shown
     assert NEAR_SECRET[10:40] not in shown
+
+
+def test_an_address_has_one_spelling_as_the_chains_events_have_it() -> None:
+    address = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
+    for spelled in (address, address.lower()):
+        assert EvmToken(symbol="USDC", decimals=6, address=spelled).spec().token == address
