@@ -99,6 +99,7 @@ def assert_money(world: World, source: LockState, destination: LockState) -> Non
 @settings(max_examples=1000, deadline=None, derandomize=True, database=None)
 @given(
     gasless=st.booleans(),
+    locks=st.sampled_from([True, True, True, False]),
     skew=skews,
     calm=st.tuples(st.integers(0, 20), st.integers(0, 50)),
     first=events,
@@ -106,6 +107,7 @@ def assert_money(world: World, source: LockState, destination: LockState) -> Non
 )
 @example(
     gasless=False,
+    locks=True,
     skew=(0, 0),
     calm=(4, 50),
     first=[],
@@ -117,6 +119,7 @@ def assert_money(world: World, source: LockState, destination: LockState) -> Non
 def test_rule_1_every_life_of_a_session_ends_atomically(
     service_secret: bool,
     gasless: bool,
+    locks: bool,
     skew: tuple[int, int],
     calm: tuple[int, int],
     first: list[str],
@@ -125,7 +128,7 @@ def test_rule_1_every_life_of_a_session_ends_atomically(
     world = World(service_secret=service_secret, gasless=gasless, skews=skew)
     live_through(world, first)
     settle(world, calm[0])
-    live_through(world, ["maker locks"])
+    live_through(world, ["maker locks"] if locks else [])
     settle(world, calm[1])
     live_through(world, then)
     settle(world, world.deadlines.source_timelock + 60 - world.wall, step=3)
