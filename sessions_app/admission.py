@@ -5,6 +5,7 @@ from typing import Final
 
 from django.db import connection
 from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Now
 
 from auctions_app.market import current_market
 from auctions_app.models import Quote
@@ -12,6 +13,8 @@ from auctions_app.pricing import registration_fee
 from auctions_app.routes import AmountOutOfLimitsError, LockMode, SecretMode
 from auctions_app.selectors import STAKE_UNITS
 from chains_app.adapters.interface import ChainError
+from chains_app.locks import Call
+from chains_app.models import Attempt
 from chains_app.registry import get_adapter
 from chains_app.selectors import is_hashlock_seen
 from orchestrator.kernel.clock import wall_clock
@@ -166,17 +169,23 @@ def _require_kept(sessions: QuerySet[Session], who: str, most: int) -> None:
 
 
 def _require_used(sessions: QuerySet[Session], who: str, most: int) -> None:
-    """Who lets us submit orders and takes the money back again and again spends our gas alone."""
+    """Who lets us submit orders that fail, or takes the money back, again and again spends our gas
+    alone.
+    """
     since = instant(wall_clock()) - ABANDONED_FOR
-    refunded = sessions.filter(
+    refunded = Q(
         quote__lock_mode=LockMode.GASLESS.value,
         status=Status.REFUNDED.value,
         transitions__after=Status.REFUNDED.value,
         transitions__at__gt=since,
     )
-    if (count := refunded.distinct().count()) >= most:
+    failed = Attempt.objects.filter(
+        intent__call=Call.LOCK_FOR.value, succeeded=False, ended_at__gt=Now() - ABANDONED_FOR
+    )
+    wasted = sessions.filter(refunded | Q(legs__in=failed.values("intent__reference")))
+    if (count := wasted.distinct().count()) >= most:
         raise CapReachedError(
-            f"{who} took the money of {count} signed orders back within a day, {most} at most: use "
+            f"{who} let {count} signed orders come to nothing within a day, {most} at most: use "
             "lock mode `wallet`, or try again tomorrow"
         )
 

@@ -83,29 +83,36 @@ def what_people_did(session: Session) -> list[AuditEntry]:
 
 
 # --- retry ----------------------------------------------------------------------------------------
-def retry_session() -> Act[Session]:
+def retry_session() -> Act[Session | Surplus]:
     """Drive a session and its open chain writes now, instead of after their pauses and whatever
-    failed before; also what an ended one still owes. Every guard is asked as ever.
+    failed before; also what an ended one, or a surplus, still owes. Every guard is asked as ever.
     """
-    return Act("retry_session", Kind.SESSION, _lock, _plan_retry, _retry, _drive_on)
+    return Act("retry_session", Kind.SESSION, _lock_owed, _plan_retry, _retry, _drive_if_session)
 
 
-def _open_writes(session: Session) -> list[Intent]:
-    legs = session.legs.values("pk")
-    return list(Intent.objects.filter(reference__in=legs, status__in=OPEN_INTENTS).order_by("pk"))
+def _references(owed: Session | Surplus) -> list[UUID]:
+    if isinstance(owed, Surplus):
+        return [owed.pk]
+    return list(owed.legs.values_list("pk", flat=True))
 
 
-def _plan_retry(session: Session) -> str:
-    writes = _open_writes(session)
-    if session.state in ENDS and not writes:
-        raise NotDoneError(f"session {session.pk} has ended: it is {session.status}, owing nothing")
-    named = ", ".join(f"{each.call} on {each.chain}" for each in writes) or "none"
-    return f"drive {session.pk} ({session.status}) now, and its open writes: {named}"
+def _status(owed: Session | Surplus) -> str:
+    return owed.state if isinstance(owed, Surplus) else owed.status
 
 
-def _retry(session: Session) -> str:
-    writes = retry_writes(session.legs.values_list("pk", flat=True))
-    return f"{session.pk} was {session.status}; {len(writes)} open writes are due now"
+def _plan_retry(owed: Session | Surplus) -> str:
+    open_ones = Intent.objects.filter(reference__in=_references(owed), status__in=OPEN_INTENTS)
+    named = ", ".join(f"{each.call} on {each.chain}" for each in open_ones.order_by("pk"))
+    has_ended = isinstance(owed, Surplus) or owed.state in ENDS
+    if has_ended and not named:
+        kind = owed._meta.verbose_name
+        raise NotDoneError(f"{kind} {owed.pk} has ended: it is {_status(owed)}, owing nothing")
+    return f"drive {owed.pk} ({_status(owed)}) now, and its open writes: {named or 'none'}"
+
+
+def _retry(owed: Session | Surplus) -> str:
+    writes = retry_writes(_references(owed))
+    return f"{owed.pk} was {_status(owed)}; {len(writes)} open writes are due now"
 
 
 def _drive_on(session: Session) -> str:
@@ -220,7 +227,9 @@ def repay_session() -> Act[Session | Surplus]:
     locked (rule 4). The guard asks again, at the signature and at the first send, whether it is
     owed still.
     """
-    return Act("repay_session", Kind.SESSION, _lock_owed, _plan_repayment, _release, _after_release)
+    return Act(
+        "repay_session", Kind.SESSION, _lock_owed, _plan_repayment, _release, _drive_if_session
+    )
 
 
 def _lock_owed(owed_id: str) -> Session | Surplus:
@@ -277,7 +286,7 @@ def _release(owed: Session | Surplus) -> str:
     return f"{terms.amount} base units on {terms.chain} are to be repaid to {terms.depositor}"
 
 
-def _after_release(owed: Session | Surplus) -> str:
+def _drive_if_session(owed: Session | Surplus) -> str:
     return _drive_on(owed) if isinstance(owed, Session) else ""
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 from orchestrator.audit.acts import Act
 from orchestrator.audit.command import ActCommand
-from sessions_app.models import Session
+from sessions_app.models import Session, Surplus
 from sessions_app.staff import retry_session
 
 
 class Command(ActCommand):
     help = "Drives a session and its open chain writes now, whatever failed before."
 
-    def act(self, **_options: Any) -> Act[Session]:
+    def act(self, **_options: Any) -> Act[Session | Surplus]:
         return retry_session()

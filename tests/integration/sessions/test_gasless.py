@@ -380,7 +380,7 @@ def test_a_maker_who_takes_the_money_back_again_and_again_pays_for_gas_alone(
         tokens.cancel(session)
         tokens.live_to_the_end(session)
         assert path(session)[-1] == "refunded"
-        with pytest.raises(CapReachedError, match="took the money of 1 signed orders back"):
+        with pytest.raises(CapReachedError, match="let 1 signed orders come to nothing"):
             create(tokens, THERE, mode=LockMode.GASLESS)
         create(tokens, THERE)
 
@@ -394,3 +394,16 @@ def test_staff_are_told_why_a_lock_that_was_never_filled_goes_back(
     said = "\n".join(explain_verdicts(reload(prepared)))
     assert "refund_early of the source leg" in said
     assert "destination lock" not in said
+
+
+def test_a_maker_whose_orders_fail_at_our_cost_pays_for_gas_alone(tokens: World) -> None:
+    market = current_market()
+    with use_market(replace(market, caps=Caps(maker_abandoned=1))):
+        session = start_gasless(tokens, THERE)
+        tokens.chains["base"].refused_calls.add(Call.LOCK_FOR)
+        tokens.live(60, step=2)
+        assert [attempt.succeeded for attempt in submissions()] == [False, False]
+        tokens.live(60, step=3)
+        assert path(session)[-1] == "cancelled"
+        with pytest.raises(CapReachedError, match="let 1 signed orders come to nothing"):
+            create(tokens, THERE, mode=LockMode.GASLESS)

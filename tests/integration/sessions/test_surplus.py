@@ -304,3 +304,19 @@ def test_what_a_strangers_lock_owes_is_not_ours_to_pay(world: World) -> None:
     calls = Intent.objects.values_list("call", flat=True)
     assert list(calls) == [Call.REFUND_EARLY.value]
     assert refunds() == 1
+
+
+def test_a_repayment_that_failed_is_tried_again_when_a_person_wants_it(world: World) -> None:
+    found, _ = taken(world)
+    assert f"surplus {found.pk} has ended: it is owed" in refused("retry_session", found.pk)
+    base = world.chains["base"]
+    base.refused_calls.add(Call.REPAY)
+    do("repay_session", found.pk)
+    failed = Attempt.objects.filter(intent__call=Call.REPAY.value, succeeded=False)
+    while failed.count() < 2:
+        live(world, 2)
+    base.refused_calls.clear()
+    said = do("retry_session", found.pk)
+    assert f"{found.pk} was owed; 1 open writes are due now" in said
+    live(world, 6)
+    assert the_surplus().state == State.REPAID
