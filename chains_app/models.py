@@ -130,7 +130,7 @@ class SeenLock(Located):
 
     class Meta:
         constraints = (
-            models.UniqueConstraint(fields=["chain", "lock_id"], name="each_lock_is_seen_once"),
+            models.UniqueConstraint("chain", "lock_id", _TERMS, name="each_lock_is_seen_once"),
         )
         indexes = (
             models.Index(fields=["hashlock"], name="seen_hashlock"),

@@ -1,12 +1,13 @@
 """Locks in our contracts that nobody watches: others', or such as were not agreed on."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import structlog
 
 from chains_app.adapters.interface import BlockUnknownError, ChainAdapter, Fact, FactsPage
-from chains_app.locks import Block
+from chains_app.locks import Block, LockTerms
 from chains_app.models import SeenLock, Watch
 from chains_app.registry import signing_keys
 from chains_app.signers import SignerRole
@@ -53,11 +54,14 @@ def _new_facts(
     maybe = [fact for fact in page.facts if fact.may_be_new and not _is_watched(fact, watches)]
     named = {fact.lock_id for fact in maybe}
     stored = SeenLock.objects.filter(chain=chain, lock_id__in=named) if named else ()
-    known = {seen.lock_id for seen in stored}
+    known: dict[str, list[LockTerms]] = defaultdict(list)
+    for seen in stored:
+        known[seen.lock_id].append(seen.terms)
     for fact in maybe:
         block = blocks.get(fact.block_hash)
-        if block is None or fact.lock_id in known:
-            continue
+        others = known.get(fact.lock_id, [])
+        if block is None or (others and fact.terms in (None, *others)):
+            continue  # at the place of another's terms (EVM, after a reorganisation) it is new
         looked_at += 1
         if looked_at <= MOST_LOCKS:
             yield fact, block

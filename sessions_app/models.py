@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import MD5, Cast
 
 from auctions_app.routes import LockMode, SecretMode
 from auctions_app.timelocks import TimelockPolicy
@@ -205,7 +206,12 @@ class Surplus(models.Model):
         default_permissions: ClassVar[Any] = ("view",)
         permissions: ClassVar = [("repay_surplus", "Can release what is owed of a surplus")]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["chain", "lock_id"], name="surplus_once_per_lock")
+            models.UniqueConstraint(
+                "chain",
+                "lock_id",
+                MD5(Cast("terms", models.TextField())),
+                name="surplus_once_per_lock",
+            )
         ]
         indexes: ClassVar = [
             models.Index(

@@ -46,7 +46,9 @@ def sweep() -> int:
 
 
 def _record_new() -> int:
-    known = Surplus.objects.filter(chain=OuterRef("chain"), lock_id=OuterRef("lock_id"))
+    known = Surplus.objects.filter(
+        chain=OuterRef("chain"), lock_id=OuterRef("lock_id"), terms=OuterRef("terms_json")
+    )
     found = SeenLock.objects.filter(~Exists(known), is_for_us=True).order_by("pk")
     return sum(_record(seen) for seen in found[:BATCH])
 

@@ -320,3 +320,16 @@ def test_a_repayment_that_failed_is_tried_again_when_a_person_wants_it(world: Wo
     assert f"{found.pk} was owed; 1 open writes are due now" in said
     live(world, 6)
     assert the_surplus().state == State.REPAID
+
+
+def test_another_lock_at_a_place_that_was_reorganised_is_recorded_too(world: World) -> None:
+    """On EVM a place follows from depositor, token and hashlock alone."""
+    first = for_us(world, "base", drawn()[1], amount=1)
+    for height, lock in enumerate((first, replace(first, amount=2))):
+        SeenLock.objects.create(
+            chain="base", lock_id="0xplace", terms_json=lock.to_json(), hashlock=lock.hashlock,
+            height=height, is_for_us=True,
+        )  # fmt: skip
+    sweeps.handle_surplus()
+    sweeps.handle_surplus()
+    assert sorted(each.lock_terms.amount for each in Surplus.objects.all()) == [1, 2]
