@@ -47,6 +47,17 @@ class Installation:
             raise StartError(f"manage.py {arguments[0]}: {done.stderr.strip()[-2000:]}")
         return done.stdout
 
+    def is_listening(self) -> bool:
+        """Whether web answers /health, whatever it says of the rest."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=5)
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
 
 class Service(Installation):
     """web, ws, worker, beat and heads on one devnet; `url` is the web process's."""
@@ -61,7 +72,7 @@ class Service(Installation):
             stack.callback(self.stop)
             for name in processes():
                 self.start(name)
-            self.processes["web"].wait_until(self._is_healthy, 60)
+            self.processes["web"].wait_until(self.is_listening, 60)
             self.require_running()
             stack.pop_all()
 
@@ -84,16 +95,6 @@ class Service(Installation):
         """End all processes, the doors last."""
         for child in reversed(self.processes.values()):
             child.stop()
-
-    def _is_healthy(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=5)
-        try:
-            connection.request("GET", "/health")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()
 
 
 def processes() -> dict[str, str]:

@@ -130,6 +130,7 @@ def test_all_start_while_a_chain_is_silent_and_end_when_it_turns_out_to_be_wrong
     try:
         for child in running:
             wait_for_line(child, '"silent": "base"')
+        running[ALL.index("web")].wait_until(installation.is_listening, 60)
         assert health(installation) == ("degraded", {"base": False, "near": True})
         with closing_anvil(tmp_path, port):
             for child in running:
@@ -176,7 +177,7 @@ def wait_for_line(child: Child, part: str, times: int = 1) -> None:
 
 def health(installation: Installation) -> tuple[str, dict[str, bool]]:
     """What /health says of the whole, and of the chains."""
-    answer = urllib3.request("GET", f"{installation.url}/health", retries=urllib3.Retry(50))
+    answer = urllib3.request("GET", f"{installation.url}/health")
     assert answer.status == 200
     body = answer.json()
     return body["status"], {name: body["connections"][name] for name in ("base", "near")}
