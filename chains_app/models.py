@@ -45,7 +45,8 @@ class Leased(models.Model):
 
 class Signer(models.Model):
     """A key that signs for us. Caps count what all keys of its account may spend, in the native
-    coin's base units (value and highest fee); NULL is no cap. `is_enabled` is the kill switch.
+    coin's base units (value and highest fee); NULL is no cap. `is_enabled` is the kill switch;
+    `stopped_for`: why we threw it ourselves. `adopts_nonce`: the next one is taken from the chain.
     """
 
     chain = models.CharField(max_length=32)
@@ -57,6 +58,8 @@ class Signer(models.Model):
     cap_per_hour = AmountField(null=True)
     cap_per_day = AmountField(null=True)
     next_nonce = models.BigIntegerField(default=0)
+    adopts_nonce = models.BooleanField(default=True)
+    stopped_for = models.CharField(max_length=64, default="", blank=True)
 
     class Meta:
         permissions = (("pause_signer", "Can pause and resume a signer"),)

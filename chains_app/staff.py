@@ -56,7 +56,9 @@ def _lock_signer_of(signer_id: str) -> Signer:
 
 
 def _state(signer: Signer) -> str:
-    return "running" if signer.is_enabled else "paused"
+    if signer.is_enabled:
+        return "running"
+    return f"stopped: {signer.stopped_for}" if signer.stopped_for else "paused"
 
 
 def _plan_pause(signer: Signer) -> str:
@@ -70,7 +72,10 @@ def _plan_pause(signer: Signer) -> str:
 def _plan_resume(signer: Signer) -> str:
     if signer.is_enabled:
         raise NotDoneError(f"{signer} is running already")
-    return f"resume {signer}: it signs and sends again, within its caps"
+    return (
+        f"resume {signer}: it signs and sends again, within its caps, from the next nonce that the "
+        "chain tells"
+    )
 
 
 def _pause(signer: Signer) -> str:
@@ -79,7 +84,8 @@ def _pause(signer: Signer) -> str:
 
 
 def _resume(signer: Signer) -> str:
-    Signer.objects.filter(pk=signer.pk).update(is_enabled=True)
+    rows = Signer.objects.filter(pk=signer.pk)
+    rows.update(is_enabled=True, stopped_for="", adopts_nonce=True)
     return f"{signer} is running"
 
 

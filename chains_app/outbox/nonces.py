@@ -4,6 +4,7 @@ All of it under the lock of the signer's rows, so that no nonce is ever given ou
 """
 
 import uuid
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from chains_app.adapters.interface import SigningKey
+from chains_app.adapters.interface import ChainError, SigningKey
 from chains_app.config import Nonces
 from chains_app.models import (
     ALIVE,
@@ -24,7 +25,7 @@ from chains_app.models import (
     IntentStatus,
     Signer,
 )
-from chains_app.registry import get_chain, signing_keys
+from chains_app.registry import get_adapter, get_chain, signing_keys
 from chains_app.signers import SignerRefusedError, SignerRole
 
 FILL_URGENCY: Final = 100  # what stands behind a gap waits for it
@@ -35,6 +36,19 @@ class NoFreeKeyError(SignerRefusedError):
     """Every key of the role has a transaction in flight, or is switched off."""
 
     code = "no_free_key"
+
+
+class ForeignNonceError(SignerRefusedError):
+    """The chain calls a nonce used that `signer` never gave out."""
+
+    code = "foreign_nonce"
+
+    def __init__(self, signer: Signer, floor: int) -> None:
+        super().__init__(
+            f"{signer} gave out nonces up to {signer.next_nonce - 1}, and {floor - 1} is used: "
+            "find out who else signs with the key"
+        )
+        self.signer, self.nonce = signer, signer.next_nonce
 
 
 def sync_signers(chain: str) -> None:
@@ -127,16 +141,30 @@ def take_nonce(signer: Signer, floor: int) -> int:
     """The next nonce of a locked row. `floor`: the chain's next free one.
 
     Where a gap would stop all later ones, the lowest nonce that was voided comes first. Where they
-    may skip, one transaction per key is in flight: raises NoFreeKeyError for a second.
+    may skip, one transaction per key is in flight: raises NoFreeKeyError for a second. A floor that
+    we did not come to ourselves would leave a gap if it were a lie: raises ForeignNonceError.
     """
+    if floor > signer.next_nonce and not signer.adopts_nonce:
+        raise ForeignNonceError(signer, floor)
     if get_chain(signer.chain).nonces is Nonces.GROWING:
         if _in_flight(signer).exists():
             raise NoFreeKeyError(f"{signer} has a transaction in flight")
     elif (void := _lowest_void(signer, floor)) is not None:
         return void
     nonce = max(signer.next_nonce, floor)
-    Signer.objects.filter(pk=signer.pk).update(next_nonce=nonce + 1)
+    Signer.objects.filter(pk=signer.pk).update(next_nonce=nonce + 1, adopts_nonce=False)
     return nonce
+
+
+def confirm_floor(signer: Signer, key: SigningKey, floor: int) -> None:
+    """Before a key takes its number from the chain: every node that answers tells the same one.
+
+    Raises SignerRefusedError; no transaction may be open.
+    """
+    for view in get_adapter(signer.chain).views():
+        with suppress(ChainError):
+            if view.key_state(key).head_nonce + 1 != floor:
+                raise SignerRefusedError(f"the nodes tell different nonces of {signer}: it waits")
 
 
 def _lowest_void(signer: Signer, floor: int) -> int | None:

@@ -14,6 +14,7 @@ from chains_app.orders import SignedOrder
 from chains_app.outbox.nonces import (
     check_signer,
     choose_key,
+    confirm_floor,
     is_gap,
     key_of,
     lock_signer,
@@ -47,13 +48,15 @@ def sign(intent: Intent) -> Attempt | None:
     """Prepare and sign a first attempt under a new nonce, and store it; nothing leaves us here.
 
     None when a nonce gap that was to be filled is gone. Raises SignerRefusedError (guard, caps,
-    kill switch, no free key), LeaseLostError, ChainError.
+    kill switch, no free key, a nonce that is not ours), LeaseLostError, ChainError.
     """
     signer, key = _signer_for(intent)
     verdict = ports.ask_guard(intent.contract_call, intent.reference, Moment.SIGN)
     if not verdict.ok:
         raise GuardRefusedError(verdict)
     prepared = _prepare(intent, key)
+    if signer.adopts_nonce:
+        confirm_floor(signer, key, prepared.nonce_floor)
     with transaction.atomic():
         locked = lock(intent)
         if not locked.is_open:

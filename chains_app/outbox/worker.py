@@ -14,7 +14,8 @@ from chains_app.outbox import settling
 from chains_app.outbox.decision import Fate, Move, Situation, next_move, pause_after
 from chains_app.outbox.effects import Effect
 from chains_app.outbox.following import Followed, follow
-from chains_app.outbox.nonces import NoFreeKeyError
+from chains_app.outbox.foreign import after_death, stop_after_stranger
+from chains_app.outbox.nonces import ForeignNonceError, NoFreeKeyError
 from chains_app.outbox.preliminaries import is_preliminary, wake_lock, want
 from chains_app.outbox.sending import broadcast, send_first
 from chains_app.outbox.signing import GuardRefusedError, sign, sign_replacement
@@ -78,10 +79,8 @@ def _work(intent: Intent, silent: set[str]) -> None:
         return
     except GuardRefusedError as refused:
         _store_refusal(intent, refused)
-    except NoFreeKeyError:
-        pause = KEY_RETRY
     except SignerRefusedError as refused:
-        log.info("not_signed", intent=str(intent), reason=str(refused))
+        pause = _not_signed(intent, refused)
     except ChainUnavailableError:
         silent.add(intent.chain)  # not asked again in this batch: others wait behind it
     except ChainError as error:
@@ -90,6 +89,16 @@ def _work(intent: Intent, silent: set[str]) -> None:
         log.exception("intent_failed", intent=str(intent))
         pause = timedelta(seconds=10)
     release(intent, pause)
+
+
+def _not_signed(intent: Intent, refused: SignerRefusedError) -> timedelta:
+    """Answers how long to pause."""
+    if isinstance(refused, NoFreeKeyError):
+        return KEY_RETRY
+    log.info("not_signed", intent=str(intent), reason=str(refused))
+    if isinstance(refused, ForeignNonceError):
+        stop_after_stranger(refused.signer, refused.nonce)
+    return RETRY
 
 
 def _store_refusal(intent: Intent, refused: GuardRefusedError) -> None:
@@ -182,6 +191,7 @@ def _settle(move: Move, intent: Intent, read: Followed) -> None:
             settling.mark_final(intent, read.group, read.statuses)
         case Move.MARK_DEAD:
             settling.mark_dead(intent, read.group)
+            after_death(read.newest)
         case Move.END_DONE:
             settling.end(intent, IntentStatus.DONE, read.final_height)
         case Move.END_IMPOSSIBLE:

@@ -11,7 +11,13 @@ from chains_app.models import Attempt, AttemptStatus, IntentStatus, Signer
 from chains_app.outbox.decision import RESEND_AFTER, STALE_AFTER, STUCK_AFTER
 from chains_app.outbox.worker import drain
 from orchestrator.kernel.hashlock import Secret
-from tests.integration.chains.world import World, age_attempts, make_all_due, sign_only
+from tests.integration.chains.world import (
+    World,
+    age_attempts,
+    make_all_due,
+    resume_signers,
+    sign_only,
+)
 
 CHAINS = ("base", "near")
 
@@ -146,6 +152,8 @@ def test_rule_5_a_new_nonce_once_another_final_transaction_used_it(world: World)
     world.base.mine()
     look_again(world)
     assert len(world.attempts(reference)) == 1  # used, but not finally
+    world.turn(8)
+    resume_signers()  # they were stopped: the transaction was not ours
     world.turn(8)
     assert world.statuses(reference) == [AttemptStatus.DEAD, AttemptStatus.FINAL]
     assert [attempt.nonce for attempt in world.attempts(reference)] == [0, 1]

@@ -20,13 +20,16 @@ from chains_app.adapters.memory_chain import MemoryChain, Transaction
 from chains_app.adapters.memory_tokens import MemoryToken
 from chains_app.intents import plan_intent
 from chains_app.locks import Call, LockTerms
-from chains_app.models import Attempt, ChainCursor, Intent
+from chains_app.models import Attempt, ChainCursor, Intent, Signer
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll_all
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import use_adapters
 from chains_app.signers import SignerRole
+from chains_app.staff import pause_signer
 from chains_app.watching import watch_lock
+from orchestrator.audit.acts import Who, perform
+from orchestrator.audit.models import Door
 from orchestrator.kernel.clock import Seconds, wall_clock
 from orchestrator.kernel.hashlock import HashFunction, Secret
 
@@ -50,6 +53,13 @@ def until(condition: Callable[[], bool]) -> None:
     given_up = monotonic() + 30
     while not condition():
         assert monotonic() < given_up, "it never happened"
+
+
+def resume_signers() -> None:
+    """As a person does who found out why they were stopped."""
+    for signer in Signer.objects.filter(is_enabled=False):
+        ada = Who("ada", Door.ADMIN)
+        perform(pause_signer(resume=True), str(signer.pk), who=ada, reason="it was us")
 
 
 class DeathError(BaseException):

@@ -1,0 +1,163 @@
+"""A key of ours that somebody else signs with stops, and no lie about its nonce leaves a gap."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from chains_app.adapters.interface import ChainUnavailableError, KeyState
+from chains_app.adapters.memory import MemoryAdapter
+from chains_app.adapters.memory_chain import Transaction
+from chains_app.models import AttemptStatus, IntentStatus, Signer
+from chains_app.outbox.foreign import REASON
+from chains_app.outbox.worker import drain
+from tests.integration.chains.world import World, age_attempts, make_all_due, resume_signers
+
+CHAINS = pytest.mark.parametrize("chain", ["base", "near"])
+
+
+def stranger_signs(world: World, chain: str = "base", times: int = 1) -> None:
+    """With each of our lock keys of that chain, past everything that we sent with it."""
+    memory = world.chains[chain]
+    for key in ("key-0", "key-1")[: 1 if chain == "base" else 2]:
+        for _ in range(times):
+            nonce = memory.next_nonce(("lock", key))
+            memory.submit(Transaction("lock", key, nonce, memory.fee, None, None))
+            memory.mine()
+
+
+def finish(world: World, chain: str, count: int = 1) -> None:
+    """Locks of ours, final."""
+    references = [world.plan(world.terms(chain)) for _ in range(count)]
+    world.turn(6)
+    assert {world.intent(each).status for each in references} == {IntentStatus.DONE}
+
+
+def locks_of(chain: str) -> list[Signer]:
+    return list(Signer.objects.filter(chain=chain, role="lock"))
+
+
+@CHAINS
+def test_a_key_that_took_part_in_a_strangers_transaction_stops_and_says_so(
+    world: World, chain: str
+) -> None:
+    finish(world, chain, 4)
+    stranger_signs(world, chain)
+    world.chains[chain].mine(3)  # final
+    reference = world.plan(world.terms(chain))
+    with capture_logs() as logs:
+        for _ in range(len(locks_of(chain))):
+            make_all_due()
+            drain()
+    assert world.attempts(reference) == []
+    assert {(row.is_enabled, row.stopped_for) for row in locks_of(chain)} == {(False, REASON)}
+    told = [line for line in logs if line["event"] == "signer_stopped"]
+    assert len(told) == len(locks_of(chain))
+    assert told[0]["log_level"] == "error"
+    assert {row.is_enabled for row in Signer.objects.exclude(chain=chain, role="lock")} == {True}
+
+
+def test_what_is_not_final_yet_stops_nothing_and_nothing_is_signed(world: World) -> None:
+    finish(world, "base")
+    stranger_signs(world)
+    reference = world.plan(world.terms())
+    drain()
+    assert world.attempts(reference) == []
+    assert [row.is_enabled for row in locks_of("base")] == [True]
+
+
+def test_a_stranger_who_took_the_nonce_of_bytes_on_their_way_stops_the_key(world: World) -> None:
+    finish(world, "base")
+    reference = world.plan(world.terms())
+    drain()
+    (ours,) = world.attempts(reference)
+    world.base.drop(ours.hash)
+    stranger_signs(world)
+    world.base.mine(3)
+    age_attempts(5)
+    make_all_due()
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.DEAD]
+    assert [row.stopped_for for row in locks_of("base")] == [REASON]
+
+
+def test_a_resumed_key_goes_on_from_the_chains_nonce(world: World) -> None:
+    finish(world, "base")
+    stranger_signs(world, times=3)
+    world.base.mine(3)
+    reference = world.plan(world.terms())
+    drain()
+    resume_signers()
+    world.turn(5)
+    assert world.intent(reference).status == IntentStatus.DONE
+    assert [attempt.nonce for attempt in world.attempts(reference)] == [4]
+    assert [row.adopts_nonce for row in locks_of("base")] == [False]
+
+
+def test_a_new_key_begins_with_the_chains_nonce(world: World) -> None:
+    stranger_signs(world, times=3)
+    finish(world, "base")
+    assert [row.next_nonce for row in locks_of("base")] == [4]
+
+
+def test_one_wrong_count_leaves_no_gap(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish(world, "base")
+    honest = MemoryAdapter.prepare
+
+    def lie(self: MemoryAdapter, *arguments: Any) -> Any:
+        return replace(honest(self, *arguments), nonce_floor=9)
+
+    reference = world.plan(world.terms())
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryAdapter, "prepare", lie)
+        world.turn(5)
+    assert world.attempts(reference) == []
+    assert [row.is_enabled for row in locks_of("base")] == [True]
+    world.turn(5)
+    assert [attempt.nonce for attempt in world.attempts(reference)] == [1]
+    assert world.intent(reference).status == IntentStatus.DONE
+
+
+class Node:
+    """One of several: it tells `nonce` as a key's last, or nothing."""
+
+    def __init__(self, nonce: int | None) -> None:
+        self.nonce = nonce
+
+    def key_state(self, _: object) -> KeyState:
+        if self.nonce is None:
+            raise ChainUnavailableError("it does not answer")
+        return KeyState(self.nonce, self.nonce, 0)
+
+
+def nodes(*nonces: int | None) -> Callable[[object], list[Node]]:
+    return lambda _: [Node(nonce) for nonce in nonces]
+
+
+def test_a_new_key_waits_while_its_nodes_tell_different_nonces(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = world.plan(world.terms())
+    monkeypatch.setattr(MemoryAdapter, "views", nodes(-1, None, 4))
+    drain()
+    assert world.attempts(reference) == []
+    monkeypatch.setattr(MemoryAdapter, "views", nodes(-1, None, -1))
+    make_all_due()
+    drain()
+    assert [attempt.nonce for attempt in world.attempts(reference)] == [0]
+
+
+@pytest.mark.parametrize(
+    ("told", "stops"), [((1, 0), False), ((1, None), True), ((1, 1), True), ((None,), False)]
+)
+def test_one_node_alone_stops_no_key_beside_another(
+    world: World, monkeypatch: pytest.MonkeyPatch, told: tuple[int | None, ...], stops: bool
+) -> None:
+    finish(world, "base")
+    stranger_signs(world)
+    world.plan(world.terms())
+    monkeypatch.setattr(MemoryAdapter, "views", nodes(*told))
+    drain()
+    assert [row.is_enabled for row in locks_of("base")] == [not stops]
