@@ -36,17 +36,17 @@ def preliminary_effect(
 ) -> Effect:
     """The effect of a preliminary; `head` and `final`: how its lock stands.
 
-    What the head shows is done once nothing of it is on its way any more. It can never help when
-    the lock is called off, or a final block is past `lock_by`. NOT_YET: another lock's attempt at
-    the same is on its way.
+    It can never help when the lock is called off, or a final block is past `lock_by`: so much is
+    known without the token, which may not answer for ever. What the head shows is done once nothing
+    of it is on its way any more. NOT_YET: another lock's attempt at the same is on its way.
     """
     call, terms = Call(intent.call), _terms(intent)
-    next_one = None if head.is_there else adapter.preliminary(Call.LOCK, terms, terms.depositor)
-    if next_one is not call:
-        return Effect.AT_HEAD if is_alive else Effect.DONE
     is_late = final is not None and not final.is_there and final.time > terms.lock_by
     if is_late or _is_called_off(intent):
         return Effect.IMPOSSIBLE
+    next_one = None if head.is_there else adapter.preliminary(Call.LOCK, terms, terms.depositor)
+    if next_one is not call:
+        return Effect.AT_HEAD if is_alive else Effect.DONE
     others = not is_alive and call in SHARED and _is_made_for_another(intent, call, terms)
     return Effect.NOT_YET if others else Effect.MISSING
 

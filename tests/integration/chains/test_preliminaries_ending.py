@@ -6,12 +6,14 @@ import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from chains_app.adapters.interface import ChainError
+from chains_app.adapters.memory import MemoryAdapter
 from chains_app.intents import void_intents
 from chains_app.leases import LeaseLostError
 from chains_app.locks import Call
 from chains_app.models import ON_THE_WAY, Attempt, AttemptStatus, Intent, IntentStatus
 from chains_app.outbox import preliminaries
-from chains_app.outbox.decision import MOST_TRIES
+from chains_app.outbox.decision import MOST_TRIES, STUCK_AFTER
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll_all
 from chains_app.ports import Moment, Verdict
@@ -224,6 +226,27 @@ def test_a_preliminary_that_is_late_is_impossible_at_a_final_block(world: World)
         "register": IntentStatus.IMPOSSIBLE,
     }
     assert world.statuses(reference) == [AttemptStatus.DEAD]
+
+
+def test_a_token_that_answers_no_more_keeps_no_nonce_open(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its views fail for ever, after an approval that no block takes was sent."""
+
+    def fails(*_: object) -> None:
+        raise ChainError("the token's contract has failed")
+
+    reference = world.plan(token_terms(world, "base"))
+    drain()
+    world.base.held.add(world.attempts(reference)[0].hash)
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryAdapter, "preliminary", fails)
+        world.base.mine(seconds=601)
+        poll_all()
+        age_attempts(STUCK_AFTER)
+        live(world, 12)
+        assert statuses(reference)["approve"] == IntentStatus.IMPOSSIBLE
+        assert world.statuses(reference) == [AttemptStatus.DEAD, AttemptStatus.FINAL]
 
 
 # --- reorganisations ---------------------------------------------------------------------------
