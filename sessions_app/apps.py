@@ -8,6 +8,7 @@ class SessionsConfig(AppConfig):
     def ready(self) -> None:
         """Answer the outbox and hear of changed facts, in every process."""
         from chains_app import ports
+        from sessions_app import checks  # noqa: F401 - registers itself
         from sessions_app.guard import register_ports
         from sessions_app.sweeps import on_changed
 

@@ -196,7 +196,9 @@ def _settle(move: Move, intent: Intent, read: Followed) -> None:
             settling.end(intent, IntentStatus.DONE, read.final_height)
         case Move.END_IMPOSSIBLE:
             settling.end(intent, IntentStatus.IMPOSSIBLE, read.final_height)
-        case _:
+        case Move.END_VOID:
             settling.end(intent, IntentStatus.VOID, read.final_height)
+        case _:
+            raise ValueError(f"{move.value} of {intent} can't be made")
     if is_preliminary(intent):
         wake_lock(intent)
