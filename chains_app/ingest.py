@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from django.db import transaction
@@ -43,7 +44,8 @@ class Learned:
     """One step's blocks, facts about watched locks, and readings of them.
 
     `unread`: watches (by key) whose state at a fact's block is gone, to be read at the head.
-    `seen`: locks that nobody watches.
+    `seen`: locks that nobody watches. `asked_at`: before the first exchange of the step, so that
+    facts are as old as they say.
     """
 
     blocks: tuple[Block, ...]
@@ -52,6 +54,7 @@ class Learned:
     readings: list[tuple[Watch, LockReading]] = field(default_factory=list)
     unread: set[int] = field(default_factory=set)
     seen: list[SeenLock] = field(default_factory=list)
+    asked_at: datetime = field(default_factory=timezone.now)
 
     def has_read(self, watch: Watch, block: Block) -> bool:
         """Whether that lock was read at that block in this step."""
@@ -166,7 +169,7 @@ def commit(cursor: ChainCursor, learned: Learned) -> None:
     before = dict(cursor.finals)
     with transaction.atomic():
         if learned.blocks:
-            _move(cursor, learned.blocks[-1])
+            _move(cursor, learned.blocks[-1], learned.asked_at)
         _believe(cursor, learned.finals, learned.blocks)
         _save(cursor)
         _store_blocks(cursor, learned.blocks)
@@ -219,9 +222,9 @@ def _store_blocks(cursor: ChainCursor, blocks: Iterable[Block]) -> None:
     )
 
 
-def _move(cursor: ChainCursor, block: Block) -> None:
+def _move(cursor: ChainCursor, block: Block, at: datetime | None = None) -> None:
     if block.height > cursor.height:
-        cursor.advanced_at = timezone.now()
+        cursor.advanced_at = at or timezone.now()
     cursor.height, cursor.hash = block.height, block.hash
     cursor.parent_hash, cursor.time = block.parent_hash, block.time
 

@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 from django.db.models import Max
+from django.utils import timezone
 
 from chains_app.adapters.interface import (
     BlockUnknownError,
@@ -42,6 +43,7 @@ from orchestrator.hints import send_hint
 MOST_BLOCKS: Final = 500  # of one page
 MOST_STEPS: Final = 40  # of one claim; whoever asks next goes on
 MOST_READS: Final = 500  # of due locks in one step
+MOST_SURPLUS_READS: Final = 20  # of these, of locks that no swap agreed on
 SOUGHT_BLOCKS: Final = 20_000  # for a secret, where the lock was never seen open
 IDLE: Final = timedelta(seconds=5)
 
@@ -104,6 +106,7 @@ def _step(cursor: ChainCursor, adapter: ChainAdapter) -> tuple[int, bool]:
 
     Returns how many blocks were read, and whether there is more to do.
     """
+    asked_at = timezone.now()
     # finality first: what is final now is an ancestor of the head that is read after it
     finals = {tier: adapter.final(tier) for tier in get_chain(cursor.chain).finality}
     head = adapter.head()
@@ -118,6 +121,7 @@ def _step(cursor: ChainCursor, adapter: ChainAdapter) -> tuple[int, bool]:
     last = page.last if page.blocks else cursor.block
     is_at_head = last.height >= head.height
     learned = _read(cursor, adapter, page, last, finals, is_at_head=is_at_head)
+    learned.asked_at = asked_at
     if learned.is_news(cursor):
         commit(cursor, learned)
     was_pruned = bool(learned.unread and learned.blocks)  # due now, to be read at the head
@@ -171,12 +175,12 @@ def _next_page(cursor: ChainCursor, adapter: ChainAdapter, head: Block) -> Facts
 def _facts(
     cursor: ChainCursor, adapter: ChainAdapter, from_height: int, to_height: int
 ) -> FactsPage:
-    """Where strangers' events are too many, those of the locks that we follow."""
+    """Where strangers' events are too many, those of the locks that swaps agreed on."""
     try:
         return adapter.facts(from_height, to_height)
     except TooManyFactsError:
         log.warning("too_many_facts", chain=cursor.chain, height=from_height)
-        followed = Watch.objects.filter(chain=cursor.chain, is_settled=False)
+        followed = Watch.objects.filter(chain=cursor.chain, is_settled=False, pays_out=True)
         locks = followed.order_by("pk").values_list("lock_id", flat=True)
         return adapter.facts(from_height, to_height, list(locks))
 
@@ -232,10 +236,19 @@ def _read(
             _read_lock(adapter, watch, block, learned)
     learned.seen = unwatched_locks(adapter, page, by_lock)
     if is_at_head:
-        due = Watch.objects.filter(chain=cursor.chain, due_time__lte=last.time)
-        for watch in due.order_by("due_time")[:MOST_READS]:
+        for watch in _due(cursor, last):
             _read_lock(adapter, watch, last, learned)
     return learned
+
+
+def _due(cursor: ChainCursor, last: Block) -> list[Watch]:
+    """Those of agreed swaps first; what strangers lock for us, at any moment of their choice, waits
+    behind them, and holds no step up for long.
+    """
+    due = Watch.objects.filter(chain=cursor.chain, due_time__lte=last.time)
+    found = list(due.order_by("-pays_out", "due_time")[:MOST_READS])
+    agreed = [watch for watch in found if watch.pays_out]
+    return found[: len(agreed) + MOST_SURPLUS_READS]
 
 
 def _read_lock(adapter: ChainAdapter, watch: Watch, block: Block, learned: Learned) -> None:

@@ -1,8 +1,7 @@
 """The poller: facts, readings, finality, reorganisations and absences (rules 7 and 11)."""
 
-from collections.abc import Collection
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,8 +9,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from chains_app.adapters.interface import FactsPage, TooManyFactsError
-from chains_app.adapters.memory import PAGE_BLOCKS, MemoryAdapter
+from chains_app.adapters.memory import PAGE_BLOCKS
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import (
     AttemptStatus,
@@ -24,7 +22,6 @@ from chains_app.models import (
 )
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll, poll_all
-from chains_app.registry import get_adapter
 from chains_app.selectors import LegFacts, chain_clocks, leg_facts
 from chains_app.watching import WatchConflictError, watch_lock
 from orchestrator.kernel.hashlock import Secret
@@ -358,6 +355,24 @@ def test_rule_11_the_clock_says_when_a_head_last_advanced(world: World) -> None:
     assert chain_clocks()["near"].advanced_at == long_ago
 
 
+def test_facts_are_as_old_as_the_question_that_they_answer(world: World) -> None:
+    """Rule 5 counts their age: what was read meanwhile makes them no younger."""
+    terms, _ = watch(world)
+    poll_all()
+    world.lock_by_maker(terms)
+    answered_at: list[datetime] = []
+
+    def note(method: str) -> None:
+        if method == "final":  # the first exchange of a step
+            answered_at.append(timezone.now())
+
+    world.adapters["base"].at_each = note
+    poll_all()
+    advanced = chain_clocks()["base"].advanced_at
+    assert advanced is not None
+    assert advanced < answered_at[0]
+
+
 def test_a_settled_lock_is_read_no_more(world: World) -> None:
     secret = Secret.generate()
     terms = world.terms("base", secret)
@@ -367,13 +382,6 @@ def test_a_settled_lock_is_read_no_more(world: World) -> None:
     world.turn(5)
     row = Watch.objects.get(reference=reference)
     assert (row.is_settled, row.due_time) == (True, None)
-
-
-def test_strangers_locks_leave_no_row(world: World) -> None:
-    poll_all()
-    world.lock_by_maker(world.terms(ours=False))
-    poll_all()
-    assert InboxFact.objects.count() == Observation.objects.count() == 0
 
 
 @pytest.mark.parametrize("change", ["terms", "reference", "tier"])
@@ -394,26 +402,3 @@ def test_an_unreachable_chain_holds_no_other_poll_back(world: World) -> None:
     world.base.is_unreachable = True
     world.near.mine()
     assert poll_all() == 1
-
-
-def test_strangers_events_too_many_to_read_hide_none_of_ours(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    terms, reference = watch(world)
-    poll_all()
-    world.lock_by_maker(terms)
-    facts = MemoryAdapter.facts
-    asked: list[Collection[str] | None] = []
-
-    def refusing(
-        self: MemoryAdapter, first: int, last: int, locks: Collection[str] | None = None
-    ) -> FactsPage:
-        asked.append(locks)
-        if locks is None and self.name == "base":
-            raise TooManyFactsError("base: too many logs in a block")
-        return facts(self, first, last)
-
-    monkeypatch.setattr(MemoryAdapter, "facts", refusing)
-    poll_all()
-    assert facts_of(reference).head is LockState.OPEN
-    assert [get_adapter("base").lock_id(terms)] in asked

@@ -407,3 +407,19 @@ def test_a_maker_whose_orders_fail_at_our_cost_pays_for_gas_alone(tokens: World)
         assert path(session)[-1] == "cancelled"
         with pytest.raises(CapReachedError, match="let 1 signed orders come to nothing"):
             create(tokens, THERE, mode=LockMode.GASLESS)
+
+
+def test_an_order_that_was_copied_from_the_mempool_counts_against_nobody(tokens: World) -> None:
+    market, base = current_market(), tokens.chains["base"]
+    with use_market(replace(market, caps=Caps(maker_abandoned=1))):
+        session = start_gasless(tokens, THERE)
+        tokens.work()
+        (ours,) = submissions()
+        base.held.add(ours.hash)
+        submit(tokens, STRANGER, SignedOrder(order_of(session), sign(session)))
+        tokens.live(1)
+        base.held.discard(ours.hash)
+        tokens.live(24)
+        assert [attempt.succeeded for attempt in submissions()] == [False]
+        assert path(session) == SWAPPED
+        create(tokens, THERE, mode=LockMode.GASLESS)
