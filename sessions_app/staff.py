@@ -28,7 +28,7 @@ from sessions_app.lifecycle import lock_sessions
 from sessions_app.models import Leg, Role, Session, Surplus
 from sessions_app.selectors import SessionNotFoundError, sessions_in_need
 from sessions_app.services import CANCELLABLE, why_not_cancellable
-from sessions_app.surplus import require_owed
+from sessions_app.surplus import require_owed, worth
 from sessions_app.wall import iso
 
 OVERDUE: Final = timedelta(seconds=60)  # a due session waits a second, as long as workers run
@@ -71,9 +71,14 @@ def stuck_sessions(*, limit: int = 200) -> list[Session]:
 
 
 def owed_surplus(*, limit: int = 200) -> list[Surplus]:
-    """What reached us through locks that no session agreed on, and is not repaid."""
-    rows = Surplus.objects.filter(state=Surplus.State.OWED)
-    return list(rows.order_by("chain", "pk")[:limit])
+    """What reached us through locks that no session agreed on, and is not repaid: the dearest
+    first, and nothing in coins that are none of ours, which anybody can send without end.
+    """
+    rows = Surplus.objects.filter(state=Surplus.State.OWED).order_by("chain", "pk")
+    valued = ((worth(each.lock_terms), each) for each in rows.iterator())
+    known = [(value, each) for value, each in valued if value is not None]
+    known.sort(key=lambda one: one[0], reverse=True)
+    return [each for _, each in known[:limit]]
 
 
 def what_people_did(session: Session) -> list[AuditEntry]:
@@ -247,7 +252,10 @@ def _plan_repayment(owed: Session | Surplus) -> str:
         require_owed(owed)
     else:
         _require_owed(owed)
-    coin = get_chain(terms.chain).asset(terms.token).symbol
+    spec = get_chain(terms.chain)
+    if terms.token is not None and terms.token not in spec.tokens:
+        raise NotDoneError(f"{terms.token} on {terms.chain} is none of our tokens: nothing is paid")
+    coin = spec.asset(terms.token).symbol
     return (
         f"pay {terms.amount} base units of {coin} on {terms.chain} from {terms.beneficiary} to "
         f"{terms.depositor}, once: they reached us for {owed.pk}, and nobody was paid for them"

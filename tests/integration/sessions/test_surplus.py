@@ -16,6 +16,7 @@ from sessions_app import surplus, sweeps
 from sessions_app.domain.states import Status
 from sessions_app.guard import judge
 from sessions_app.models import Role, Session, Surplus
+from sessions_app.staff import owed_surplus
 from tests.integration.doors.staff import do, refused, run
 from tests.integration.sessions.test_races import at_once
 from tests.integration.sessions.test_runbook import follow
@@ -250,6 +251,19 @@ def test_what_reached_us_is_owed_shown_and_repaid_once(world: World) -> None:
     assert "is repaid already" in refused("repay_session", found.pk)
     assert str(found.pk) not in run("list_stuck_sessions")
     assert reload(session).attention == ""
+
+
+def test_coins_that_are_none_of_ours_hide_no_debt(world: World) -> None:
+    cheap, _ = taken(world)
+    others = {"dear": {**cheap.terms, "amount": "8"}, "junk": {**cheap.terms, "token": "junk"}}
+    for lock_id, terms_json in others.items():
+        Surplus.objects.create(
+            chain="base", lock_id=lock_id, terms=terms_json, reason="none", state=State.OWED
+        )
+    assert [each.lock_id for each in owed_surplus()] == ["dear", cheap.lock_id]
+    assert [each.lock_id for each in owed_surplus(limit=1)] == ["dear"]
+    Surplus.objects.filter(pk=cheap.pk).update(terms=others["junk"])
+    assert "junk on base is none of our tokens" in refused("repay_session", cheap.pk)
 
 
 def test_it_is_repaid_as_the_page_says(world: World) -> None:
