@@ -60,6 +60,7 @@ LOGGED = {
     "refund_early",
     "route_closed",
     "session_set_aside",
+    "signer_stopped",
     "not_signed",
     "fee_not_raised",
     "accept_by",
