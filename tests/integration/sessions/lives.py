@@ -3,12 +3,12 @@
 Real database, outbox, poller and vault over two in-memory chains; random events, then working ones.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
-from hypothesis import HealthCheck, event, example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from auctions_app.routes import SecretMode
@@ -16,17 +16,30 @@ from chains_app.adapters.interface import Refusal, TransactionRefusedError
 from chains_app.adapters.memory import memory_key
 from chains_app.adapters.memory_chain import MemoryChain
 from chains_app.locks import Call, LockState, LockTerms
-from chains_app.models import Attempt, Watch
+from chains_app.models import Attempt, Intent, Watch
 from chains_app.orders import SignedOrder
 from chains_app.registry import get_adapter
+from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import InvalidSecretError
 from orchestrator.kernel.hashlock import HashFunction, Secret
 from sessions_app.models import Role, Session
 from sessions_app.services import NotCancellableError, SecretNotTakenError
+from tests.integration.sessions.ends import (
+    LITTLE,
+    assert_atomic,
+    assert_every_surplus_went_back,
+    assert_never_locked,
+    assert_no_secret_left_early,
+    balances,
+    live_to_the_end,
+    surplus_locks,
+    unexplained,
+)
 from tests.integration.sessions.test_crashes import POINTS, death
-from tests.integration.sessions.tokens import start, start_gasless, with_tokens
+from tests.integration.sessions.tokens import TOKEN, start, start_gasless, with_tokens
 from tests.integration.sessions.world import (
     MAKER,
+    RICH,
     STRANGER,
     World,
     memory_world,
@@ -39,13 +52,32 @@ from tests.wiping import wipe_tables
 
 Event = Callable[[World, Session], None]
 OWN_SECRET = Secret(bytes(range(32)))  # of a maker in mode `maker`
+LATECOMER = "latecomer"
+
+
+@contextmanager
+def refusal(world: World, session: Session, *errors: type[Exception]) -> Iterator[None]:
+    """What is refused with one of `errors` moves nothing."""
+    before = all_that_moves(world, session)
+    try:
+        yield
+    except errors:
+        assert all_that_moves(world, session) == before
+
+
+def all_that_moves(world: World, session: Session) -> list[object]:
+    chains = [(chain.head, list(chain.mempool)) for chain in world.chains.values()]
+    writes = Intent.objects.order_by("pk").values_list("pk", "status", "version")
+    attempts = Attempt.objects.order_by("pk").values_list("pk", "status")
+    return [path(session), reload(session).secret_id, chains, list(writes), list(attempts)]
 
 
 def cancel(world: World, session: Session) -> None:
-    try:
+    before = status(session).value
+    with refusal(world, session, NotCancellableError):
         world.cancel(session)
-    except NotCancellableError:
-        assert status(session).value not in {"initialized", "executing", "source_locking"}
+        return
+    assert before not in {"initialized", "executing", "source_locking"}
 
 
 def shown_secret() -> Secret | None:
@@ -72,13 +104,57 @@ def send_from_wallet(
 
 
 def maker_locks(world: World, session: Session) -> None:
+    locks(world, terms(session, Role.SOURCE))
+
+
+def locks(world: World, lock: LockTerms) -> None:
     """With what a token's lock needs before it, each in a block of its own."""
-    lock, chain = terms(session, Role.SOURCE), chain_of(world, Role.SOURCE, session)
+    chain, account = world.chains[lock.chain], lock.depositor
     for call in chain.token_of(lock).preliminaries:
-        if get_adapter(chain.name).preliminary(Call.LOCK, lock, MAKER) is call:
-            send_from_wallet(world, MAKER, call, lock, None)
+        if get_adapter(chain.name).preliminary(Call.LOCK, lock, account) is call:
+            send_from_wallet(world, account, call, lock, None)
             world.block(1, chain.name)
-    send_from_wallet(world, MAKER, Call.LOCK, lock, None)
+    send_from_wallet(world, account, Call.LOCK, lock, None)
+
+
+def maker_locks_otherwise(world: World, session: Session) -> None:
+    """Before the agreed lock it takes its place for ever; after it the contract refuses it."""
+    source = terms(session, Role.SOURCE)
+    locks(world, replace(source, amount=source.amount + 1))
+
+
+def maker_locks_where_we_pay(world: World, session: Session) -> None:
+    """For us, under the same hashlock, and less than its refund is worth."""
+    ours = terms(session, Role.DESTINATION)
+    locks(world, replace(ours, depositor=MAKER, beneficiary=ours.depositor, amount=LITTLE))
+
+
+def stranger_locks_too(world: World, session: Session) -> None:
+    locks(world, replace(terms(session, Role.SOURCE), depositor=STRANGER))
+
+
+def stranger_locks_late(world: World, session: Session) -> None:
+    """At any time: with instants of its own."""
+    now = int(world.clock.now)
+    lock = replace(
+        terms(session, Role.SOURCE),
+        depositor=LATECOMER, lock_by=Seconds(now + 600), timelock=Seconds(now + 1200),
+    )  # fmt: skip
+    locks(world, lock)
+
+
+def surplus_is_withdrawn(world: World, session: Session) -> None:
+    """To us, by a stranger, as soon as anybody but us may know the secret."""
+    secret = known_secret(session)
+    found = [lock.terms for _, lock in surplus_locks(world, session)
+             if lock.state is LockState.OPEN]  # fmt: skip
+    if secret is not None and found:
+        send_from_wallet(world, STRANGER, Call.WITHDRAW, found[0], secret)
+
+
+def known_secret(session: Session) -> Secret | None:
+    """To the maker: the own one, or one that was shown."""
+    return OWN_SECRET if session.secret_mode == SecretMode.MAKER.value else shown_secret()
 
 
 def stranger_submits(world: World, session: Session) -> None:
@@ -118,15 +194,15 @@ def dies(point: str, turn: int) -> Event:
 
 def posts(world: World, session: Session, secret: Secret) -> None:
     """The maker, to us: at any time, right or wrong."""
-    with suppress(InvalidSecretError, SecretNotTakenError):
+    with refusal(world, session, InvalidSecretError, SecretNotTakenError):
         world.post(session, secret)
 
 
-def withdraws(world: World, session: Session) -> None:
-    """The maker, on chain: with the own secret, or with one that was shown."""
-    secret = OWN_SECRET if session.secret_mode == SecretMode.MAKER.value else shown_secret()
+def withdraws(world: World, session: Session, role: Role) -> None:
+    """The maker, on chain: to himself, or (against himself) to us."""
+    secret = known_secret(session)
     if secret is not None:
-        send_from_wallet(world, MAKER, Call.WITHDRAW, terms(session, Role.DESTINATION), secret)
+        send_from_wallet(world, MAKER, Call.WITHDRAW, terms(session, role), secret)
 
 
 EVENTS: dict[str, Event] = {
@@ -145,7 +221,13 @@ EVENTS: dict[str, Event] = {
     "maker cancels": cancel,
     "maker posts the secret": lambda w, s: posts(w, s, OWN_SECRET),
     "maker posts a wrong secret": lambda w, s: posts(w, s, Secret(b"?" * 32)),
-    "maker withdraws": withdraws,
+    "maker withdraws": lambda w, s: withdraws(w, s, Role.DESTINATION),
+    "maker withdraws the source": lambda w, s: withdraws(w, s, Role.SOURCE),
+    "maker locks otherwise": maker_locks_otherwise,
+    "maker locks where we pay": maker_locks_where_we_pay,
+    "stranger locks too": stranger_locks_too,
+    "stranger locks late": stranger_locks_late,
+    "surplus is withdrawn": surplus_is_withdrawn,
     "maker gives back": lambda w, s: send(w, MAKER, Call.REFUND_EARLY, Role.DESTINATION, s),
     "stranger withdraws the source": lambda w, s: send(w, STRANGER, Call.WITHDRAW, Role.SOURCE, s),
     "stranger refunds the source": lambda w, s: send(w, STRANGER, Call.REFUND, Role.SOURCE, s),
@@ -163,6 +245,7 @@ OFTEN = (
     + ["maker posts the secret"] * 2
     + ["maker cancels", "slow block", "nobody can pay the maker"]
 )
+LATE = ["stranger locks late", "surplus is withdrawn", "all is well", "sent bytes are lost"]
 
 
 def reorganise(world: World, role: Role, session: Session) -> None:
@@ -181,66 +264,56 @@ def fault(world: World, name: str) -> None:
         setattr(chain, name, False)
 
 
-def assert_atomic(world: World, session: Session) -> None:
-    source, destination = world.both_on_chain(session)
-    end = path(session)[-1]
-    event(f"ends {end}")
-    if end == "completed":
-        assert (source, destination) == (LockState.WITHDRAWN, LockState.WITHDRAWN)
-    elif end == "refunded":
-        assert {source, destination} <= {LockState.REFUNDED, LockState.ABSENT}
-        assert LockState.REFUNDED in {source, destination}
-    else:
-        assert (end, source, destination) == ("cancelled", LockState.ABSENT, LockState.ABSENT)
-
-
-def assert_no_secret_left_early() -> None:
-    """Rule 3: what carried it first left in `revealing_secret`, agreed to with both legs final, or
-    with the secret on a chain already.
-    """
-    left = Attempt.objects.filter(intent__call=Call.WITHDRAW.value, left_at__isnull=False)
-    first = left.order_by("left_at").first()
-    if first is not None and first.send_verdict is not None:
-        facts = first.send_verdict["inputs"]["facts"]
-        assert facts["status"] == "revealing_secret"
-        finals = facts["source"]["final"], facts["destination"]["final"]
-        assert finals == ("open", "open") or facts["secret_is_shown"]
-
-
 @dataclass(frozen=True)
 class Life:
-    """What happens to a swap until all is well: `first` before the maker locks, `then` after it."""
+    """What happens to a swap until all is well: `first` before the maker locks, `then` after it,
+    `late` when it has ended.
+    """
 
     own_secret: bool  # mode `maker`
-    assets: str  # "coins", "tokens", or "gasless": tokens by the maker's order, where one is taken
-    wait: int
-    first: list[str]
-    calm: int
-    then: list[str]
+    pair: tuple[str, str] = ("COIN", "COIN")  # what the source is in, and the destination
+    lock: str = "wallet"  # or "gasless": by the maker's order, where one is taken; or "never"
+    wait: int = 0
+    first: tuple[str, ...] = ()
+    calm: int = 0
+    then: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
 
 
-names = st.lists(st.sampled_from(sorted(EVENTS) + OFTEN), max_size=8)
+asset = st.sampled_from(["COIN", "USDC"])
+names = st.lists(st.sampled_from(sorted(EVENTS) + OFTEN), max_size=8).map(tuple)
 life = st.builds(
     Life,
     own_secret=st.booleans(),
-    assets=st.sampled_from(["coins", "tokens", "gasless"]),
+    pair=st.tuples(asset, asset),
+    lock=st.sampled_from(["wallet", "wallet", "wallet", "gasless", "gasless", "never"]),
     wait=st.sampled_from([0, 0, 0, 9, 18, 24]),
     first=names,
     calm=st.integers(0, 8),
     then=names,
+    late=st.lists(st.sampled_from(LATE), max_size=3).map(tuple),
 )
+# What chance rarely brings together.
+TOLD = (
+    Life(
+        own_secret=False, first=("source reorganises",), calm=5,
+        then=("sent bytes are lost", "sent bytes are lost", "maker cancels"),
+    ),
+    Life(
+        own_secret=True, pair=("COIN", "USDC"), first=("stranger locks too", "source block"),
+        then=("surplus is withdrawn", "maker locks where we pay", "all is well"), calm=8,
+    ),
+    Life(own_secret=True, pair=("USDC", "COIN"), calm=1, then=("maker withdraws the source",)),
+    Life(own_secret=True, lock="never", first=("maker locks otherwise",)),
+    Life(
+        own_secret=False, pair=("USDC", "USDC"), lock="gasless", calm=8,
+        late=("stranger locks late", "all is well", "surplus is withdrawn"),
+    ),
+)  # fmt: skip
 
 
 def every_life(test: Callable[..., None]) -> Callable[..., None]:
     """100 lives, the same each time; one file for each direction, so that both can run at once."""
-    lost = Life(
-        own_secret=False,
-        assets="coins",
-        wait=0,
-        first=["source reorganises"],
-        calm=5,
-        then=["sent bytes are lost", "sent bytes are lost", "maker cancels"],
-    )
     limits = settings(
         max_examples=100,
         deadline=None,
@@ -248,12 +321,18 @@ def every_life(test: Callable[..., None]) -> Callable[..., None]:
         database=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
-    return limits(given(life=life)(example(life=lost)(test)))
+    for told in TOLD:
+        test = example(life=told)(test)
+    return limits(given(life=life)(test))
 
 
 def assets(world: World, life: Life) -> AbstractContextManager[World]:
-    """The world, with tokens where the life is about one."""
-    return nullcontext(world) if life.assets == "coins" else with_tokens(world)
+    """The world, with tokens where the life is about one; strangers are as rich as the maker."""
+    for chain in world.chains.values():
+        chain.fund(LATECOMER, RICH[chain.name])
+        for account in (STRANGER, LATECOMER):
+            chain.fund(account, 10**15, TOKEN)
+    return with_tokens(world) if "USDC" in life.pair else nullcontext(world)
 
 
 def begin(world: World, route: str, life: Life) -> Session:
@@ -262,26 +341,40 @@ def begin(world: World, route: str, life: Life) -> Session:
     if life.own_secret:
         own["secret_mode"] = SecretMode.MAKER
         own["hashlock"] = HashFunction.SHA256.digest(OWN_SECRET.reveal())
-    if life.assets == "coins":
+    if "USDC" not in life.pair:
         return world.start(route, **own)
-    of_tokens = route.replace("COIN", "USDC")
-    takes_orders = of_tokens.startswith("base")
-    if life.assets == "gasless" and takes_orders:
-        return start_gasless(world, of_tokens, **own)
-    return start(world, of_tokens, **own)
+    chains = [side.split(":")[0] for side in route.split("->")]
+    source, destination = map(":".join, zip(chains, life.pair, strict=True))
+    takes_orders = source == "base:USDC"
+    make = start_gasless if life.lock == "gasless" and takes_orders else start
+    return make(world, f"{source}->{destination}", **own)
+
+
+def happens(world: World, session: Session, life: Life, names: tuple[str, ...]) -> None:
+    """But the lock of a maker who makes none."""
+    for name in names:
+        if (life.lock, name) != ("never", "maker locks"):
+            EVENTS[name](world, session)
 
 
 def live(route: str, life: Life) -> None:
     wipe_tables()
     with memory_world() as coins, assets(coins, life) as world:
+        world.sweeps_surplus = True
+        before = balances(world)
         session = begin(world, route, life)
-        for name in life.first:
-            EVENTS[name](world, session)
+        happens(world, session, life, life.first)
         world.live(life.wait, step=3)
-        EVENTS["maker locks"](world, session)
+        happens(world, session, life, ("maker locks",))
         world.live(life.calm)
-        for name in life.then:
-            EVENTS[name](world, session)
-        world.live_to_the_end(session)
+        happens(world, session, life, life.then)
+        live_to_the_end(world, session, before)
+        if life.late:
+            happens(world, session, life, life.late)
+            live_to_the_end(world, session, before)
         assert_atomic(world, session)
         assert_no_secret_left_early()
+        assert_every_surplus_went_back(world, session)
+        assert not unexplained(world, session, before)
+        if life.lock == "never":
+            assert_never_locked(session)

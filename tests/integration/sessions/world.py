@@ -69,6 +69,7 @@ class World:
         self.clock, self.client = clock, client
         self.chains = {chain.name: chain for chain in chains}
         self.exits = ExitStack()
+        self.sweeps_surplus = False  # with the sessions
 
     # --- time and work -----------------------------------------------------------------------
     def block(self, seconds: int = 1, *names: str) -> None:
@@ -96,6 +97,8 @@ class World:
 
     def sweep(self) -> None:
         sweeps.advance_all_due()
+        if self.sweeps_surplus:
+            sweeps.handle_surplus()
 
     def trust_heads_for(self, seconds: int | None) -> None:
         """From here on a head is stale when it has not advanced for so long, None: never (11)."""
