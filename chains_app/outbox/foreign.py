@@ -4,6 +4,7 @@ A nonce that the chain calls used, and that no bytes of ours can have used, mean
 not ours alone: it leaked, another installation signs with it, or our database was put back.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -12,7 +13,8 @@ from django.db import transaction
 
 from chains_app.adapters.interface import ChainError
 from chains_app.config import Nonces
-from chains_app.models import Attempt, AttemptStatus, Signer
+from chains_app.models import Attempt, AttemptStatus, Intent, Signer
+from chains_app.outbox import settling
 from chains_app.outbox.nonces import key_of, lock_signer
 from chains_app.registry import get_adapter, get_chain
 
@@ -26,24 +28,25 @@ def stop_after_stranger(signer: Signer, nonce: int) -> None:
     """Stop a key when a final block of every node that answers is past `nonce`, and nothing of ours
     that may have run carries it; a single node that lies stops nothing beside another.
 
-    Where nonces may skip, ours are overtaken by each other: that is told by `take_nonce` alone.
     No transaction may be open.
     """
-    if not _is_used(signer, nonce):
-        return
+    if _is_used(signer, nonce):
+        with transaction.atomic():
+            _stop(signer, nonce)
+
+
+def mark_dead(intent: Intent, group: Sequence[Attempt]) -> None:
+    """None of the nonce's attempts can ever be included. Where each nonce is used in turn, it was a
+    stranger who used it: the key stops in the same commit. (Where they may skip, ours are overtaken
+    by each other.) No transaction may be open.
+    """
+    signer, nonce = group[-1].signer, group[-1].nonce
+    in_turn = get_chain(intent.chain).nonces is Nonces.SEQUENTIAL
+    is_a_strangers = in_turn and _is_used(signer, nonce)
     with transaction.atomic():
-        locked = lock_signer(signer)
-        ours = Attempt.objects.filter(signer=locked, nonce=nonce).exclude(status__in=_NEVER_RAN)
-        if not locked.is_enabled or ours.exists():
-            return
-        Signer.objects.filter(pk=locked.pk).update(is_enabled=False, stopped_for=REASON)
-    log.error("signer_stopped", signer=str(signer), nonce=nonce, reason=REASON)
-
-
-def after_death(attempt: Attempt) -> None:
-    """Its nonce went to another transaction; where each nonce is used in turn, to a stranger's."""
-    if get_chain(attempt.signer.chain).nonces is Nonces.SEQUENTIAL:
-        stop_after_stranger(attempt.signer, attempt.nonce)
+        settling.mark_dead(intent, group)
+        if is_a_strangers:
+            _stop(signer, nonce)
 
 
 def _is_used(signer: Signer, nonce: int) -> bool:
@@ -52,3 +55,12 @@ def _is_used(signer: Signer, nonce: int) -> bool:
         with suppress(ChainError):
             finals.append(view.key_state(key).final_nonce)
     return bool(finals) and min(finals) >= nonce
+
+
+def _stop(signer: Signer, nonce: int) -> None:
+    locked = lock_signer(signer)
+    ours = Attempt.objects.filter(signer=locked, nonce=nonce).exclude(status__in=_NEVER_RAN)
+    if locked.is_enabled and not ours.exists():
+        Signer.objects.filter(pk=locked.pk).update(is_enabled=False, stopped_for=REASON)
+        about = {"signer": str(signer), "nonce": nonce, "reason": REASON}
+        transaction.on_commit(lambda: log.error("signer_stopped", **about))

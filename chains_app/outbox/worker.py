@@ -10,11 +10,10 @@ from chains_app.adapters.interface import ChainError, ChainUnavailableError
 from chains_app.intents import OUTBOX_TASK
 from chains_app.leases import LeaseLostError, claim, heartbeat, is_free, release
 from chains_app.models import Intent, IntentStatus
-from chains_app.outbox import settling
+from chains_app.outbox import foreign, settling
 from chains_app.outbox.decision import Fate, Move, Situation, next_move, pause_after
 from chains_app.outbox.effects import Effect
 from chains_app.outbox.following import Followed, follow
-from chains_app.outbox.foreign import after_death, stop_after_stranger
 from chains_app.outbox.nonces import ForeignNonceError, NoFreeKeyError
 from chains_app.outbox.preliminaries import is_preliminary, wake_lock, want
 from chains_app.outbox.sending import broadcast, send_first
@@ -97,7 +96,7 @@ def _not_signed(intent: Intent, refused: SignerRefusedError) -> timedelta:
         return KEY_RETRY
     log.info("not_signed", intent=str(intent), reason=str(refused))
     if isinstance(refused, ForeignNonceError):
-        stop_after_stranger(refused.signer, refused.nonce)
+        foreign.stop_after_stranger(refused.signer, refused.nonce)
     return RETRY
 
 
@@ -190,8 +189,7 @@ def _settle(move: Move, intent: Intent, read: Followed) -> None:
         case Move.MARK_FINAL:
             settling.mark_final(intent, read.group, read.statuses)
         case Move.MARK_DEAD:
-            settling.mark_dead(intent, read.group)
-            after_death(read.newest)
+            foreign.mark_dead(intent, read.group)
         case Move.END_DONE:
             settling.end(intent, IntentStatus.DONE, read.final_height)
         case Move.END_IMPOSSIBLE:

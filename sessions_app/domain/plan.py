@@ -75,10 +75,9 @@ def _never_filled(facts: Snapshot) -> Step:
         expired = facts.clocks.source_head >= facts.deadlines.source_timelock
         back = Action.REFUND_SOURCE if expired else Action.REFUND_SOURCE_EARLY
         return Step(actions=frozenset({back}))
-    if source.final is not LockState.WITHDRAWN or facts.source_is_repaid:
+    if not source.has_reached_us or facts.source_is_repaid:
         return Step()
-    due = {Action.REPAY_SOURCE} if source.has_reached_us else set()
-    return Step(actions=frozenset(due), attention=Attention.REPAYMENT_OWED)
+    return Step(actions=frozenset({Action.REPAY_SOURCE}), attention=Attention.REPAYMENT_OWED)
 
 
 def _executing(s: Filled) -> Step:
@@ -276,7 +275,8 @@ def _unread_preimage(s: Filled) -> Attention | None:
 
 
 def _owed_source(s: Filled) -> Attention | None:
-    owed = s.source.head is LockState.WITHDRAWN and not s.facts.source_is_repaid
+    """From when on a person can release it."""
+    owed = s.source.has_reached_us and not s.facts.source_is_repaid
     return Attention.REPAYMENT_OWED if owed and s.destination_is_gone else None
 
 

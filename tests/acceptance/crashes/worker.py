@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
@@ -24,12 +25,15 @@ from django.db import transaction  # noqa: E402
 
 from chains_app.adapters.interface import ChainUnavailableError, Stage  # noqa: E402
 from chains_app.locks import Call, LockState  # noqa: E402
-from chains_app.models import Attempt, Intent  # noqa: E402
+from chains_app.models import Attempt, Intent, Signer  # noqa: E402
 from chains_app.outbox import nonces  # noqa: E402
 from chains_app.outbox import worker as outbox  # noqa: E402
 from chains_app.outbox.decision import STALE_AFTER, Fate  # noqa: E402
 from chains_app.ports import Moment  # noqa: E402
 from chains_app.registry import chains, get_adapter  # noqa: E402
+from chains_app.staff import pause_signer  # noqa: E402
+from orchestrator.audit.acts import NotDoneError, Who, perform  # noqa: E402
+from orchestrator.audit.models import Door  # noqa: E402
 from sessions_app.models import Leg  # noqa: E402
 from tests.acceptance.crashes.points import AGED, OVERTAKEN, POINTS, Ledger  # noqa: E402
 
@@ -140,7 +144,7 @@ for name, thing in (
     )
 around("chains_app.outbox.settling.end", "its intent is not ended", "its intent is ended")
 around("chains_app.outbox.settling.void_unsent", *AGED)
-around("chains_app.outbox.settling.mark_dead", *OVERTAKEN)
+around("chains_app.outbox.foreign.mark_dead", *OVERTAKEN)
 
 
 @wrap("sessions_app.coordinator.advance_locked")
@@ -219,6 +223,19 @@ def overtake(intent: Intent, attempt: Attempt) -> None:
     prepared = adapter.replace(adapter.prepare(Call.PAY, terms, key), 400)  # nobody replaces it
     signed = adapter.sign(Call.PAY, terms, prepared, key, attempt.nonce, None)
     adapter.broadcast(signed.raw)
+
+
+@wrap("chains_app.outbox.foreign._stop")
+def stop(original: Callable[..., Any], signer: Signer, nonce: int) -> None:
+    """A person finds out that it was us, and resumes the key."""
+    original(signer, nonce)
+    transaction.on_commit(lambda: resume(signer))
+
+
+def resume(signer: Signer) -> None:
+    with suppress(NotDoneError):  # it runs already
+        ada = Who("ada", Door.COMMAND)
+        perform(pause_signer(resume=True), str(signer.pk), who=ada, reason="it was us")
 
 
 @wrap("urllib3.connection.HTTPConnection.getresponse")

@@ -2,9 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 
-from django.core.management import CommandError
 from hypothesis import event
 
 from chains_app.adapters.memory_chain import MemoryChain
@@ -48,16 +46,15 @@ def live_to_the_end(world: World, session: Session, before: Balances) -> None:
 
 
 def release_what_is_owed(session: Session) -> None:
-    """By staff, once each; what is not final yet is refused, and tried again later."""
+    """By staff, once each, as soon as it calls for them."""
     owed = list(Surplus.objects.filter(state=Surplus.State.OWED).values_list("pk", flat=True))
     references = {pk: pk for pk in owed}
     if reload(session).attention == "repayment_owed":
         references[session.pk] = session.legs.get(role=Role.SOURCE).pk
     for pk, reference in references.items():
         if not Intent.objects.filter(reference=reference, call=Call.REPAY.value).exists():
-            with suppress(CommandError):
-                do("repay_session", pk)
-                event("a surplus is released" if pk in owed else "the source is released")
+            do("repay_session", pk)
+            event("a surplus is released" if pk in owed else "the source is released")
 
 
 # --- money ----------------------------------------------------------------------------------------

@@ -241,9 +241,10 @@ EVENTS: dict[str, Event] = {
     **{f"dies when {point}": dies(point, 1) for point in POINTS},
 }
 OFTEN = (
-    ["all is well"] * 4
-    + ["maker posts the secret"] * 2
-    + ["maker cancels", "slow block", "nobody can pay the maker"]
+    ["all is well"] * 12
+    + ["maker posts the secret"] * 4
+    + ["stranger locks too", "surplus is withdrawn"] * 2
+    + ["slow block", "nobody can pay the maker"]
 )
 LATE = ["stranger locks late", "surplus is withdrawn", "all is well", "sent bytes are lost"]
 
@@ -281,16 +282,16 @@ class Life:
 
 
 asset = st.sampled_from(["COIN", "USDC"])
-names = st.lists(st.sampled_from(sorted(EVENTS) + OFTEN), max_size=8).map(tuple)
+names = st.sampled_from(OFTEN + sorted(EVENTS))
 life = st.builds(
     Life,
     own_secret=st.booleans(),
     pair=st.tuples(asset, asset),
-    lock=st.sampled_from(["wallet", "wallet", "wallet", "gasless", "gasless", "never"]),
-    wait=st.sampled_from([0, 0, 0, 9, 18, 24]),
-    first=names,
+    lock=st.sampled_from(["wallet"] * 6 + ["gasless"] * 4 + ["never"]),
+    wait=st.sampled_from([0] * 6 + [9, 18, 24]),
+    first=st.lists(names, max_size=4).map(tuple),
     calm=st.integers(0, 8),
-    then=names,
+    then=st.lists(names, max_size=8).map(tuple),
     late=st.lists(st.sampled_from(LATE), max_size=3).map(tuple),
 )
 # What chance rarely brings together.

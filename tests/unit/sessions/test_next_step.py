@@ -202,6 +202,8 @@ def test_rule_4_what_reached_us_against_a_refunded_destination_is_owed() -> None
     found = step(owed)
     assert found.actions == {Action.REPAY_SOURCE}
     assert found.attention == "repayment_owed"
+    not_final = step(owed, source=source(WITHDRAWN, OPEN))
+    assert (not_final.actions, not_final.attention) == (frozenset(), None)
     assert step(owed, source_is_repaid=True).move_to is Status.REFUNDED
 
 
