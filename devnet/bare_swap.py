@@ -22,11 +22,11 @@ POLL_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class Leg:
-    """A chain, the tier that counts as final on it, and who locks there for whom."""
+    """A chain, the tier that counts as final on it, who locks and withdraws there, and for whom."""
 
     chain: str
     tier: str
-    depositor: SigningKey
+    maker: SigningKey
     beneficiary: str
     amount: int
 
@@ -44,25 +44,30 @@ def bare_swap_seconds(
         began = time.perf_counter()
         locks = [(leg, _terms(leg, secret)) for leg in legs]
         for leg, terms in locks:
-            _send(leg, Call.LOCK, terms, leg.depositor, None)
+            _send(leg, Call.LOCK, terms, None)
         for leg, terms in reversed(locks):
-            _send(leg, Call.WITHDRAW, terms, signing_keys(leg.chain, SignerRole.DUTY)[0], secret)
+            _send(leg, Call.WITHDRAW, terms, secret)
         return time.perf_counter() - began
 
 
 def _legs(environment: Mapping[str, str], source: str, amounts: tuple[int, int]) -> list[Leg]:
+    """All signed by the maker: the service stops a key of its own that somebody else signs with.
+
+    For the duty accounts: a lock for our lock account would be given back as surplus.
+    """
     destination = "near" if source == "base" else "base"
     makers = {
         "base": evm_key(environment["MAKER_BASE_KEY"]),
         "near": near_key(environment["MAKER_NEAR_ACCOUNT"], environment["MAKER_NEAR_KEY"]),
     }
-    ours = signing_keys(destination, SignerRole.LOCK)[0]
-    # not the lock account: the service would give such a lock back as surplus
-    at_source = signing_keys(source, SignerRole.DUTY)[0].account
     return [
-        Leg(source, _fastest(source), makers[source], at_source, amounts[0]),
-        Leg(destination, _fastest(destination), ours, makers[destination].account, amounts[1]),
+        Leg(chain, _fastest(chain), makers[chain], _duty(chain), amount)
+        for chain, amount in zip((source, destination), amounts, strict=True)
     ]
+
+
+def _duty(chain: str) -> str:
+    return signing_keys(chain, SignerRole.DUTY)[0].account
 
 
 def _fastest(chain: str) -> str:
@@ -76,7 +81,7 @@ def _terms(leg: Leg, secret: Secret) -> LockTerms:
     return LockTerms(
         chain=leg.chain,
         contract=get_chain(leg.chain).contract,
-        depositor=leg.depositor.account,
+        depositor=leg.maker.account,
         beneficiary=leg.beneficiary,
         token=None,
         amount=leg.amount,
@@ -86,9 +91,9 @@ def _terms(leg: Leg, secret: Secret) -> LockTerms:
     )
 
 
-def _send(leg: Leg, call: Call, terms: LockTerms, key: SigningKey, secret: Secret | None) -> None:
+def _send(leg: Leg, call: Call, terms: LockTerms, secret: Secret | None) -> None:
     """Sign, send, wait until it is final; raises RuntimeError if it failed."""
-    adapter = get_adapter(leg.chain)
+    adapter, key = get_adapter(leg.chain), leg.maker
     prepared = adapter.prepare(call, terms, key)
     signed = adapter.sign(call, terms, prepared, key, prepared.nonce_floor, secret)
     adapter.broadcast(signed.raw)

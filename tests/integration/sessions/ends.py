@@ -165,8 +165,9 @@ def assert_atomic(world: World, session: Session) -> None:
 
 
 def assert_never_locked(session: Session) -> None:
-    """A swap whose maker locks nothing moves no further than that."""
-    assert path(session) == ["initialized", "executing", "source_locking", "cancelled"]
+    """A swap whose maker locks nothing moves no further than that, by way of a timeout or not."""
+    first, last = ["initialized", "executing", "source_locking"], ["cancelled"]
+    assert path(session) in ([*first, *last], [*first, "timeout", *last])
     legs = session.legs.values_list("pk", flat=True)
     assert not Attempt.objects.filter(intent__reference__in=legs).exists()
 
