@@ -11,6 +11,7 @@ from chains_app.leases import LeaseLostError, lock
 from chains_app.locks import Call, LockTerms
 from chains_app.models import Attempt, AttemptStatus, Intent, IntentStatus, Signer
 from chains_app.orders import SignedOrder
+from chains_app.outbox.effects import last_useful_moment
 from chains_app.outbox.nonces import (
     check_signer,
     choose_key,
@@ -22,11 +23,13 @@ from chains_app.outbox.nonces import (
 )
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import get_adapter, get_chain
+from chains_app.selectors import chain_now
 from chains_app.signers import SignerRefusedError, refusal, role_of
 from orchestrator.fields import vault_cipher
 
 _TO_SELF_CAPS: Final = 2
 RAISE_PERCENT: Final = 13  # nodes want at least 12.5 to replace a transaction
+HURRY: Final = 60  # seconds before the last useful block of a call; each fee gets 8 to be taken
 
 
 class GuardRefusedError(SignerRefusedError):
@@ -78,9 +81,12 @@ def sign_replacement(intent: Intent, replaced: Attempt, *, to_self: bool) -> Att
     `to_self`: nothing but the nonce is wanted any more. The guard is not asked: what the bytes do,
     or show, may be out since `replaced` left. Raises SignerRefusedError, LeaseLostError.
     """
-    key = key_of(replaced.signer)
+    key, cap = key_of(replaced.signer), _cap(intent, to_self=to_self)
     prepared = get_adapter(intent.chain).replace(stored_prepared(replaced), RAISE_PERCENT)
-    _require_below_cap(intent, prepared, to_self=to_self)
+    if not to_self and _is_urgent(intent):
+        prepared = _at_the_cap(intent, prepared, cap)
+    if prepared.cost_cap > cap:
+        raise SignerRefusedError(f"{intent} would cost {prepared.cost_cap}, its cap is {cap}")
     call = None if to_self else intent.contract_call
     reason = "frees the nonce" if call is None else "raises the fee of what has left"
     verdict = Verdict(ok=True, reason=reason).to_json()
@@ -98,7 +104,22 @@ def sign_replacement(intent: Intent, replaced: Attempt, *, to_self: bool) -> Att
     return attempt
 
 
-def _require_below_cap(intent: Intent, prepared: Prepared, *, to_self: bool) -> None:
+def _is_urgent(intent: Intent) -> bool:
+    """Whether the time in which the contract takes the call is nearly over."""
+    call, terms = intent.contract_call, terms_of(intent)
+    last = None if call is None or terms is None else last_useful_moment(call, terms)
+    return last is not None and chain_now(intent.chain) >= last - HURRY
+
+
+def _at_the_cap(intent: Intent, prepared: Prepared, cap: int) -> Prepared:
+    """With as high a fee as the cap allows, to a percent."""
+    adapter = get_adapter(intent.chain)
+    whole_fee = adapter.replace(prepared, 100).cost_cap - prepared.cost_cap
+    percent = (cap - prepared.cost_cap) * 100 // max(whole_fee, 1) - 1  # fees are rounded up
+    return adapter.replace(prepared, percent) if percent > 0 else prepared
+
+
+def _cap(intent: Intent, *, to_self: bool) -> int:
     """No fee is raised above the registry's cap, which reservations count on.
 
     A transfer to ourselves uses a small part of the call's gas, and has to outbid the call.
@@ -108,8 +129,7 @@ def _require_below_cap(intent: Intent, prepared: Prepared, *, to_self: bool) -> 
         cap = max(spec.fee_cap(each, None) for each in spec.native.gas)
     else:
         cap = spec.cost_cap(call, terms)
-    if prepared.cost_cap > (_TO_SELF_CAPS * cap if to_self else cap):
-        raise SignerRefusedError(f"{intent} would cost {prepared.cost_cap}, its cap is {cap}")
+    return _TO_SELF_CAPS * cap if to_self else cap
 
 
 def _signer_for(intent: Intent) -> tuple[Signer, SigningKey]:

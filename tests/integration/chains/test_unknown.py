@@ -9,7 +9,9 @@ from chains_app.adapters.memory_chain import Transaction
 from chains_app.locks import Call
 from chains_app.models import Attempt, AttemptStatus, IntentStatus, Signer
 from chains_app.outbox.decision import RESEND_AFTER, STALE_AFTER, STUCK_AFTER
+from chains_app.outbox.signing import HURRY
 from chains_app.outbox.worker import drain
+from chains_app.poller import poll_all
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.world import (
     World,
@@ -114,6 +116,26 @@ def test_rule_5_fees_rise_to_the_registrys_cap_and_no_further(world: World) -> N
     fees = [attempt.cost_cap - 10_000 for attempt in world.attempts(reference)]
     assert fees == [100, 113, 128, 145, 164, 186]
     assert [pending.fee for pending in world.base.mempool] == [186]
+
+
+@pytest.mark.parametrize(("left", "raised"), [(HURRY + 2, 113), (HURRY, 198)])
+def test_rule_5_near_its_last_moment_a_stuck_call_pays_all_that_it_may(
+    world: World, left: int, raised: int
+) -> None:
+    """The last block that takes a withdrawal is before the timelock."""
+    secret = Secret.generate()
+    terms = world.terms(secret=secret, timelock=world.now() + 1000)
+    reference = world.plan(terms)
+    world.turn(4)
+    world.base.mine(seconds=terms.timelock - 1 - left - world.now())
+    poll_all()
+    world.plan(terms, Call.WITHDRAW, reference=reference, secret_id=world.keep(secret))
+    drain()
+    world.base.is_halted = True
+    age_attempts(STUCK_AFTER)
+    look_again(world)
+    fees = [attempt.cost_cap for attempt in world.attempts(reference)]
+    assert fees[1:] == [100, raised]
 
 
 def test_rule_5_no_new_nonce_while_the_old_one_may_be_included(world: World) -> None:
