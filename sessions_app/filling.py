@@ -51,19 +51,21 @@ def chains_of(sessions: Iterable[Session]) -> set[str]:
 def read_chains(names: set[str]) -> dict[str, ChainReading]:
     """Our balances on these chains, asked of their nodes: never inside a transaction.
 
-    A chain that does not answer, or that was not followed yet, is left out: no fill without it.
+    A chain that does not answer, that was not followed yet, or whose fees are above what we pay is
+    left out: no fill without it.
     """
     clocks, readings = chain_clocks() if names else {}, {}
     for name in names & clocks.keys():
         try:
             readings[name] = _read_chain(name, clocks[name])
         except ChainError as error:
-            log.warning("balances_unknown", chain=name, code=error.code)
+            log.warning("chain_not_ready", chain=name, code=error.code)
     return readings
 
 
 def _read_chain(name: str, clock: ChainClock) -> ChainReading:
     adapter = get_adapter(name)
+    adapter.prepare_transfer_to_self(signing_keys(name, SignerRole.DUTY)[0])  # or FeeAboveCapError
     tokens = {side.coin.token for route in current_market().routes.values()
               for side in (route.source, route.destination) if side.chain.name == name}  # fmt: skip
     balances = {

@@ -9,6 +9,7 @@ from auctions_app.config import Caps
 from auctions_app.routes import SecretMode, SecretModeError
 from auctions_app.selectors import QuoteNotFoundError
 from auctions_app.services import QuoteExpiredError, QuoteTakenError
+from chains_app.adapters.interface import FeeAboveCapError, Prepared, SigningKey
 from chains_app.adapters.memory import MemoryAdapter
 from orchestrator.clients.models import ApiClient, Scope
 from orchestrator.clients.services import create_client
@@ -93,6 +94,29 @@ def test_a_chain_that_does_not_answer_makes_no_session(world: World) -> None:
     with pytest.raises(UnavailableError, match="near does not answer: try again"):
         world.create()
     assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize("chain", ["base", "near"])
+def test_no_swap_begins_while_a_chains_fees_are_above_what_we_pay(
+    world: World, monkeypatch: pytest.MonkeyPatch, chain: str
+) -> None:
+    """Its withdrawal, or its refund, would have to wait for them to fall."""
+    honest = MemoryAdapter.prepare_transfer_to_self
+
+    def dear(adapter: MemoryAdapter, key: SigningKey) -> Prepared:
+        if adapter.name == chain:
+            raise FeeAboveCapError("a unit of gas costs too much")
+        return honest(adapter, key)
+
+    session = world.create()
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryAdapter, "prepare_transfer_to_self", dear)
+        world.execute(session)
+        world.live(3)
+        assert reload(session).state is Status.EXECUTING
+        assert not session.legs.exists()
+    world.live(2)
+    assert reload(session).state is Status.SOURCE_LOCKING
 
 
 def test_a_quote_is_taken_once_in_time_by_its_own_client(world: World, stranger: ApiClient) -> None:
