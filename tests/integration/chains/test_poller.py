@@ -1,13 +1,11 @@
 """The poller: facts, readings, finality, reorganisations and absences (rules 7 and 11)."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import transaction
-from django.utils import timezone
 
 from chains_app.adapters.memory import PAGE_BLOCKS
 from chains_app.locks import Call, LockState, LockTerms
@@ -338,39 +336,6 @@ def test_old_blocks_are_forgotten(world: World) -> None:
     poll_all()
     heights = ChainBlock.objects.filter(chain="base").values_list("height", flat=True)
     assert (min(heights), max(heights)) == (205 - 2 - 64, 205)
-
-
-def test_rule_11_the_clock_says_when_a_head_last_advanced(world: World) -> None:
-    poll_all()
-    long_ago = timezone.now() - timedelta(hours=1)
-    ChainCursor.objects.update(advanced_at=long_ago)
-    poll_all()
-    assert chain_clocks()["base"].advanced_at == long_ago
-    world.base.mine()
-    poll_all()
-    advanced = chain_clocks()["base"].advanced_at
-    assert advanced is not None
-    assert advanced > long_ago
-    assert chain_clocks()["base"].head_time == world.now()
-    assert chain_clocks()["near"].advanced_at == long_ago
-
-
-def test_facts_are_as_old_as_the_question_that_they_answer(world: World) -> None:
-    """Rule 5 counts their age: what was read meanwhile makes them no younger."""
-    terms, _ = watch(world)
-    poll_all()
-    world.lock_by_maker(terms)
-    answered_at: list[datetime] = []
-
-    def note(method: str) -> None:
-        if method == "final":  # the first exchange of a step
-            answered_at.append(timezone.now())
-
-    world.adapters["base"].at_each = note
-    poll_all()
-    advanced = chain_clocks()["base"].advanced_at
-    assert advanced is not None
-    assert advanced < answered_at[0]
 
 
 def test_a_settled_lock_is_read_no_more(world: World) -> None:
