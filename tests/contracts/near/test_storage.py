@@ -121,3 +121,14 @@ def test_a_decision_shows_as_a_change_of_the_record(world: World) -> None:
     owed, in_flight = b"\2", b"\1"
     record = owed + b"\1" + SECRET + in_flight + lock.encoded() + borsh_string(lock.depositor)
     assert stored == {b"l" + bytes.fromhex(lock.id()): record}
+
+
+def test_the_locks_of_others_make_no_call_dearer(world: World) -> None:
+    """Whoever opens locks of one yocto pays for them alone: no call reads or writes them all."""
+    lock = world.open_native_lock()
+    alone = world.near.snapshot()
+    cost = world.htlc.withdraw(world.carol, lock).gas_burnt
+    world.near.revert(alone)
+    for number in range(30):
+        world.open_native_lock(amount=1, hashlock=f"{number:064x}")
+    assert world.htlc.withdraw(world.carol, lock).gas_burnt == cost
