@@ -146,13 +146,15 @@ def take_nonce(signer: Signer, floor: int) -> int:
     """
     if floor > signer.next_nonce and not signer.adopts_nonce:
         raise ForeignNonceError(signer, floor)
-    if get_chain(signer.chain).nonces is Nonces.GROWING:
-        if _in_flight(signer).exists():
-            raise NoFreeKeyError(f"{signer} has a transaction in flight")
-    elif (void := _lowest_void(signer, floor)) is not None:
-        return void
-    nonce = max(signer.next_nonce, floor)
-    Signer.objects.filter(pk=signer.pk).update(next_nonce=nonce + 1, adopts_nonce=False)
+    void = None
+    if get_chain(signer.chain).nonces is Nonces.SEQUENTIAL:
+        void = _lowest_void(signer, floor)
+    elif _in_flight(signer).exists():
+        raise NoFreeKeyError(f"{signer} has a transaction in flight")
+    unused = max(signer.next_nonce, floor)
+    nonce = unused if void is None else void
+    rows = Signer.objects.filter(pk=signer.pk)
+    rows.update(next_nonce=max(unused, nonce + 1), adopts_nonce=False)
     return nonce
 
 

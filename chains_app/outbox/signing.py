@@ -82,18 +82,18 @@ def sign_replacement(intent: Intent, replaced: Attempt, *, to_self: bool) -> Att
     or show, may be out since `replaced` left. Raises SignerRefusedError, LeaseLostError.
     """
     key, cap = key_of(replaced.signer), _cap(intent, to_self=to_self)
-    prepared = get_adapter(intent.chain).replace(stored_prepared(replaced), RAISE_PERCENT)
-    if not to_self and _is_urgent(intent):
-        prepared = _at_the_cap(intent, prepared, cap)
-    if prepared.cost_cap > cap:
-        raise SignerRefusedError(f"{intent} would cost {prepared.cost_cap}, its cap is {cap}")
+    raised = get_adapter(intent.chain).replace(stored_prepared(replaced), RAISE_PERCENT)
+    if raised.cost_cap > cap:
+        raise SignerRefusedError(f"{intent} would cost {raised.cost_cap}, its cap is {cap}")
+    is_urgent = not to_self and _is_urgent(intent)
+    highest = _at_the_cap(intent, raised, cap) if is_urgent else raised
     call = None if to_self else intent.contract_call
     reason = "frees the nonce" if call is None else "raises the fee of what has left"
     verdict = Verdict(ok=True, reason=reason).to_json()
     with transaction.atomic():
         lock(intent)
         signer = lock_signer(replaced.signer)
-        check_signer(signer, prepared.cost_cap, counted=replaced.cost_cap)
+        prepared = _allowed(signer, highest, raised, replaced.cost_cap)
         attempt = Attempt(
             intent=intent, signer=signer, nonce=replaced.nonce, replaces=replaced,
             sign_verdict=verdict, send_verdict=verdict,
@@ -112,11 +112,23 @@ def _is_urgent(intent: Intent) -> bool:
 
 
 def _at_the_cap(intent: Intent, prepared: Prepared, cap: int) -> Prepared:
-    """With as high a fee as the cap allows, to a percent."""
-    adapter = get_adapter(intent.chain)
+    """With as high a fee as the cap allows, and the account could pay when it was asked, to a
+    percent: no node takes what can't be paid.
+    """
+    adapter, most = get_adapter(intent.chain), min(cap, prepared.balance)
     whole_fee = adapter.replace(prepared, 100).cost_cap - prepared.cost_cap
-    percent = (cap - prepared.cost_cap) * 100 // max(whole_fee, 1) - 1  # fees are rounded up
+    percent = (most - prepared.cost_cap) * 100 // max(whole_fee, 1) - 1  # fees are rounded up
     return adapter.replace(prepared, percent) if percent > 0 else prepared
+
+
+def _allowed(signer: Signer, highest: Prepared, least: Prepared, counted: int) -> Prepared:
+    """The higher of two fees that the caps of a locked row allow; raises SignerRefusedError."""
+    try:
+        check_signer(signer, highest.cost_cap, counted=counted)
+    except SignerRefusedError:
+        check_signer(signer, least.cost_cap, counted=counted)
+        return least
+    return highest
 
 
 def _cap(intent: Intent, *, to_self: bool) -> int:

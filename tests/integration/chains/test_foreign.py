@@ -13,7 +13,8 @@ from chains_app.adapters.memory_chain import Transaction
 from chains_app.models import AttemptStatus, IntentStatus, Signer
 from chains_app.outbox.foreign import REASON
 from chains_app.outbox.worker import drain
-from tests.integration.chains.world import World, age_attempts, make_all_due, resume_signers
+from chains_app.ports import Moment, Verdict
+from tests.integration.chains.world import YES, World, age_attempts, make_all_due, resume_signers
 
 CHAINS = pytest.mark.parametrize("chain", ["base", "near"])
 
@@ -93,6 +94,19 @@ def test_a_resumed_key_goes_on_from_the_chains_nonce(world: World) -> None:
     world.turn(5)
     assert world.intent(reference).status == IntentStatus.DONE
     assert [attempt.nonce for attempt in world.attempts(reference)] == [4]
+    assert [row.adopts_nonce for row in locks_of("base")] == [False]
+
+
+def test_a_resumed_key_that_takes_a_void_nonce_adopts_none_later(world: World) -> None:
+    finish(world, "base")
+    world.guard = lambda _, moment: Verdict(ok=moment is Moment.SIGN, reason="not now")
+    reference = world.plan(world.terms())
+    drain()
+    world.guard = lambda _, __: YES
+    Signer.objects.filter(role="lock").update(is_enabled=False)
+    resume_signers()
+    world.turn(5)
+    assert [attempt.nonce for attempt in world.attempts(reference)] == [1, 1]
     assert [row.adopts_nonce for row in locks_of("base")] == [False]
 
 

@@ -9,11 +9,13 @@ from chains_app.adapters.memory_chain import Transaction
 from chains_app.locks import Call
 from chains_app.models import Attempt, AttemptStatus, IntentStatus, Signer
 from chains_app.outbox.decision import RESEND_AFTER, STALE_AFTER, STUCK_AFTER
+from chains_app.outbox.nonces import sync_signers
 from chains_app.outbox.signing import HURRY
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll_all
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.world import (
+    FUNDS,
     World,
     age_attempts,
     make_all_due,
@@ -123,6 +125,23 @@ def test_rule_5_near_its_last_moment_a_stuck_call_pays_all_that_it_may(
     world: World, left: int, raised: int
 ) -> None:
     """The last block that takes a withdrawal is before the timelock."""
+    assert fees_of_a_stuck_withdrawal(world, left) == [100, raised]
+
+
+def test_rule_15_in_a_hurry_the_signers_caps_hold_as_ever(world: World) -> None:
+    sync_signers("base")
+    Signer.objects.filter(role="duty").update(cap_per_transaction=150)
+    assert fees_of_a_stuck_withdrawal(world, HURRY) == [100, 113]
+
+
+def test_rule_5_in_a_hurry_no_more_is_offered_than_the_account_has(world: World) -> None:
+    """No node would take it, and the lower one might get lost meanwhile."""
+    world.base.fund("duty", 150 - FUNDS)
+    assert fees_of_a_stuck_withdrawal(world, HURRY) == [100, 149]
+
+
+def fees_of_a_stuck_withdrawal(world: World, left: int) -> list[int]:
+    """Both attempts', the second one made `left` seconds before the last block that takes it."""
     secret = Secret.generate()
     terms = world.terms(secret=secret, timelock=world.now() + 1000)
     reference = world.plan(terms)
@@ -134,8 +153,7 @@ def test_rule_5_near_its_last_moment_a_stuck_call_pays_all_that_it_may(
     world.base.is_halted = True
     age_attempts(STUCK_AFTER)
     look_again(world)
-    fees = [attempt.cost_cap for attempt in world.attempts(reference)]
-    assert fees[1:] == [100, raised]
+    return [attempt.cost_cap for attempt in world.attempts(reference)][1:]
 
 
 def test_rule_5_no_new_nonce_while_the_old_one_may_be_included(world: World) -> None:
