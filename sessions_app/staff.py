@@ -75,10 +75,13 @@ def owed_surplus(*, limit: int = 200) -> list[Surplus]:
     first, and nothing in coins that are none of ours, which anybody can send without end.
     """
     rows = Surplus.objects.filter(state=Surplus.State.OWED).order_by("chain", "pk")
-    valued = ((worth(each.lock_terms), each) for each in rows.iterator())
-    known = [(value, each) for value, each in valued if value is not None]
-    known.sort(key=lambda one: one[0], reverse=True)
-    return [each for _, each in known[:limit]]
+    known = [each for each in rows.iterator() if _is_a_coin_of_ours(each.lock_terms)]
+    known.sort(key=lambda each: worth(each.lock_terms) or 0, reverse=True)
+    return known[:limit]
+
+
+def _is_a_coin_of_ours(terms: LockTerms) -> bool:
+    return terms.token is None or terms.token in get_chain(terms.chain).tokens
 
 
 def what_people_did(session: Session) -> list[AuditEntry]:
@@ -252,10 +255,9 @@ def _plan_repayment(owed: Session | Surplus) -> str:
         require_owed(owed)
     else:
         _require_owed(owed)
-    spec = get_chain(terms.chain)
-    if terms.token is not None and terms.token not in spec.tokens:
+    if not _is_a_coin_of_ours(terms):
         raise NotDoneError(f"{terms.token} on {terms.chain} is none of our tokens: nothing is paid")
-    coin = spec.asset(terms.token).symbol
+    coin = get_chain(terms.chain).asset(terms.token).symbol
     return (
         f"pay {terms.amount} base units of {coin} on {terms.chain} from {terms.beneficiary} to "
         f"{terms.depositor}, once: they reached us for {owed.pk}, and nobody was paid for them"

@@ -12,7 +12,7 @@ from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import Attempt, Intent, SeenLock
 from chains_app.ports import Moment
 from chains_app.registry import get_adapter
-from sessions_app import surplus, sweeps
+from sessions_app import staff, surplus, sweeps
 from sessions_app.domain.states import Status
 from sessions_app.guard import judge
 from sessions_app.models import Role, Session, Surplus
@@ -253,7 +253,9 @@ def test_what_reached_us_is_owed_shown_and_repaid_once(world: World) -> None:
     assert reload(session).attention == ""
 
 
-def test_coins_that_are_none_of_ours_hide_no_debt(world: World) -> None:
+def test_coins_that_are_none_of_ours_hide_no_debt(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cheap, _ = taken(world)
     others = {"dear": {**cheap.terms, "amount": "8"}, "junk": {**cheap.terms, "token": "junk"}}
     for lock_id, terms_json in others.items():
@@ -262,6 +264,8 @@ def test_coins_that_are_none_of_ours_hide_no_debt(world: World) -> None:
         )
     assert [each.lock_id for each in owed_surplus()] == ["dear", cheap.lock_id]
     assert [each.lock_id for each in owed_surplus(limit=1)] == ["dear"]
+    monkeypatch.setattr(staff, "worth", lambda _: None)  # no price: owed all the same
+    assert len(owed_surplus()) == 2
     Surplus.objects.filter(pk=cheap.pk).update(terms=others["junk"])
     assert "junk on base is none of our tokens" in refused("repay_session", cheap.pk)
 
