@@ -5,8 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from auctions_app.config import Caps
-from auctions_app.market import current_market, use_market
 from auctions_app.routes import LockMode, LockModeError, SecretMode
 from auctions_app.services import create_quote
 from chains_app.adapters.interface import ChainUnavailableError
@@ -22,7 +20,6 @@ from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import UnavailableError
 from orchestrator.kernel.hashlock import HashFunction, Secret
 from sessions_app import services
-from sessions_app.admission import CapReachedError
 from sessions_app.domain.states import Status
 from sessions_app.explaining import explain_verdicts
 from sessions_app.gasless import OrderRefusedError, order_of, order_to_sign
@@ -269,18 +266,6 @@ def test_rule_5_an_order_whose_maker_left_is_not_signed(tokens: World, prepared:
     assert Intent.objects.get(pk=intent.pk).status == IntentStatus.VOID
 
 
-def test_a_maker_can_make_us_pay_for_two_failures_and_no_more(
-    tokens: World, prepared: Session
-) -> None:
-    """Where the contract refuses what its simulation took: at our cost."""
-    tokens.chains["base"].refused_calls.add(Call.LOCK_FOR)
-    execute_signed(tokens, prepared, sign(prepared))
-    tokens.live(60, step=2)
-    assert [attempt.succeeded for attempt in submissions()] == [False, False]
-    tokens.live(60, step=3)
-    assert path(prepared)[-2:] == ["source_locking", "cancelled"]
-
-
 def test_rule_4_a_lock_of_an_order_that_was_never_filled_goes_back(
     tokens: World, prepared: Session
 ) -> None:
@@ -369,22 +354,6 @@ def test_rule_11_no_order_is_submitted_while_a_chain_stands_still(
     assert judge(Call.LOCK_FOR, leg.id, Moment.SIGN).ok
 
 
-def test_a_maker_who_takes_the_money_back_again_and_again_pays_for_gas_alone(
-    tokens: World,
-) -> None:
-    market = current_market()
-    with use_market(replace(market, caps=Caps(maker_abandoned=1))):
-        session = start_gasless(tokens, THERE)
-        while not submissions():
-            tokens.live(1)
-        tokens.cancel(session)
-        tokens.live_to_the_end(session)
-        assert path(session)[-1] == "refunded"
-        with pytest.raises(CapReachedError, match="let 1 signed orders come to nothing"):
-            create(tokens, THERE, mode=LockMode.GASLESS)
-        create(tokens, THERE)
-
-
 def test_staff_are_told_why_a_lock_that_was_never_filled_goes_back(
     tokens: World, prepared: Session
 ) -> None:
@@ -394,32 +363,3 @@ def test_staff_are_told_why_a_lock_that_was_never_filled_goes_back(
     said = "\n".join(explain_verdicts(reload(prepared)))
     assert "refund_early of the source leg" in said
     assert "destination lock" not in said
-
-
-def test_a_maker_whose_orders_fail_at_our_cost_pays_for_gas_alone(tokens: World) -> None:
-    market = current_market()
-    with use_market(replace(market, caps=Caps(maker_abandoned=1))):
-        session = start_gasless(tokens, THERE)
-        tokens.chains["base"].refused_calls.add(Call.LOCK_FOR)
-        tokens.live(60, step=2)
-        assert [attempt.succeeded for attempt in submissions()] == [False, False]
-        tokens.live(60, step=3)
-        assert path(session)[-1] == "cancelled"
-        with pytest.raises(CapReachedError, match="let 1 signed orders come to nothing"):
-            create(tokens, THERE, mode=LockMode.GASLESS)
-
-
-def test_an_order_that_was_copied_from_the_mempool_counts_against_nobody(tokens: World) -> None:
-    market, base = current_market(), tokens.chains["base"]
-    with use_market(replace(market, caps=Caps(maker_abandoned=1))):
-        session = start_gasless(tokens, THERE)
-        tokens.work()
-        (ours,) = submissions()
-        base.held.add(ours.hash)
-        submit(tokens, STRANGER, SignedOrder(order_of(session), sign(session)))
-        tokens.live(1)
-        base.held.discard(ours.hash)
-        tokens.live(24)
-        assert [attempt.succeeded for attempt in submissions()] == [False]
-        assert path(session) == SWAPPED
-        create(tokens, THERE, mode=LockMode.GASLESS)
