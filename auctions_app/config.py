@@ -1,10 +1,10 @@
-"""What auctions read from the environment: POLICY, PRICES, ROUTES, FINALITY_BOUNDS, CAPS and more.
+"""What auctions read from the environment: POLICY, DURATIONS, PRICES, ROUTES, CAPS and more.
 
 Amounts are base units as decimal strings, durations seconds, fees basis points.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
@@ -69,6 +69,9 @@ def _prices(table: dict[str, str] | None) -> dict[str, str] | None:
 
 
 Amount = Annotated[str, AfterValidator(_amount)]
+Duration = Literal[
+    "time_to_lock", "inclusion", "guard_distance", "claim_window", "margin", "clock_slack", "halt"
+]
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
 
 
@@ -123,6 +126,7 @@ class Caps(BaseModel):
 
 class AuctionConfiguration(BaseSettings):
     """The whole of it; a forgotten POLICY means mainnet, whose durations are the careful ones.
+    DURATIONS replaces some of them; no process starts with a route that they make unsafe.
 
     A session's price falls from no fee of ours down to `maximum_fee_bps`; our resolver fills at the
     first price that leaves it `resolver_profit_bps` (0: at the start price). A lock for us that no
@@ -132,6 +136,7 @@ class AuctionConfiguration(BaseSettings):
     model_config = SettingsConfigDict(frozen=True)
 
     policy: PolicyName = PolicyName.MAINNET
+    durations: dict[Duration, Annotated[int, Field(ge=1)]] = {}
     prices: Annotated[dict[str, str] | None, AfterValidator(_prices)] = None
     routes: tuple[RouteConfiguration, ...] = _ROUTES
     secret_modes: Annotated[tuple[SecretMode, ...], Field(min_length=1)] = tuple(SecretMode)
@@ -144,6 +149,11 @@ class AuctionConfiguration(BaseSettings):
     minimum_over_costs: Annotated[int, Field(ge=1)] = 20
     caps: Caps = Caps()
     surplus_floor_dollars: Annotated[int, Field(ge=0)] = 5
+
+    @property
+    def all_durations(self) -> dict[str, int]:
+        """The policy's, but for those that DURATIONS replaces."""
+        return DURATIONS[self.policy] | {str(name): each for name, each in self.durations.items()}
 
     @property
     def price_table(self) -> dict[str, str]:

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from auctions_app.config import (
-    DURATIONS,
     AuctionConfiguration,
     Caps,
     RouteConfiguration,
@@ -124,7 +123,7 @@ def _build_route(
         ),
         auction_seconds=configuration.auction_seconds,
         policy=TimelockPolicy(
-            **DURATIONS[configuration.policy],
+            **configuration.all_durations,
             source_finality=source.chain.finality,
             destination_finality=destination.chain.finality,
         ),

@@ -19,11 +19,11 @@ import pytest
 
 from devnet.demo import SETTINGS
 from devnet.network import BlockTimes, Devnet
-from devnet.service import ROOT, Service
+from devnet.service import Service
 from tests.acceptance.crashes.points import ACTIONS, AGED, OVERTAKEN, POINTS, Ledger
 from tests.acceptance.maker import TO_BASE, TO_NEAR, Maker, Way
 
-PATIENT = Path(__file__).parent / "patient"
+PATIENT = {"DURATIONS": '{"time_to_lock": 120, "claim_window": 900}'}  # for many deaths
 BACK = (
     "its bytes are committed",
     "left_at is committed",
@@ -104,8 +104,7 @@ class ManySwaps(Maker):
 @pytest.fixture(scope="module")
 def ended() -> Iterator[Ended]:
     with Devnet(BlockTimes(base=1.0, near=0.3)) as devnet, tempfile.TemporaryDirectory() as folder:
-        patient = {"PYTHONPATH": f"{PATIENT}:{ROOT}"}
-        service = Service(Path(folder), devnet.environment | SETTINGS | patient)
+        service = Service(Path(folder), devnet.environment | SETTINGS | PATIENT)
         try:
             with closing(ManySwaps(devnet, service)) as maker:
                 yield run_all(devnet, service, maker)

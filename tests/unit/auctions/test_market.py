@@ -1,5 +1,6 @@
 """Routes and durations as configured, and every reason not to start with them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from django.core.checks import Error
 
 from auctions_app.checks import check_routes
-from auctions_app.config import DURATIONS, AuctionConfiguration, read_configuration
+from auctions_app.config import AuctionConfiguration, read_configuration
 from auctions_app.market import UnknownRouteError, build_market, current_market, use_market
 from auctions_app.routes import (
     TRUST_OF_SERVICE_MODE,
@@ -101,7 +102,7 @@ def test_a_margin_of_an_hour_is_ten_seconds_short_on_mainnet() -> None:
 def test_an_unsafe_duration_is_a_problem_of_each_route(
     duration: str, value: int, complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(DURATIONS[PolicyName.DEVNET], duration, value)
+    monkeypatch.setenv("DURATIONS", json.dumps({duration: value}))
     found = problems()
     assert [text.startswith(f"route {THERE}: {complaint}") for text in found] == [True, False]
     assert found[1].startswith(f"route {BACK}: {complaint}")
@@ -197,6 +198,9 @@ def test_a_route_of_an_unknown_coin_is_refused(source: str, complaint: str) -> N
         ("POLICY", "testnet", "POLICY: Input should be 'devnet' or 'mainnet'"),
         ("PRICES", '{"base:ETH": "0"}', "PRICES: Value error, the price of base:ETH is '0'"),
         ("PRICES", '{"base:ETH": 2500.5}', "PRICES.base:ETH: Input should be a valid string"),
+        ("DURATIONS", '{"margin": 0}', "DURATIONS.margin: Input should be greater than or equal"),
+        ("DURATIONS", '{"patience": 9}', r"DURATIONS.patience.\[key\]: Input should be 'time_to"),
+        ("DURATIONS", "{", 'error parsing value for field "durations"'),
         ("PRICES", "{", "PRICES: Input should be a valid dictionary"),
         ("ROUTES", "{", 'error parsing value for field "routes"'),
         ("ROUTES", '[{"source": "base:ETH"}]', "ROUTES.0.destination: Field required"),
