@@ -28,6 +28,7 @@ from orchestrator.kernel.clock import Seconds
 from sessions_app.domain.states import Status
 from sessions_app.domain.timelocks import Deadlines, fix_deadlines, latest
 from sessions_app.models import ENDED, Leg, Role, Session
+from sessions_app.wall import instant
 
 log = structlog.get_logger(__name__)
 
@@ -84,17 +85,20 @@ def our_account(chain: str, role: SignerRole) -> str:
 
 
 def try_to_fill(session: Session, readings: Readings, now: Seconds) -> Seconds | None:
-    """Ask our resolver; None when it accepted and all is fixed, else when to ask again.
+    """Ask our resolver; None when it accepted and all is fixed, else the wall time to ask again.
 
-    In the transaction that holds the session's lock.
+    In the transaction that holds the session's lock. The auction counts by the latest of wall clock
+    and both heads; where a head is ahead it ends before its instant comes by the wall clock.
     """
     route, started_at = route_of(session), session.auction_started_at
     chains = {route.source.chain.name, route.destination.chain.name}
     if started_at is None or not readings.keys() >= chains:
         return Seconds(now + ASK_AGAIN)
     ends_at = Seconds(int(session.expires_at.timestamp()))
-    if latest(now, *(readings[chain].head for chain in chains)) > _fill_by(session, ends_at):
-        return ends_at
+    auction_now = latest(now, *(readings[chain].head for chain in chains))
+    if auction_now > _fill_by(session, ends_at):
+        session.expires_at = min(session.expires_at, instant(now))
+        return now
     try:
         answer = fill(
             session_id=session.id,
@@ -108,7 +112,7 @@ def try_to_fill(session: Session, readings: Readings, now: Seconds) -> Seconds |
         log.warning("not_filled", session_id=str(session.id), reason=str(error))
         return Seconds(now + ASK_AGAIN)
     if isinstance(answer, Waiting):
-        return answer.until or ends_at
+        return Seconds(now + max((answer.until or ends_at) - auction_now, ASK_AGAIN))
     _fix(session, route, answer)
     return None
 

@@ -65,6 +65,22 @@ def test_an_auction_is_filled_when_its_price_is_ours_and_not_before(transactiona
         assert status(session) is Status.SOURCE_LOCKING
 
 
+@pytest.mark.parametrize(
+    ("profit", "ends"), [(30, "source_locking"), (10_000, "cancelled")], ids=["filled", "expired"]
+)
+def test_rule_11_an_auction_runs_by_the_heads_that_are_ahead_of_our_clock(
+    transactional_db: None, profit: int, ends: str
+) -> None:
+    with memory_world(resolver_profit_bps=profit) as world:
+        for chain in world.chains.values():
+            chain.mine(seconds=1_000)
+        world.poll()
+        session = world.execute(world.create())
+        assert status(session) is Status.EXECUTING
+        world.live(25, step=1)
+        assert path(session)[2:] == [ends]
+
+
 def test_a_running_auction_is_cancelled_by_its_client(transactional_db: None) -> None:
     with memory_world(resolver_profit_bps=30) as world:
         session = world.cancel(world.execute(world.create()))
