@@ -60,11 +60,17 @@ class Filled:
         return None
 
     @property
-    def lock_is_safe(self) -> bool:
-        """The ladder on the timelocks that the chain showed, and time left to be included (2)."""
-        return self.facts.destination_now <= self.deadlines.destination_lock_by and ladder_holds(
-            self.source.timelock, self.destination.timelock, self.facts.margin, self.facts.clocks
+    def is_too_late_for_our_lock(self) -> bool:
+        """No time is left for it to be included, or the ladder fails (2) on the timelocks that the
+        chain showed. One that fails while a head lags may hold when that one has caught up; the
+        guard signs nothing until then.
+        """
+        d, clocks = self.deadlines, self.facts.clocks
+        holds = ladder_holds(
+            self.source.timelock, self.destination.timelock, self.facts.margin, clocks
         )
+        is_over = self.facts.destination_now > d.destination_lock_by
+        return is_over or (self.facts.chains_are_fresh and not holds)
 
     @property
     def needs_no_reservation(self) -> bool:

@@ -131,7 +131,7 @@ def _source_locked(s: Filled) -> Step:
         return Step(S.FAILED, "the source lock was refunded")
     if s.facts.cancel_requested:
         return Step(S.TIMEOUT, "cancelled: the source is given back")
-    if not s.lock_is_safe:
+    if s.is_too_late_for_our_lock:
         return Step(S.TIMEOUT, "too late for our lock")
     if s.source.head is LockState.ABSENT:
         return Step(actions=_order_to_submit(s))
@@ -149,7 +149,7 @@ def _destination_locking(s: Filled) -> Step:
         return _without_our_lock(S.FAILED, "the source lock is no longer there")
     if s.facts.cancel_requested:
         return _without_our_lock(S.TIMEOUT, "cancelled: the source is given back")
-    if not s.lock_is_safe:
+    if s.is_too_late_for_our_lock:
         return _without_our_lock(S.TIMEOUT, "too late for our lock")
     return Step(actions=frozenset({Action.LOCK_DESTINATION}))
 

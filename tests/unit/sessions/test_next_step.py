@@ -82,6 +82,12 @@ def test_rule_2_our_lock_is_planned_when_the_ladder_holds() -> None:
         ({"cancel_requested": True}, Status.TIMEOUT),
         ({"clocks": clocks(DEADLINES.destination_lock_by + 1)}, Status.TIMEOUT),
         ({"clocks": clocks(FILL, source=FILL + 100)}, Status.TIMEOUT),
+        # a head that lags may come back before it is too late
+        ({"clocks": clocks(FILL, source=FILL + 100), "chains_are_fresh": False}, None),
+        (
+            {"clocks": clocks(DEADLINES.destination_lock_by + 1), "chains_are_fresh": False},
+            Status.TIMEOUT,
+        ),
         ({"source": replace(source(OPEN, OPEN), timelock=Seconds(FILL + 89))}, Status.TIMEOUT),
     ],
 )
