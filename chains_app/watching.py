@@ -51,6 +51,14 @@ def set_tier(*, reference: UUID, tier: str) -> None:
     Watch.objects.filter(pk=watch.pk).update(tier=tier)
 
 
+def compare_with_chains() -> int:
+    """Have every lock of an open swap read at its chain's head, whatever is stored of it, as a
+    service does that starts: it may have slept for long, or its database been put back. How many.
+    """
+    followed = Watch.objects.filter(is_settled=False, pays_out=True)
+    return followed.update(due_time=0)
+
+
 def standing(observation: Observation) -> Standing:
     """A stored reading, as decisions take it."""
     return Standing(observation.lock_state, observation.is_paid, Seconds(observation.time))

@@ -4,10 +4,11 @@ import os
 
 import structlog
 from celery import Celery, Task
-from celery.signals import beat_init, setup_logging, task_prerun, worker_init
+from celery.signals import beat_init, setup_logging, task_prerun, worker_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator.settings")
 
+log = structlog.get_logger(__name__)
 app = Celery("orchestrator")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -25,6 +26,14 @@ def check_configuration(**_: object) -> None:
     from chains_app.checks import require_right_configuration  # its import needs the settings
 
     require_right_configuration()
+
+
+@worker_ready.connect
+def compare_with_chains(**_: object) -> None:
+    """What is stored of open swaps is compared with both chains at the next poll."""
+    from chains_app import watching  # its import needs the settings
+
+    log.info("compared_with_chains", locks=watching.compare_with_chains())
 
 
 @task_prerun.connect

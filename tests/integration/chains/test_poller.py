@@ -21,7 +21,7 @@ from chains_app.models import (
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll, poll_all
 from chains_app.selectors import LegFacts, chain_clocks, leg_facts
-from chains_app.watching import WatchConflictError, watch_lock
+from chains_app.watching import WatchConflictError, compare_with_chains, watch_lock
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.world import TIER, World, age_attempts, make_all_due
 
@@ -54,6 +54,20 @@ def test_a_lock_is_seen_at_the_head_and_then_final(world: World, chain: str) -> 
     poll_all()
     assert facts_of(reference).final is LockState.OPEN
     assert InboxFact.objects.count() == 1
+
+
+def test_at_a_start_what_is_stored_is_compared_with_the_chain(world: World) -> None:
+    terms, reference = watch(world)
+    world.lock_by_maker(terms)
+    poll_all()
+    Observation.objects.update(state=LockState.ABSENT.value)  # a database that was put back, say
+    world.chains["base"].mine()
+    poll_all()
+    assert facts_of(reference).head is LockState.ABSENT
+    assert compare_with_chains() == 1
+    world.chains["base"].mine()
+    poll_all()
+    assert facts_of(reference).head is LockState.OPEN
 
 
 def test_a_lock_made_before_it_was_watched_is_read(world: World) -> None:
