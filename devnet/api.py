@@ -12,7 +12,11 @@ ENDS = {"completed", "refunded", "cancelled", "failed"}
 
 
 class ApiError(RuntimeError):
-    """The service refused; the message is its problem's."""
+    """The service refused; the message is its problem's, `code` and `status` too."""
+
+    def __init__(self, message: str, status: int = 0, code: str = "") -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
 
 
 class Api:
@@ -30,21 +34,31 @@ class Api:
         return self._call("POST", path, body)
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
-        headers = {"X-API-Key": self._key, "Idempotency-Key": str(uuid4())}
+        return self._ask(method, path, body, str(uuid4()))
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None, key: str) -> Any:
+        """Once; `key` makes a write that is asked for again the same write."""
+        headers = {"X-API-Key": self._key, "Idempotency-Key": key}
         answer = self._pool.request(method, self._url + path, json=body, headers=headers)
         if answer.status >= 400:
-            raise ApiError(f"{method} {path}: {answer.status} {answer.data.decode()}")
+            said = answer.data.decode()
+            code = str(json.loads(said)["code"]) if said.startswith("{") else ""
+            raise ApiError(f"{method} {path}: {answer.status} {said}", answer.status, code)
         return answer.json()
 
     def close(self) -> None:
         """Close all connections."""
         self._pool.clear()
 
-    def follow(self, session: dict[str, Any], seconds: float = 120) -> Iterator[dict[str, Any]]:
-        """A session's updates from the first on, until one ends it; TimeoutError if none comes."""
+    def follow(
+        self, session: dict[str, Any], seconds: float = 120, *, after: int = 0
+    ) -> Iterator[dict[str, Any]]:
+        """A session's updates after the one numbered `after`, until one ends it; TimeoutError if
+        none comes.
+        """
         with connect(session["feedUrl"]) as feed:
             feed.send(json.dumps({"type": "auth", "apiKey": self._key}))
-            subscribe = {"channel": "session", "sessionId": session["sessionId"], "after": 0}
+            subscribe = {"channel": "session", "sessionId": session["sessionId"], "after": after}
             feed.send(json.dumps({"type": "subscribe", **subscribe}))
             while True:
                 message = json.loads(feed.recv(timeout=seconds))

@@ -69,6 +69,12 @@ class Postgres:
         with psycopg.connect(self._admin_url, autocommit=True) as connection:
             connection.execute(statement.encode())
 
+    def restart(self) -> None:
+        """End it as a crash would, cutting off its clients, and start it again on its data."""
+        self.child.stop()
+        self.child.restart()
+        self.child.wait_until(self.answers)
+
     def stop(self) -> None:
         """End the server."""
         self.child.stop()

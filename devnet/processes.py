@@ -7,11 +7,15 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
+# The death signal comes when the thread that started a child ends: this one lives as long as we do.
+_starter = ThreadPoolExecutor(1, thread_name_prefix="starter")
 
 
 class StartError(RuntimeError):
@@ -34,16 +38,35 @@ def accepts_connections(port: int) -> bool:
 
 @dataclass
 class Child:
-    """A running server: `stop_signal` asks it to end, and the kernel sends it when we die."""
+    """A running server: `stop_signal` asks it to end, and the kernel sends it when we die.
+
+    `launch` starts the same command once more, into the same log.
+    """
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
     stop_signal: signal.Signals
+    launch: Callable[[], subprocess.Popen[bytes]]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process has ended, by itself or by a signal."""
+        return self.process.poll() is not None
+
+    def restart(self) -> None:
+        """Start what has ended, or was stopped, again."""
+        self.process = self.launch()
+
+    def kill(self) -> None:
+        """`kill -9`, of the process and of all that it started."""
+        with suppress(ProcessLookupError):  # the last of them has ended
+            os.killpg(self.process.pid, signal.SIGKILL)  # it leads a group of its own
+        self.process.wait()
 
     def require_running(self) -> None:
         """Raise StartError with the end of the log if the process has ended."""
-        if self.process.poll() is not None:
+        if self.has_ended:
             tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
             raise StartError(f"{self.name} ended with {self.process.returncode}:\n{tail}")
 
@@ -58,7 +81,7 @@ class Child:
 
     def stop(self, seconds: float = 10) -> None:
         """Ask the process to end and wait; kill it when it does not within `seconds`."""
-        if self.process.poll() is None:
+        if not self.has_ended:
             self.process.send_signal(self.stop_signal)
         try:
             self.process.wait(seconds)
@@ -84,21 +107,27 @@ def start(
     """
     log = folder / f"{name}.log"
     parent = os.getpid()
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
-            [str(part) for part in command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=working_folder or folder,
-            env=None if env is None else dict(env),
-            user=user,
-            group=user,
-            extra_groups=None if user is None else [],
-            start_new_session=True,
-            preexec_fn=lambda: _die_with_parent(parent, stop_signal),
-        )
-    return Child(name, process, log, stop_signal)
+
+    def launch() -> subprocess.Popen[bytes]:
+        with log.open("ab") as output:
+            return subprocess.Popen(  # noqa: S603 - our own commands, no shell
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=working_folder or folder,
+                env=None if env is None else dict(env),
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
+                start_new_session=True,
+                preexec_fn=lambda: _die_with_parent(parent, stop_signal),
+            )
+
+    def start_again() -> subprocess.Popen[bytes]:
+        return _starter.submit(launch).result()
+
+    return Child(name, start_again(), log, stop_signal, start_again)
 
 
 def _die_with_parent(parent: int, stop_signal: signal.Signals) -> None:

@@ -13,15 +13,26 @@ def start_redis(folder: Path) -> "Redis":
     port = free_port()
     options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
     child = start("redis", [_binary(), *options], folder, stop_signal=signal.SIGKILL)
-    child.wait_until(lambda: accepts_connections(port))
-    return Redis(child, f"redis://127.0.0.1:{port}/0")
+    server = Redis(child, port)
+    child.wait_until(server.answers)
+    return server
 
 
 class Redis:
     """A running server."""
 
-    def __init__(self, child: Child, url: str) -> None:
-        self.child, self.url = child, url
+    def __init__(self, child: Child, port: int) -> None:
+        self.child, self._port = child, port
+        self.url = f"redis://127.0.0.1:{port}/0"
+
+    def answers(self) -> bool:
+        """Whether the server accepts a connection."""
+        return accepts_connections(self._port)
+
+    def restart(self) -> None:
+        """Start it again, empty, after `stop`."""
+        self.child.restart()
+        self.child.wait_until(self.answers)
 
     def stop(self) -> None:
         """End the server; its data are gone."""

@@ -5,7 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from string import Template
@@ -90,6 +90,17 @@ class Service(Installation):
         """Raise StartError, with the end of its log, if a process has ended."""
         for child in self.processes.values():
             child.require_running()
+
+    def restart_ended(self, but: Collection[str] = ()) -> list[str]:
+        """Start every process again that has ended, as whatever supervises them does; their names.
+
+        A worker ends when Redis is gone while it has a message in hand.
+        """
+        found = [name for name, child in self.processes.items() if child.has_ended]
+        ended = [name for name in found if name not in but]
+        for name in ended:
+            self.processes[name].restart()
+        return ended
 
     def stop(self) -> None:
         """End all processes, the doors last."""

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from devnet.demo import say
 from devnet.network import BlockTimes, Devnet
 from devnet.processes import StartError, accepts_connections
 from devnet.service import Service
@@ -22,7 +23,8 @@ def main() -> int:
     try:
         _require_free_ports()
         with Devnet(BlockTimes()) as devnet, tempfile.TemporaryDirectory() as folder:
-            _serve(Service(Path(folder), devnet.environment, web_port=WEB_PORT, ws_port=WS_PORT))
+            ports = {"web_port": WEB_PORT, "ws_port": WS_PORT}
+            _serve(devnet, Service(Path(folder), devnet.environment, **ports))
     except StartError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
@@ -41,7 +43,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _serve(service: Service) -> None:
+def _serve(devnet: Devnet, service: Service) -> None:
     try:
         password = secrets.token_urlsafe(12)
         service.environment["DJANGO_SUPERUSER_PASSWORD"] = password
@@ -51,7 +53,9 @@ def _serve(service: Service) -> None:
         key = service.manage("create_api_client", "local", "--scopes", "read", "write").strip()
         _print(service.url, password, key)
         while True:
-            service.require_running()
+            devnet.require_running()
+            for name in service.restart_ended():
+                say(f"{name} ended and was started again")
             time.sleep(1)
     finally:
         service.stop()
@@ -64,7 +68,7 @@ def _print(url: str, password: str, key: str) -> None:
         f"{url}/api/docs  the API; key for X-API-Key: {key}",
         "Ctrl-C ends everything",
     ]
-    print("\n".join(lines), flush=True)  # noqa: T201
+    say("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -22,8 +22,7 @@ class BaseWallet:
         self.address: str = self._account.address
 
     def send(self, transaction: Mapping[str, Any]) -> str:
-        """Fill in nonce, gas and fees, sign and send; returns the hash."""
-        asked = {name: transaction[name] for name in ("from", "to", "value", "data")}
+        """Fill in nonce, fees, and gas where none is said; sign and send; returns the hash."""
         fee = int(self._rpc.call("eth_gasPrice"), 16) * 2
         filled = {
             "chainId": int(transaction["chainId"], 16),
@@ -31,13 +30,19 @@ class BaseWallet:
             "to": to_checksum_address(transaction["to"]),
             "value": int(transaction["value"], 16),
             "data": transaction["data"],
-            "gas": int(self._rpc.call("eth_estimateGas", asked), 16) * 5 // 4,
+            "gas": self._gas(transaction),
             "maxFeePerGas": fee,
             "maxPriorityFeePerGas": min(fee, 10**9),
         }
         signed = self._account.sign_transaction(filled)
         sent = self._rpc.call("eth_sendRawTransaction", signed.raw_transaction.to_0x_hex())
         return str(sent)
+
+    def _gas(self, transaction: Mapping[str, Any]) -> int:
+        if "gas" in transaction:
+            return int(transaction["gas"], 16)
+        asked = {name: transaction[name] for name in ("from", "to", "value", "data")}
+        return int(self._rpc.call("eth_estimateGas", asked), 16) * 5 // 4
 
     def sign_typed_data(self, data: Mapping[str, Any]) -> str:
         """As `eth_signTypedData_v4` does; 0x-hex."""

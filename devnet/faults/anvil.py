@@ -54,9 +54,15 @@ class AnvilBlocks:
         if is_timed:
             self.stall()
         kept = self._newest_transactions(depth) if keep_transactions else []
+        before = self._head_time()
         self._anvil.rpc.call("anvil_reorg", depth, kept)
+        lost = max(0, before - self._head_time())  # anvil sets its clock back with the blocks
+        self._anvil.rpc.call("evm_increaseTime", lost)
         if is_timed:
             self.resume()
+
+    def _head_time(self) -> int:
+        return int(self._anvil.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
     def _newest_transactions(self, depth: int) -> list[tuple[str, int]]:
         """Raw, each with the place of its block among the newest `depth`."""
