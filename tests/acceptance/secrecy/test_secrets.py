@@ -29,7 +29,7 @@ from devnet.service import Service
 from orchestrator.kernel.cipher import Cipher
 from tests.acceptance.maker import TO_BASE, TO_NEAR, Maker, Way
 from tests.acceptance.secrecy.recorder import Heights, Recorder, files_of
-from tests.acceptance.secrecy.search import forms, found_in
+from devnet.search import forms, found_in
 
 PUBLISHED = "database chains_app_watch.preimage"  # what the chain has shown, read from it
 LOOKED_INTO = {  # a part of each recording that shows that something was recorded at all

@@ -3,6 +3,7 @@
 import json
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from functools import cache
 from urllib.parse import quote_from_bytes
 
@@ -58,8 +59,17 @@ def _base64(secret: bytes) -> dict[str, str]:
 
 def found_in(data: bytes, secret: bytes) -> set[str]:
     """The forms in which `secret` stands in `data`, escapes of a log or of Redis taken back too."""
-    plain = unescape(data) if b"\\" in data else data
-    return {name for name, form in forms(secret).items() if form in data or form in plain}
+    return find_all(data, [secret]).get(secret, set())
+
+
+def find_all(data: bytes, secrets: Iterable[bytes]) -> dict[bytes, set[str]]:
+    """The same of many secrets; those that were found alone."""
+    texts = [data, unescape(data)] if b"\\" in data else [data]
+    found = {
+        secret: {name for name, form in forms(secret).items() if any(form in one for one in texts)}
+        for secret in secrets
+    }
+    return {secret: names for secret, names in found.items() if names}
 
 
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|[abtnr\"'\\])")
