@@ -10,10 +10,10 @@ CHECK_ENVIRONMENT := SECRET_KEY=lint DATABASE_URL=postgresql://lint@127.0.0.1/li
 	VAULT_KEYS='{"1": "$(shell printf '%064d' 1)"}'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint format contracts contracts-check bench lock
+.PHONY: help setup demo drill up test lint format contracts contracts-check bench lock
 
 help:
-	@echo "make demo | up | test | lint | contracts | bench   (README.md says what each does)"
+	@echo "make demo | drill | up | test | lint | contracts | bench   (README.md says what each does)"
 
 setup: $(PYTHON_READY) $(NODE_READY)
 
@@ -28,6 +28,11 @@ $(NODE_READY): package.json package-lock.json .npmrc
 
 demo: setup
 	@$(VENV)/python -m devnet.demo
+
+# SEED=: the same seed gives the same schedule; without one it is drawn, and printed
+N ?= 100
+drill: setup
+	@$(VENV)/python -m devnet.drill --swaps $(N) $(if $(SEED),--seed $(SEED))
 
 up: setup
 	@$(VENV)/python -m devnet.up
