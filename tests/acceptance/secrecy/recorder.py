@@ -1,13 +1,11 @@
 """Writes down all that a running service holds and says, and how far the chains were by then."""
 
 import json
-import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 import redis
@@ -23,23 +21,17 @@ Heights = tuple[int, int]  # of the chains' heads: BASE, NEAR
 class Recorder:
     """Takes everything again and again in a thread, and what it is given in between.
 
-    `records`: (where, data) to the heads' heights right after it was first taken. `monitor`: each
-    command that any client gave Redis.
+    `records`: (where, data) to the heads' heights right after it was first taken.
     """
 
     def __init__(self, devnet: Devnet) -> None:
         self._devnet, self.records = devnet, dict[tuple[str, bytes], Heights]()
-        self.monitor = bytearray()
         self._lock = threading.Lock()
         self._base, self._near = JsonRpc(devnet.anvil.url), JsonRpc(devnet.near.url)
         self._ended = threading.Event()
         self._errors: list[Exception] = []
         self._threads: list[threading.Thread] = []
         self._redis = redis.Redis.from_url(devnet.redis.url)
-
-    def watch_redis(self) -> None:
-        """Listen to Redis from now on."""
-        self._begin(self._listen)
 
     def watch(self, service: Service) -> None:
         """Take database, Redis and processes from now on."""
@@ -84,15 +76,6 @@ class Recorder:
         status = self._near.call("status")
         base = int(self._base.call("eth_blockNumber"), 16)
         return base, int(status["sync_info"]["latest_block_height"])
-
-    def _listen(self) -> None:
-        url = urlsplit(self._devnet.redis.url)
-        with socket.create_connection((str(url.hostname), int(url.port or 0))) as connection:
-            connection.sendall(b"MONITOR\r\n")
-            connection.settimeout(0.1)
-            while not self._ended.is_set():
-                with suppress(TimeoutError):
-                    self.monitor += connection.recv(65536)
 
     def _watch_database(self) -> None:
         with closing(psycopg.connect(self._devnet.postgres.url, autocommit=True)) as database:

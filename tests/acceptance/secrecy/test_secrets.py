@@ -15,21 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
-from uuid import UUID
 
-import psycopg
 import pytest
 import urllib3
 
 from devnet.api import Api
 from devnet.demo import SETTINGS
+from devnet.drill.leaks import RedisMonitor, read_vault
 from devnet.ledger import WITHDRAWN
 from devnet.network import BlockTimes, Devnet
+from devnet.search import forms, found_in
 from devnet.service import Service
-from orchestrator.kernel.cipher import Cipher
 from tests.acceptance.maker import TO_BASE, TO_NEAR, Maker, Way
 from tests.acceptance.secrecy.recorder import Heights, Recorder, files_of
-from devnet.search import forms, found_in
 
 PUBLISHED = "database chains_app_watch.preimage"  # what the chain has shown, read from it
 LOOKED_INTO = {  # a part of each recording that shows that something was recorded at all
@@ -99,7 +97,7 @@ class RecordedMaker(Maker):
     def begin(self, way: Way) -> str:
         """A session whose source lock is sent; its id."""
         session = self.create(way)
-        self.secrets[session] = read_vault(self._devnet, session)
+        read_vault(self._devnet, self.secrets)
         self.lock_source(session, way)
         return session
 
@@ -201,15 +199,18 @@ def recording() -> Iterator[Recording]:
         tempfile.TemporaryDirectory() as folder,
         closing(Recorder(devnet)) as recorder,
     ):
-        recorder.watch_redis()
+        monitor = RedisMonitor(devnet.redis.url)
         service = Service(Path(folder), devnet.environment | SETTINGS)
         try:
-            yield record(devnet, service, recorder)
+            yield record(devnet, service, recorder, monitor)
         finally:
             service.stop()
+            monitor.stop()
 
 
-def record(devnet: Devnet, service: Service, recorder: Recorder) -> Recording:
+def record(
+    devnet: Devnet, service: Service, recorder: Recorder, monitor: RedisMonitor
+) -> Recording:
     first = devnet.heights()
     try:
         recorder.watch(service)
@@ -225,22 +226,12 @@ def record(devnet: Devnet, service: Service, recorder: Recorder) -> Recording:
         recorder.stop()
     for where, data in files_of(service.folder, devnet.postgres.child.log):
         recorder.add(where, data)
-    recorder.add("Redis MONITOR", bytes(recorder.monitor))
+    recorder.add("Redis MONITOR", bytes(monitor.heard))
     shown = {
         there: (1, shown_on_near(devnet, lock, maker.secrets[there], first[1])),
         back: (0, shown_on_base(devnet, maker.secrets[back], first[0])),
     }
     return Recording(recorder.records, maker.secrets, shown)
-
-
-def read_vault(devnet: Devnet, session: str) -> bytes:
-    """A session's secret, opened with the service's own key."""
-    query = "SELECT id, sealed FROM secrets_app_sealedsecret WHERE reference = %s"
-    with psycopg.connect(devnet.postgres.url) as connection:
-        ((key, sealed),) = connection.execute(query, [session]).fetchall()
-    keys = json.loads(devnet.environment["VAULT_KEYS"])
-    cipher = Cipher({int(name): bytes.fromhex(key) for name, key in keys.items()})
-    return cipher.open(sealed, key.bytes + UUID(session).bytes)
 
 
 def shown_on_near(devnet: Devnet, lock: str, secret: bytes, first: int) -> int:
