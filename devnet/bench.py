@@ -5,6 +5,7 @@ import time
 
 from devnet.near.bench import near_node_rates
 from devnet.network import BlockTimes, Devnet
+from devnet.recovery import recovery_seconds
 
 
 def devnet_up_seconds() -> float:
@@ -16,7 +17,11 @@ def devnet_up_seconds() -> float:
 
 def main() -> None:
     """Run every benchmark, one after the other."""
-    rows = {"devnet_up_s": round(devnet_up_seconds(), 2), **near_node_rates()}
+    rows = {
+        "devnet_up_s": round(devnet_up_seconds(), 2),
+        **near_node_rates(),
+        "recovery_s": round(recovery_seconds(), 2),
+    }
     print(json.dumps(rows))  # noqa: T201
 
 
