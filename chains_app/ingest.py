@@ -44,8 +44,8 @@ class Learned:
     """One step's blocks, facts about watched locks, and readings of them.
 
     `unread`: watches (by key) whose state at a fact's block is gone, to be read at the head.
-    `seen`: locks that nobody watches. `asked_at`: before the first exchange of the step, so that
-    facts are as old as they say.
+    `creations`: watches' keys to what made their locks. `seen`: locks that nobody watches.
+    `asked_at`: before the first exchange of the step, so that facts are as old as they say.
     """
 
     blocks: tuple[Block, ...]
@@ -53,6 +53,7 @@ class Learned:
     facts: list[tuple[Watch, Fact]] = field(default_factory=list)
     readings: list[tuple[Watch, LockReading]] = field(default_factory=list)
     unread: set[int] = field(default_factory=set)
+    creations: dict[int, bytes] = field(default_factory=dict)
     seen: list[SeenLock] = field(default_factory=list)
     asked_at: datetime = field(default_factory=timezone.now)
 
@@ -298,6 +299,8 @@ def _store_readings(learned: Learned) -> set[int]:
     for watch, reading in sorted(learned.readings, key=lambda read: read[1].block.height):
         _update_watch(watch, reading)
     Watch.objects.filter(pk__in=learned.unread).update(due_time=0)
+    for key, creation in learned.creations.items():
+        Watch.objects.filter(pk=key).update(creation=creation)
     return {watch.pk for watch, _ in (*learned.readings, *learned.facts)}
 
 

@@ -99,8 +99,9 @@ class Watch(Located):
     """A lock that the poller reads whenever a fact or a deadline asks for it.
 
     `stood_finally`: a final block showed the lock, so that no absence is believed any more.
-    `due_time`: chain time from which it has to be read at the head. `first_seen_time` and
-    `preimage` stay through reorganisations: what a chain has shown once is known for ever.
+    `due_time`: chain time from which it has to be read at the head. `first_seen_time`, `preimage`
+    and `creation` (the signed bytes that made it, where it is another's to make) stay through
+    reorganisations: what a chain has shown once is known for ever.
     """
 
     reference = models.UUIDField(unique=True)
@@ -111,6 +112,7 @@ class Watch(Located):
     pays_out = models.BooleanField(default=True)  # what it owes is paid by us
     first_seen_time = models.BigIntegerField(null=True)
     preimage = models.BinaryField(null=True)
+    creation = models.BinaryField(null=True)
 
     class Meta:
         constraints = (

@@ -19,6 +19,7 @@ from chains_app.adapters.interface import (
     BlockUnknownError,
     ChainAdapter,
     ChainError,
+    Fact,
     FactsPage,
     TooManyFactsError,
 )
@@ -36,8 +37,9 @@ from chains_app.leases import (
 )
 from chains_app.locks import Block, LockState
 from chains_app.models import ChainBlock, ChainCursor, Watch
-from chains_app.registry import chains, get_adapter, get_chain
+from chains_app.registry import chains, get_adapter, get_chain, signing_keys
 from chains_app.seen import unwatched_locks
+from chains_app.signers import SignerRole
 from orchestrator.hints import send_hint
 
 MOST_BLOCKS: Final = 500  # of one page
@@ -234,11 +236,27 @@ def _read(
         for watch in by_lock.get(fact.lock_id, ()):
             learned.facts.append((watch, fact))
             _read_lock(adapter, watch, block, learned)
+            _keep_creation(adapter, watch, fact, learned)
     learned.seen = unwatched_locks(adapter, page, by_lock)
     if is_at_head:
         for watch in _due(cursor, last):
             _read_lock(adapter, watch, last, learned)
     return learned
+
+
+def _keep_creation(adapter: ChainAdapter, watch: Watch, fact: Fact, learned: Learned) -> None:
+    """What made a maker's lock, so that it can be sent again should the lock vanish behind ours."""
+    is_ours = watch.terms.depositor == signing_keys(watch.chain, SignerRole.LOCK)[0].account
+    is_kept = watch.creation is not None or watch.pk in learned.creations
+    if is_ours or is_kept or not fact.may_be_new or fact.transaction is None:
+        return
+    try:
+        creation = adapter.signed_bytes(fact.transaction)
+    except ChainError as error:
+        log.warning("creation_not_kept", chain=watch.chain, reason=error.code)
+        return
+    if creation is not None:
+        learned.creations[watch.pk] = creation
 
 
 def _due(cursor: ChainCursor, last: Block) -> list[Watch]:

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-from chains_app.adapters.interface import Fact
+import structlog
+
+from chains_app.adapters.interface import ChainError, Fact
 from chains_app.locks import LockReading, LockState, LockTerms
 from chains_app.models import ChainCursor, Observation, Watch
 from chains_app.outbox.effects import Standing
@@ -19,6 +21,8 @@ class WatchConflictError(OrchestratorError):
 
     code = "watch_conflict"
 
+
+log = structlog.get_logger(__name__)
 
 NEVER: Final = 10**11  # seconds; a stranger may name instants that no column holds
 
@@ -57,6 +61,24 @@ def compare_with_chains() -> int:
     """
     followed = Watch.objects.filter(is_settled=False, pays_out=True)
     return followed.update(due_time=0)
+
+
+def send_creations_again(references: Iterable[UUID]) -> int:
+    """Give the nodes the makers' own bytes again that made these locks; how many were taken.
+
+    They were signed for exactly these locks, and the contracts take each once.
+    """
+    kept = Watch.objects.filter(reference__in=references, creation__isnull=False).order_by("pk")
+    return sum(_was_taken(watch.chain, bytes(watch.creation or b"")) for watch in kept)
+
+
+def _was_taken(chain: str, raw: bytes) -> bool:
+    try:
+        get_adapter(chain).broadcast(raw)
+    except ChainError as error:
+        log.warning("creation_not_sent", chain=chain, reason=error.code)
+        return False
+    return True
 
 
 def standing(observation: Observation) -> Standing:

@@ -217,6 +217,7 @@ CELERY_BEAT_SCHEDULE = {
     "run_outbox": every(2, "chains_app.tasks.run_outbox"),
     "advance_sessions": every(2, "sessions_app.tasks.advance_sessions"),
     "wake_overdue": every(30, "sessions_app.tasks.wake_overdue"),
+    "send_vanished_again": every(10, "sessions_app.tasks.send_vanished_again"),
     "handle_surplus": every(5, "sessions_app.tasks.handle_surplus"),
     "forget_secrets": every(60, "sessions_app.tasks.forget_secrets"),
     "forget_old_answers": every(3600, "orchestrator.http.tasks.forget_old_answers"),

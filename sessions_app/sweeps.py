@@ -8,13 +8,15 @@ from django.db import transaction
 
 from auctions_app.market import current_market
 from chains_app.selectors import waiting_references
+from chains_app.watching import send_creations_again
 from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import wall_clock
 from secrets_app.services import forget_secret
 from sessions_app import surplus
 from sessions_app.alarming import DUTIES, time_for_a_duty
 from sessions_app.coordinator import BATCH, advance_due
-from sessions_app.models import ENDED, Leg, Session
+from sessions_app.domain.attention import Attention
+from sessions_app.models import ENDED, Leg, Role, Session
 from sessions_app.wall import instant
 
 ADVANCE_TASK: Final = "sessions_app.tasks.advance_sessions"
@@ -66,6 +68,13 @@ def _forget_batch(session_ids: list[UUID]) -> int:
             forget_secret(session.secret_id)
     Session.objects.filter(pk__in=[session.pk for session in sessions]).update(secret_id=None)
     return len(sessions)
+
+
+def send_vanished_again() -> int:
+    """Makers' locks that have left the chain behind ours: the nodes get their own bytes again."""
+    vanished = Session.objects.filter(attention=Attention.SOURCE_LOCK_VANISHED)
+    sources = Leg.objects.filter(session__in=vanished, role=Role.SOURCE)
+    return send_creations_again(sources.values_list("pk", flat=True))
 
 
 def wake_overdue() -> int:

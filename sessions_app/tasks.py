@@ -17,6 +17,12 @@ def wake_overdue() -> int:
     return sweeps.wake_overdue()
 
 
+@shared_task(name="sessions_app.tasks.send_vanished_again")
+def send_vanished_again() -> int:
+    """Have source locks made again that a chain took back behind ours; sent by beat."""
+    return sweeps.send_vanished_again()
+
+
 @shared_task(name="sessions_app.tasks.forget_secrets")
 def forget_secrets() -> int:
     """Destroy the secrets of ended sessions; sent by beat."""

@@ -255,6 +255,14 @@ class EvmAdapter:
         succeeded = receipt["status"] == "0x1" and not evm_tokens.moved_nothing(known, receipt)
         return TransactionStatus(stage, succeeded, height, receipt["blockHash"])
 
+    def signed_bytes(self, hash_: str) -> bytes | None:
+        try:
+            found = self._rpc.read("eth_getRawTransactionByHash", [hash_])
+        except RpcError:  # not every node serves it
+            return None
+        raw = bytes.fromhex((found or "0x")[2:])
+        return raw if evm_signing.transaction_hash(raw) == hash_ else None
+
     def key_state(self, key: SigningKey) -> KeyState:
         """`final_nonce` is -1, nothing known, where a node keeps no state at `finalized`."""
         head, height = self._rpc.read_all(

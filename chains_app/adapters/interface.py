@@ -274,6 +274,11 @@ class ChainAdapter(Protocol):
     def transaction_status(self, hash_: str, sender: str, tier: str) -> TransactionStatus:
         """Look up by hash; FINAL by `tier` (NEAR: with all its receipts)."""
 
+    def signed_bytes(self, hash_: str) -> bytes | None:
+        """A transaction as it was signed, whoever did; None where no node gives it. NEAR's don't:
+        what was final there does not vanish.
+        """
+
     def key_state(self, key: SigningKey) -> KeyState:
         """Nonces of the key."""
 

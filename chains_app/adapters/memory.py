@@ -213,6 +213,11 @@ class MemoryAdapter:
         stage = Stage.FINAL if is_final else Stage.INCLUDED
         return TransactionStatus(stage, found.succeeded, found.block.height, found.block.hash)
 
+    def signed_bytes(self, hash_: str) -> bytes | None:
+        mined = self._reached().between(0, self._reached().head.height)
+        found = (sent for each in mined for sent in each.transactions if sent.hash == hash_)
+        return next((sent.encode() for sent in found), None)
+
     def key_state(self, key: SigningKey) -> KeyState:
         chain, name = self._reached(), (key.account, key.public)
         final = chain.final(max(chain.tiers, key=lambda tier: chain.tiers[tier]))

@@ -267,6 +267,9 @@ class NearAdapter:
     def _reads_height(self, block_hash: str) -> int:
         return self._rpc.block({"block_id": block_hash}).height
 
+    def signed_bytes(self, hash_: str) -> bytes | None:
+        return None
+
     def key_state(self, key: SigningKey) -> KeyState:
         final = self._rpc.access_key(key.account, key.public, FINAL)
         head = self._rpc.access_key(key.account, key.public, OPTIMISTIC)

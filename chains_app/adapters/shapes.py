@@ -77,6 +77,7 @@ _EVM: Final[dict[str, Shape]] = {
     "eth_getCode": _DATA,
     "eth_getLogs": list_of(_LOG),
     "eth_getStorageAt": _QUANTITY,
+    "eth_getRawTransactionByHash": either(null, _DATA),
     "eth_getTransactionByHash": either(null, record(hash=_HASH)),
     "eth_getTransactionCount": _QUANTITY,
     "eth_getTransactionReceipt": either(

@@ -52,6 +52,22 @@ def test_rule_7_a_lock_in_a_replaced_block_is_gone(world: World) -> None:
     assert world.adapter.block(lost.height).hash != lost.hash
 
 
+def test_what_made_a_lock_makes_it_again(world: World) -> None:
+    bound = ready(world, terms(world))
+    with world.hold_blocks():
+        sent = make(world, Call.LOCK, bound)
+        world.mine(2)
+        kept = world.adapter.signed_bytes(sent.hash)
+        assert kept == (None if isinstance(world, NearWorld) else sent.raw)
+        replace_blocks(world, 2)
+        assert read(world, bound).state is LockState.ABSENT
+        if kept is not None:
+            world.adapter.broadcast(kept)
+            world.mine()
+            assert read(world, bound).state is LockState.OPEN
+    assert world.adapter.signed_bytes("0x" + "5e" * 32) is None
+
+
 def test_rule_7_nothing_is_read_at_a_replaced_block(world: World) -> None:
     bound = ready(world, terms(world))
     _, lost = lock_and_lose(world, bound)

@@ -5,6 +5,7 @@ import pytest
 from auctions_app.services import RoutePausedError
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt
+from sessions_app import sweeps
 from sessions_app.domain.states import Status
 from sessions_app.models import Role, Session
 from tests.integration.sessions.world import BACK, THERE, WHOLE_LIFE, World, path, reload, status
@@ -77,6 +78,25 @@ def test_rule_4_a_source_that_vanishes_behind_our_lock_reveals_nothing_and_calls
     assert world.both_on_chain(session) == (ABSENT, REFUNDED)
     assert path(session)[-2:] == ["refunding", "refunded"]
     assert reload(session).attention == ""
+
+
+def test_rule_4_a_source_that_vanished_behind_our_lock_is_made_again_by_its_own_bytes(
+    world: World,
+) -> None:
+    session = world.start()
+    world.lock_source(session)
+    locks = Attempt.objects.filter(intent__call=Call.LOCK.value, left_at__isnull=False)
+    while not locks.exists():
+        world.live(1)
+    reorganise_the_source_away(world)
+    world.live(2)
+    assert world.on_chain(session, Role.SOURCE) is ABSENT
+    assert reload(session).attention == "source_lock_vanished"
+    assert sweeps.send_vanished_again() == 1
+    world.live(14)
+    assert path(session)[-1] == "completed"
+    assert reload(session).attention == ""
+    assert sweeps.send_vanished_again() == 0
 
 
 def test_rule_5_a_source_that_vanishes_before_our_lock_left_voids_it(world: World) -> None:
