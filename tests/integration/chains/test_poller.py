@@ -23,7 +23,14 @@ from chains_app.poller import poll, poll_all
 from chains_app.selectors import LegFacts, chain_clocks, leg_facts
 from chains_app.watching import WatchConflictError, compare_with_chains, watch_lock
 from orchestrator.kernel.hashlock import Secret
-from tests.integration.chains.world import TIER, World, age_attempts, make_all_due
+from tests.integration.chains.world import (
+    TIER,
+    DeathError,
+    World,
+    age_attempts,
+    let_leases_expire,
+    make_all_due,
+)
 
 CHAINS = ("base", "near")
 
@@ -381,3 +388,25 @@ def test_an_unreachable_chain_holds_no_other_poll_back(world: World) -> None:
     world.base.is_unreachable = True
     world.near.mine()
     assert poll_all() == 1
+
+
+@pytest.mark.parametrize("method", ["final", "head", "facts", "read_lock"])
+def test_rule_14_the_poller_survives_a_death(world: World, method: str) -> None:
+    terms = world.terms(ours=False)
+    reference = world.plan(terms, Call.REFUND_EARLY)
+    poll_all()
+    world.lock_by_maker(terms)
+
+    def die(name: str, _: object) -> None:
+        if name == method:
+            raise DeathError(name)
+
+    adapter = world.adapters["base"]
+    adapter.after_each = die
+    with pytest.raises(DeathError):
+        poll_all()
+    adapter.after_each = lambda _, __: None
+    assert leg_facts([reference])[reference].head is LockState.ABSENT
+    let_leases_expire()
+    poll_all()
+    assert leg_facts([reference])[reference].head is LockState.OPEN

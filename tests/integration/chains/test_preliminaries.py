@@ -14,9 +14,8 @@ from chains_app.models import Attempt, AttemptStatus, Intent, IntentStatus
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll_all
 from chains_app.ports import Moment, Verdict
-from chains_app.selectors import leg_facts, writes_left
+from chains_app.selectors import leg_facts
 from chains_app.signers import SignerRole, refusal, role_of
-from tests.integration.chains.test_crashes import POINTS, die, live_on
 from tests.integration.chains.world import (
     AMOUNT,
     FUNDS,
@@ -27,7 +26,6 @@ from tests.integration.chains.world import (
     World,
     age_attempts,
     in_other_connections,
-    let_leases_expire,
     make_all_due,
 )
 
@@ -119,49 +117,6 @@ def test_rule_5_what_anybody_has_made_is_not_made_again(world: World, chain: str
         world.chains[chain].mine()
     live(world, 5)
     assert calls(reference) == [Call.LOCK.value]
-    assert is_locked(world, reference)
-
-
-# --- crashes -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("chain", CHAINS)
-@pytest.mark.parametrize("point", POINTS)
-def test_rule_14_a_preliminary_survives_a_death_at_every_point(
-    world: World, chain: str, point: str
-) -> None:
-    reference = world.plan(token_terms(world, chain))
-    die(world, chain, point)
-    attempts, has_left = POINTS[point]
-    assert len(world.attempts(reference)) == attempts
-    assert writes_left([reference]) == ({reference: {NEEDED[chain][0]}} if has_left else {})
-    live_on(world)
-    live(world)
-    assert calls(reference) == [call.value for call in (*NEEDED[chain], Call.LOCK)]
-    assert is_locked(world, reference)
-
-
-@pytest.mark.parametrize("chain", CHAINS)
-@pytest.mark.parametrize("point", ["before preliminary", "after preliminary"])
-def test_rule_14_asking_what_is_needed_survives_a_death(
-    world: World, chain: str, point: str
-) -> None:
-    reference = world.plan(token_terms(world, chain))
-    die(world, chain, point)
-    assert Intent.objects.filter(reference=reference).count() == 1
-    live_on(world)
-    live(world)
-    assert is_locked(world, reference)
-
-
-def test_rule_14_a_death_between_wanting_and_making_leaves_it_wanted(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reference = world.plan(token_terms(world, "base"))
-    die(world, "base", "guard sign")
-    assert statuses(reference) == {"lock": IntentStatus.PLANNED, "approve": IntentStatus.PLANNED}
-    let_leases_expire()
-    live(world)
     assert is_locked(world, reference)
 
 

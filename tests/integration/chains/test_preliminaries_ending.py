@@ -18,7 +18,6 @@ from chains_app.outbox.worker import drain
 from chains_app.poller import poll_all
 from chains_app.ports import Moment, Verdict
 from chains_app.selectors import writes_left
-from tests.integration.chains.test_crashes import die, live_on
 from tests.integration.chains.test_preliminaries import (
     CHAINS,
     NEEDED,
@@ -37,6 +36,7 @@ from tests.integration.chains.world import (
     age_attempts,
     let_leases_expire,
     make_all_due,
+    sign_only,
 )
 
 # --- what fails --------------------------------------------------------------------------------
@@ -165,10 +165,10 @@ def test_rule_5_what_a_reorganisation_opens_again_is_not_made_for_a_void_lock(
 
 def test_rule_5_a_preliminary_that_is_signed_and_not_sent_goes_with_its_lock(world: World) -> None:
     reference = world.plan(token_terms(world, "base"))
-    die(world, "base", "guard send")
+    sign_only(world)
     with transaction.atomic():
         assert void_intents(reference, [Call.LOCK]) is True
-    live_on(world)
+    world.turn(6)
     assert world.statuses(reference) == [AttemptStatus.VOID]
     assert world.base.state.allowance("lock", TOKEN) == 0
 

@@ -17,7 +17,7 @@ from chains_app.ports import Moment, Verdict
 from chains_app.selectors import writes_left
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import Secret
-from tests.integration.chains.world import YES, World, sign_only, until
+from tests.integration.chains.world import YES, World, sign_only, tables_that_hold, until
 
 NO = Verdict(ok=False, reason="the ladder does not hold", inputs={"margin": 3})
 
@@ -230,21 +230,8 @@ def test_rule_13_bytes_with_a_secret_stand_sealed(world: World) -> None:
     assert attempt.status == AttemptStatus.SENT
     assert attempt.raw is None
     shown = secret.reveal().hex()
-    assert tables_that_hold(shown) == tables_that_hold(shown.encode().hex()) == []
+    assert tables_that_hold(shown, shown.encode().hex()) == []
     assert tables_that_hold(attempt.hash) == ["chains_app_attempt"]
-
-
-def tables_that_hold(text: str) -> list[str]:
-    """Of all of ours, in any column; bytes as hex."""
-    tables = [name for name in connection.introspection.table_names() if "chains_app" in name]
-    found = []
-    with connection.cursor() as cursor:
-        for table in tables:
-            query = f'SELECT EXISTS(SELECT FROM "{table}" t WHERE t::text LIKE %s)'  # noqa: S608
-            cursor.execute(query, [f"%{text}%"])
-            if cursor.fetchone() == (True,):
-                found.append(table)
-    return found
 
 
 def test_rule_10_a_guard_is_asked_outside_of_any_transaction(world: World) -> None:

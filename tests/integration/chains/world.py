@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -41,7 +42,7 @@ TOKEN = "usdc"
 REGISTRATION, STORAGE = 7, 11
 # as an ERC-20 whose allowances change by way of nothing, and as a NEP-141 on the HTLC
 TOKENS = {
-    "base": {TOKEN: MemoryToken(needs_approval=True, approve_zero_first=True)},
+    "base": {TOKEN: MemoryToken(needs_approval=True, approve_zero_first=True, takes_orders=True)},
     "near": {
         TOKEN: MemoryToken(needs_preparation=True, registration=REGISTRATION, storage=STORAGE)
     },
@@ -66,36 +67,33 @@ class DeathError(BaseException):
     """The process dies here; no `except Exception` of the service sees it."""
 
 
-class MortalAdapter(MemoryAdapter):
-    """Dies when a method of that name is called, or when it has done its work."""
+class WatchedAdapter(MemoryAdapter):
+    """Tells of each call before it is made, and when it was, whatever came of it."""
 
     def __init__(self, chain: MemoryChain) -> None:
         super().__init__(chain)
-        self.dies_before: str | None = None
-        self.dies_after: str | None = None
         self.before: dict[str, Callable[[], None]] = {}  # once each
         self.pruned: set[str] = set()  # hashes of blocks whose state the node has dropped
         self.at_each: Callable[[str], None] = lambda _: None
+        self.after_each: Callable[[str, tuple[Any, ...]], None] = lambda _, __: None
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if name.startswith("_") or name == "at_each" or not callable(found):
+        if name.startswith("_") or name in ("at_each", "after_each") or not callable(found):
             return found
 
-        def mortal(*arguments: Any, **named: Any) -> Any:
+        def watched(*arguments: Any, **named: Any) -> Any:
             self.at_each(name)
             if hook := self.before.pop(name, None):
                 hook()
             if name == "read_lock" and arguments[1].hash in self.pruned:
                 raise BlockUnknownError("its state is pruned")
-            if self.dies_before == name:
-                raise DeathError(f"before {name}")
-            answer = found(*arguments, **named)
-            if self.dies_after == name:
-                raise DeathError(f"after {name}")
-            return answer
+            try:
+                return found(*arguments, **named)
+            finally:
+                self.after_each(name, arguments)
 
-        return mortal
+        return watched
 
 
 class World:
@@ -108,7 +106,7 @@ class World:
             "near", start=start, sequential_nonces=False, valid_for=30, tokens=TOKENS["near"]
         )
         self.chains = {chain.name: chain for chain in (self.base, self.near)}
-        self.adapters = {name: MortalAdapter(chain) for name, chain in self.chains.items()}
+        self.adapters = {name: WatchedAdapter(chain) for name, chain in self.chains.items()}
         self.guard: Callable[[UUID, Moment], Verdict] = lambda _, __: YES
         self.secrets: dict[UUID, Secret] = {}
         self.opened: list[UUID] = []
@@ -274,3 +272,16 @@ def age_attempts(seconds: int) -> None:
     """As if everything had been signed and sent so much earlier."""
     fields = ("signed_at", "left_at", "last_sent_at", "ended_at")
     Attempt.objects.update(**{name: F(name) - timedelta(seconds=seconds) for name in fields})
+
+
+def tables_that_hold(*texts: str) -> list[str]:
+    """Any of them: of all tables of ours, in any column; bytes as hex."""
+    tables = [model._meta.db_table for model in apps.get_app_config("chains_app").get_models()]
+    parts = [
+        f"SELECT '{t}' WHERE EXISTS(SELECT FROM {t} r WHERE r::text LIKE ANY(%s))"  # noqa: S608
+        for t in tables
+    ]
+    with connection.cursor() as cursor:
+        patterns = [f"%{text}%" for text in texts]
+        cursor.execute(" UNION ALL ".join(parts), [patterns] * len(parts))
+        return [name for (name,) in cursor.fetchall()]
