@@ -13,9 +13,6 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded by now stays: the collector need not walk it again and again, nor look so
-    often for the little that queries leave behind.
-    """
+    """What is loaded by now stays: the collector need not walk it again and again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
