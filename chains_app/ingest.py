@@ -298,7 +298,8 @@ def _store_readings(learned: Learned) -> set[int]:
         _keep_preimage(watch, shown_preimage(watch, fact, None))
     for watch, reading in sorted(learned.readings, key=lambda read: read[1].block.height):
         _update_watch(watch, reading)
-    Watch.objects.filter(pk__in=learned.unread).update(due_time=0)
+    if learned.unread:
+        Watch.objects.filter(pk__in=learned.unread).update(due_time=0)
     for key, creation in learned.creations.items():
         Watch.objects.filter(pk=key).update(creation=creation)
     return {watch.pk for watch, _ in (*learned.readings, *learned.facts)}

@@ -1,7 +1,7 @@
 """A client of the service's public API, as a frontend would write it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -56,15 +56,23 @@ class Api:
         """A session's updates after the one numbered `after`, until one ends it; TimeoutError if
         none comes.
         """
-        with connect(session["feedUrl"]) as feed:
+        return self.follow_all([session], seconds, after=after)
+
+    def follow_all(
+        self, sessions: Sequence[dict[str, Any]], seconds: float = 120, *, after: int = 0
+    ) -> Iterator[dict[str, Any]]:
+        """The same of several at once, until each has ended."""
+        running = {session["sessionId"] for session in sessions}
+        with connect(sessions[0]["feedUrl"]) as feed:
             feed.send(json.dumps({"type": "auth", "apiKey": self._key}))
-            subscribe = {"channel": "session", "sessionId": session["sessionId"], "after": after}
-            feed.send(json.dumps({"type": "subscribe", **subscribe}))
-            while True:
+            for each in running:
+                subscribe = {"channel": "session", "sessionId": each, "after": after}
+                feed.send(json.dumps({"type": "subscribe", **subscribe}))
+            while running:
                 message = json.loads(feed.recv(timeout=seconds))
                 if message["type"] == "error":
                     raise ApiError(f"/ws: {message['detail']}")
                 if message["type"] == "session_update":
                     yield message
                     if message["status"] in ENDS:
-                        return
+                        running.discard(message["sessionId"])

@@ -57,6 +57,7 @@ def advance(session_ids: Iterable[UUID]) -> int:
 def advance_due() -> int:
     """Drive a batch of sessions whose time has come, but for those that others hold."""
     now = instant(wall_clock())
+    due = Session.objects.filter(wake_at__lte=now)
     claimed: list[UUID] = []
 
     def claim() -> list[Session]:
@@ -65,8 +66,9 @@ def advance_due() -> int:
         return sessions
 
     try:
-        readings = _readings_for(Session.objects.filter(wake_at__lte=now))
-        return _advance_batch(claim, readings)
+        if not due.exists():  # most often
+            return 0
+        return _advance_batch(claim, _readings_for(due))
     except Exception:
         log.exception("batch_failed", sessions=len(claimed))
         return sum(_advance_or_set_aside([each]) for each in claimed)
@@ -87,8 +89,8 @@ def _advance_or_set_aside(ids: list[UUID]) -> int:
 
 def _readings_for(sessions: QuerySet[Session]) -> Readings:
     """What the fills of those that wait for one must know; asked before any transaction."""
-    waiting = sessions.filter(status=Status.EXECUTING.value).select_related("quote")
-    return read_chains(chains_of(waiting))
+    waiting = sessions.filter(status=Status.EXECUTING.value)
+    return read_chains(chains_of(waiting.values_list("quote__route_id", flat=True)))
 
 
 @transaction.atomic

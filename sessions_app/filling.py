@@ -42,10 +42,10 @@ def route_of(session: Session) -> Route:
     return current_market().route(session.quote.route_id)
 
 
-def chains_of(sessions: Iterable[Session]) -> set[str]:
-    """The chains of these sessions' routes; a route that was taken out has none."""
+def chains_of(route_ids: Iterable[str]) -> set[str]:
+    """The chains of these routes; a route that was taken out has none."""
     routes = current_market().routes
-    found = [routes[each.quote.route_id] for each in sessions if each.quote.route_id in routes]
+    found = [routes[route_id] for route_id in route_ids if route_id in routes]
     return {side.chain.name for route in found for side in (route.source, route.destination)}
 
 

@@ -175,7 +175,7 @@ def prepare_execution(
     session = get_session(client, session_id)
     is_awaited = not session.is_executed and session.state not in ENDS
     order = take_order(session, signature, permit) if is_awaited else None
-    return Execution(read_chains(chains_of([session])), order)
+    return Execution(read_chains(chains_of([session.quote.route_id])), order)
 
 
 def execute_session(

@@ -41,7 +41,8 @@ def sweep() -> int:
     recorded = _record_new()
     waiting = Surplus.objects.filter(Q(state__in=_UNDECIDED) | Q(checked_at=None))
     oldest = waiting.order_by(F("checked_at").asc(nulls_first=True))
-    follow(oldest.values_list("pk", flat=True)[:BATCH])
+    if ids := list(oldest.values_list("pk", flat=True)[:BATCH]):
+        follow(ids)
     return recorded
 
 

@@ -1,10 +1,46 @@
 """What holds for every test."""
 
+import gc
+from typing import Final
+
+import pytest
 from django.test import TransactionTestCase
 
 from tests.wiping import wipe_tables
+
+# Files that take longest, by seconds of a core; begun first, or one process works on one of them
+# when the other has none left. What waits for blocks stands beside what computes.
+LONG: Final = (
+    "acceptance/crashes/test_every_point.py",
+    "integration/sessions/test_lives_there.py",
+    "acceptance/secrecy/test_secrets.py",
+    "integration/sessions/test_lives_back.py",
+    "acceptance/test_combinations.py",
+    "integration/sessions/test_crashes.py",
+    "acceptance/test_swaps.py",
+    "integration/doors/test_fuzz.py",
+    "contracts/evm/test_property.py",
+    "acceptance/test_exit.py",
+    "unit/sessions/test_plan.py",
+    "contracts/evm/test_gas_limits.py",
+    "acceptance/test_starts.py",
+    "contracts/evm/test_build.py",
+    "contracts/near/test_conservation.py",
+)
 
 
 def pytest_configure() -> None:
     """A test that commits leaves empty tables behind."""
     setattr(TransactionTestCase, "_fixture_teardown", lambda _: wipe_tables())  # noqa: B010 - untyped
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first, the others as they were."""
+    place = {f"tests/{name}": number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(LONG)))
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector need not walk it again and again."""
+    gc.collect()
+    gc.freeze()

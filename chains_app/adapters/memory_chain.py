@@ -7,7 +7,8 @@ nobody forges signatures, and a transaction costs its fee and nothing else.
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from itertools import takewhile
 from typing import Any, Final
 
@@ -50,29 +51,30 @@ class Transaction:
 
     def encode(self) -> bytes:
         """The bytes to send; they hold the secret of a withdrawal."""
-        fields = asdict(self) | {
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        values = plain | {
             "call": self.call and self.call.value,
             "terms": self.terms and self.terms.to_json(),
             "secret": self.secret and self.secret.hex(),
             "order": self.order and self.order.to_json(),
         }
-        return json.dumps(fields, sort_keys=True).encode()
+        return json.dumps(values, sort_keys=True).encode()
 
     @classmethod
     def decode(cls, raw: bytes) -> "Transaction":
         """What `encode` wrote; raises TransactionRefusedError."""
         try:
-            fields: dict[str, Any] = json.loads(raw)
-            return cls(**fields | {
-                "call": fields["call"] and Call(fields["call"]),
-                "terms": fields["terms"] and LockTerms.from_json(fields["terms"]),
-                "secret": fields["secret"] and bytes.fromhex(fields["secret"]),
-                "order": fields["order"] and SignedOrder.from_json(fields["order"]),
+            values: dict[str, Any] = json.loads(raw)
+            return cls(**values | {
+                "call": values["call"] and Call(values["call"]),
+                "terms": values["terms"] and LockTerms.from_json(values["terms"]),
+                "secret": values["secret"] and bytes.fromhex(values["secret"]),
+                "order": values["order"] and SignedOrder.from_json(values["order"]),
             })  # fmt: skip
         except (ValueError, TypeError, KeyError):
             raise TransactionRefusedError(Refusal.INVALID) from None
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """What it is known by."""
         return "0x" + hashlib.sha256(self.encode()).hexdigest()

@@ -57,8 +57,11 @@ def drain(seconds: float = DRAIN_SECONDS) -> int:
 
 def run_outbox() -> int:
     """Work once on up to 100 due intents, the most urgent first; returns how many there were."""
-    due = Intent.objects.filter(is_free()).select_related("watch", "fill_signer")
-    intents = claim(due.order_by("-urgency", "due_at")[:BATCH])
+    due = Intent.objects.filter(is_free())
+    if not due.exists():  # most often: asked without a transaction, and of no row's columns
+        return 0
+    rows = due.select_related("watch", "fill_signer")
+    intents = claim(rows.order_by("-urgency", "due_at")[:BATCH])
     if not intents:
         return 0
     silent: set[str] = set()

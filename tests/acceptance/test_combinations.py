@@ -68,18 +68,13 @@ class Makers(Maker):
     def finish(self, swaps: dict[str, bytes]) -> dict[str, dict[str, Any]]:
         """All sessions as they ended, by their ids; each secret posted where it is the maker's."""
         ended: dict[str, dict[str, Any]] = {}
-        posted: set[str] = set()
-        until = time.monotonic() + SECONDS
-        while len(ended) < len(swaps):
-            assert time.monotonic() < until, set(swaps) - set(ended)
-            for session in set(swaps) - set(ended):
-                shown = self.look_at(session)
-                if shown["status"] in ENDS:
-                    ended[session] = shown
-                if (shown["status"], shown["secretMode"]) == ("both_locked", "maker"):
-                    if session not in posted:
-                        self.post_secret(session, swaps[session])
-                    posted.add(session)
+        shown = {session: self.look_at(session) for session in swaps}
+        for update in self._api.follow_all(list(shown.values()), SECONDS):
+            session, status = update["sessionId"], update["status"]
+            if status in ENDS:
+                ended[session] = self.look_at(session)
+            if (status, shown[session]["secretMode"]) == ("both_locked", "maker"):
+                self.post_secret(session, swaps[session])
         return ended
 
 

@@ -5,6 +5,7 @@ Addresses are lower-case hex everywhere, as the node and the ABI decoder give th
 """
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -87,10 +88,27 @@ class Contract:
 
     def view(self, function: str, *args: Any) -> Any:
         """What the function answers at the head: one value, or a tuple of several."""
-        result = self.chain.call(self.address, self.data(function, *args))
+        return self.chain.answers([self.question(function, *args)])[0]
+
+    def question(self, function: str, *args: Any) -> "Question":
+        """What `view` asks."""
         types = get_abi_output_types(_named(self.abi, "function", function))
-        values = decode(types, result)
-        return values[0] if len(values) == 1 else values
+
+        def read(result: str) -> Any:
+            values = decode(types, bytes.fromhex(result[2:]))
+            return values[0] if len(values) == 1 else values
+
+        call = {"from": NATIVE, "to": self.address, "gas": hex(PLENTY)}
+        return Question("eth_call", call | {"data": self.data(function, *args)}, read)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One about the head: the node's method, its first parameter, and how to read the result."""
+
+    method: str
+    asked: str | dict[str, str]
+    read: Callable[[str], Any]
 
 
 @dataclass
@@ -133,9 +151,22 @@ class Chain:
         """The head's time in seconds."""
         return int(self.rpc.call("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
 
+    def answers(self, questions: Sequence[Question]) -> list[Any]:
+        """All in one exchange; raises Refused when one of them reverts."""
+        calls = [(question.method, (question.asked, "latest")) for question in questions]
+        try:
+            results = self.rpc.call_all(calls)
+        except JsonRpcError as error:
+            raise self.refusal(error.error.get("data", "0x")) from None
+        return [each.read(result) for each, result in zip(questions, results, strict=True)]
+
     def balance(self, address: str) -> int:
         """Wei at the head."""
-        return int(self.rpc.call("eth_getBalance", address, "latest"), 16)
+        return int(self.answers([self.balance_question(address)])[0])
+
+    def balance_question(self, address: str) -> Question:
+        """What `balance` asks."""
+        return Question("eth_getBalance", address, lambda result: int(result, 16))
 
     def code(self, address: str) -> str:
         """Deployed code at the head, 0x-hex."""

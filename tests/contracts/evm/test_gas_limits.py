@@ -6,6 +6,7 @@ does with plenty of gas.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import pytest
 
@@ -31,14 +32,19 @@ class Payout:
     escrow: Contract
     look: Callable[[], int]
 
+    @cached_property
+    def before(self) -> State:
+        """What every attempt starts from."""
+        return self.world.state(self.lock)
+
     def attempt(self, function: str, gas: int) -> Outcome | None:
         """What `function` did with that gas limit, undone again; None if it reverted."""
         args = (SECRET, self.lock) if function == "withdraw" else (self.lock,)
+        before = self.before
         anvil = self.world.chain.anvil
         snapshot = anvil.snapshot()
         if function == "cancel":
             self.world.chain.at(TIMELOCK)
-        before = self.world.state(self.lock)
         outcome: Outcome | None = None
         refusal = ""
         try:

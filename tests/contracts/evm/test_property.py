@@ -241,8 +241,8 @@ class Escrows(RuleBasedStateMachine):
     @invariant()
     def every_unit_is_accounted_for(self) -> None:
         """No wei and no unit is anywhere but where the ledger says, and none came or went."""
-        for (token, holder), units in self.ledger.units.items():
-            assert self.world.held(token, holder) == units, (token, holder)
+        expected = self.ledger.units
+        assert dict(zip(expected, self.world.all_held(list(expected)), strict=True)) == expected
         supply = self.token.view("totalSupply")
         assert supply == sum(
             units for (token, _), units in self.ledger.units.items() if token != NATIVE
@@ -251,8 +251,10 @@ class Escrows(RuleBasedStateMachine):
     @invariant()
     def every_lock_ends_once_at_the_right_party(self) -> None:
         """State as the ledger has it; the secret in time excludes the depositor for ever."""
-        for entry in self.ledger.entries.values():
-            assert self.world.state(entry.lock) == entry.state
+        entries = list(self.ledger.entries.values())
+        states = self.world.states([entry.lock for entry in entries])
+        for entry, state in zip(entries, states, strict=True):
+            assert state == entry.state
             assert entry.payouts == (entry.state in (State.WITHDRAWN, State.REFUNDED))
             if entry.secret_in_time:
                 assert entry.state in (State.WITHDRAWN, State.OWED_TO_BENEFICIARY)

@@ -1,10 +1,11 @@
 """A deployed factory and token, parties with money, and the swaps' steps in a word each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from devnet.anvil import CHAIN_ID
-from tests.contracts.evm.chain import NATIVE, START, Chain, Contract, Receipt
+from tests.contracts.evm.chain import NATIVE, START, Chain, Contract, Question, Receipt
 from tests.contracts.evm.locks import (
     Lock,
     Order,
@@ -107,11 +108,22 @@ class World:
 
     def state(self, lock: Lock) -> State:
         """How the factory says that the lock stands."""
-        return State(self.factory.view("lockState", lock))
+        return self.states([lock])[0]
+
+    def states(self, locks: Sequence[Lock]) -> list[State]:
+        """How each of them stands."""
+        questions = [self.factory.question("lockState", lock) for lock in locks]
+        return [State(state) for state in self.chain.answers(questions)]
 
     def held(self, token: str, owner: str) -> int:
         """Units of `token` (or wei) that `owner` has."""
+        return self.all_held([(token, owner)])[0]
+
+    def all_held(self, holdings: Sequence[tuple[str, str]]) -> list[int]:
+        """The same of each (token, owner)."""
+        return self.chain.answers([self._holding(*holding) for holding in holdings])
+
+    def _holding(self, token: str, owner: str) -> Question:
         if token == NATIVE:
-            return self.chain.balance(owner)
-        units: int = self.chain.contract("OrdinaryToken", token).view("balanceOf", owner)
-        return units
+            return self.chain.balance_question(owner)
+        return self.chain.contract("OrdinaryToken", token).question("balanceOf", owner)

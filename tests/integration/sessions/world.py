@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db.models import F
+from django.db import connection
 from django.db.models.functions import Now
 
 from auctions_app.config import AuctionConfiguration, RouteConfiguration
@@ -18,9 +18,8 @@ from auctions_app.services import create_quote
 from chains_app.adapters.memory import memory_key, memory_spec
 from chains_app.adapters.memory_chain import MemoryChain
 from chains_app.config import PolicyName
-from chains_app.leases import wake
 from chains_app.locks import Call, LockState, LockTerms
-from chains_app.models import Attempt, ChainCursor, Intent
+from chains_app.models import ChainCursor, Intent
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll_all
 from chains_app.registry import get_adapter, signing_keys, use_adapters, use_memory_chains
@@ -41,8 +40,13 @@ RICH = {"base": 10**24, "near": 10**30}
 MAKER, STRANGER = "maker", "stranger"
 TIERS = {"head+1": 1, "final": 2}
 HISTORY = 3  # blocks before START
-AGES = ("signed_at", "left_at", "last_sent_at", "ended_at")
-INTENT_AGES = ("wanted_since", "retried_at")
+MAKE_OLDER = """
+UPDATE chains_app_attempt SET signed_at = signed_at - age, left_at = left_at - age,
+    last_sent_at = last_sent_at - age, ended_at = ended_at - age
+    FROM make_interval(secs => %(seconds)s) AS age;
+UPDATE chains_app_intent SET wanted_since = wanted_since - age, retried_at = retried_at - age
+    FROM make_interval(secs => %(seconds)s) AS age;
+"""
 WHOLE_LIFE = 130  # seconds; past the source's timelock
 
 
@@ -82,9 +86,8 @@ class World:
     def pass_time(self, seconds: int) -> None:
         """On the wall, and in the ages that the outbox counts by the database's own clock."""
         self.clock.now += seconds
-        back = timedelta(seconds=seconds)
-        Attempt.objects.update(**{name: F(name) - back for name in AGES})
-        Intent.objects.update(**{name: F(name) - back for name in INTENT_AGES})
+        with connection.cursor() as cursor:
+            cursor.execute(MAKE_OLDER, {"seconds": seconds})
 
     def work(self) -> None:
         """Each process of the service does what is due."""
@@ -117,7 +120,7 @@ class World:
 
     def send(self) -> None:
         """The outbox, its pauses over."""
-        wake(Intent.objects.filter(due_at__isnull=False))
+        Intent.objects.filter(due_at__gt=Now()).update(due_at=Now())
         drain()
 
     def live(self, seconds: int, step: int = 1) -> None:
@@ -268,9 +271,9 @@ def status(session: Session) -> Status:
 
 
 def terms(session: Session, role: Role) -> LockTerms:
-    return reload(session).legs.get(role=role).lock_terms
+    return session.legs.get(role=role).lock_terms
 
 
 def path(session: Session) -> list[str]:
     """The states that it went through."""
-    return list(reload(session).transitions.order_by("seq").values_list("after", flat=True))
+    return list(session.transitions.order_by("seq").values_list("after", flat=True))
