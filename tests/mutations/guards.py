@@ -3,8 +3,6 @@
 from typing import Final
 
 from tests.mutations.guard import Guard
-from tests.mutations.rules import rules_1_4
+from tests.mutations.rules import rules_1_4, rules_5_6
 
-GUARDS: Final[tuple[Guard, ...]] = tuple(
-    sorted(rules_1_4.ROWS, key=lambda guard: guard.rule)
-)
+GUARDS: Final[tuple[Guard, ...]] = (*rules_1_4.ROWS, *rules_5_6.ROWS)

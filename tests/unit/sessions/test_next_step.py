@@ -207,6 +207,19 @@ def test_rule_4_what_reached_us_against_a_refunded_destination_is_owed() -> None
     assert step(owed, source_is_repaid=True).move_to is Status.REFUNDED
 
 
+def test_rule_4_nothing_is_owed_while_the_maker_can_still_be_paid() -> None:
+    found = step(REFUNDING, source=source(WITHDRAWN, WITHDRAWN))
+    assert (found.move_to, found.actions, found.attention) == (None, frozenset(), None)
+
+
+def test_rule_1_a_session_is_refunded_only_with_both_legs_back() -> None:
+    back = {"source": source(REFUNDED, REFUNDED)}
+    assert step(REFUNDING, **back).move_to is None
+    assert step(REFUNDING, **back, destination=destination(REFUNDED, OPEN)).move_to is None
+    both = step(REFUNDING, **back, destination=destination(REFUNDED, REFUNDED))
+    assert both.move_to is Status.REFUNDED
+
+
 def test_rule_1_a_lost_race_is_booked_and_stays_booked() -> None:
     lost = replace(
         REVEALING,
