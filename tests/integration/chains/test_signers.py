@@ -217,6 +217,9 @@ def test_rule_5_a_void_nonce_goes_to_the_next_attempt(world: World) -> None:
     drain()
     assert [attempt.nonce for attempt in world.attempts(other)] == [0]
     assert Intent.objects.filter(call=FILL).count() == 0
+    third = world.plan(world.terms())
+    drain()
+    assert [attempt.nonce for attempt in world.attempts(third)] == [1]
 
 
 def test_rule_5_a_void_nonce_before_others_is_filled_by_a_transfer_to_itself(world: World) -> None:

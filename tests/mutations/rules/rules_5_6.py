@@ -227,7 +227,7 @@ NONCE = (
         "if s.attempt is not None and (mark := _mark(s.attempt)) is not None:",
         "if s.attempt is not None and s.effect is not Effect.DONE "
         "and (mark := _mark(s.attempt)) is not None:",
-        (DECIDED + "test_rule_5_what_became_of_an_attempt_is_written_down_first",),
+        (WITH_ATTEMPT,),
     ),
     Guard(
         5, "void-nonce-is-used-next", "A voided nonce goes to that signer's next attempt.", NONCES,
@@ -245,7 +245,7 @@ NONCE = (
         5, "void-nonce-is-free", "A voided nonce that another attempt has taken is not given out.",
         NONCES,
         "free = void.exclude(Exists(used.exclude(status=AttemptStatus.VOID)))", "free = void",
-        (SIGNERS + "test_rule_5_a_void_nonce_is_given_out_once",),
+        (SIGNERS + "test_rule_5_a_void_nonce_goes_to_the_next_attempt",),
     ),
     Guard(
         5, "stuck-nonce-is-freed", "A stuck nonce that nobody wants any more is freed.", DECISION,
@@ -266,13 +266,6 @@ NONCE = (
         "is_stuck = attempt.age >= STUCK_AFTER",
         (DECIDED
          + "test_rule_5_where_nonces_may_skip_a_stuck_transaction_is_not_replaced",),
-    ),
-    Guard(
-        5, "one-in-flight-when-chosen", "A NEAR key with a transaction in flight is not chosen.",
-        NONCES,
-        """if key is not None and signer.is_enabled and not getattr(signer, "is_busy", False):""",
-        "if key is not None and signer.is_enabled:",
-        (SIGNERS + "test_rule_5_a_near_key_that_is_free_is_found",),
     ),
     Guard(
         5, "one-in-flight-when-signed", "A NEAR key has one transaction in flight, under its lock.",
@@ -478,8 +471,7 @@ ORDERS = (
         "is_due = is_missing and is_wanted and facts.source_now <= until",
         "is_due = is_missing and is_wanted",
         ("tests/unit/sessions/test_plan.py::"
-         "test_an_order_whose_lock_would_come_too_late_is_not_submitted",
-         "tests/unit/sessions/test_next_step.py::test_rule_5_an_order_is_submitted_only_in_time"),
+         "test_an_order_whose_lock_would_come_too_late_is_not_submitted",),
     ),
     Guard(
         5, "order-while-fresh", "No order is submitted while a chain stands still, nor unwanted.",

@@ -86,6 +86,7 @@ def test_rule_5_without_an_attempt(situation: Situation, move: Move) -> None:
         (with_attempt(Fate.PENDING, is_open=False), Move.WAIT),
         (with_attempt(Fate.INCLUDED), Move.MARK_INCLUDED),
         (with_attempt(Fate.FINAL), Move.MARK_FINAL),
+        (with_attempt(Fate.FINAL, effect=Effect.DONE), Move.MARK_FINAL),
         (with_attempt(Fate.DEAD), Move.MARK_DEAD),
         (with_attempt(Fate.DEAD, is_open=False), Move.MARK_DEAD),
         (with_attempt(Fate.UNKNOWN, effect=Effect.DONE), Move.END_DONE),
