@@ -20,16 +20,16 @@ from xml.etree import ElementTree
 from devnet.postgres import Postgres, start_postgres
 from devnet.redis import start_redis
 from tests.mutations.guard import ROOT, Guard
+from tests.mutations.runner import OUTPUT, TOO_LONG
 
-TOO_LONG: Final = 300  # seconds; code without its guard may wait for ever
 TESTS_FAILED: Final = 1  # pytest's exit code: they were collected, run, and some failed
 _LEFT_OUT: Final = shutil.ignore_patterns(
     ".git", ".venv", "node_modules", "__pycache__", "target", ".*_cache", ".hypothesis", ".devnet"
 )
 _OPTIONS: Final = (
-    "-q", "-x", "--tb=short", "-p", "no:cacheprovider", "-p", "no:schemathesis",
+    "-q", "-x", "--tb=short", "--reuse-db", "-p", "no:cacheprovider", "-p", "no:schemathesis",
     "-o", "addopts=",  # the plugin that starts servers is left out
-    "--reuse-db",
+    "-W", "ignore::pytest.PytestAssertRewriteWarning",  # of what the runner has imported
 )  # fmt: skip
 
 
@@ -81,32 +81,41 @@ class Copy:
         command = [sys.executable, "manage.py", "migrate", "--skip-checks", "--verbosity", "0"]
         subprocess.run(command, cwd=self.tree, env=self.environment, check=True)
 
+    def start(self) -> None:
+        """The process that runs tests."""
+        command = [sys.executable, "-m", "tests.mutations.runner"]
+        self._runner = subprocess.Popen(  # noqa: S603 - our own command, no shell
+            command, cwd=self.tree, env=self.environment, text=True, bufsize=1,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+
+    def stop(self) -> None:
+        """End it."""
+        self._runner.communicate()
+
     def run_without(self, guard: Guard) -> Outcome:
         """The guard's tests, on code without it; the tree is put back."""
         file = self.tree / guard.file
         source = file.read_text()
         _write(file, guard.mutated(source))
         try:
-            return self.run(guard.tests, timeout=TOO_LONG)
+            return self.run(guard.tests)
         finally:
             _write(file, source)
 
-    def run(self, tests: Iterable[str], *, timeout: int | None = None) -> Outcome:
-        """Up to the first failure, or for `timeout` seconds."""
+    def run(self, tests: Iterable[str]) -> Outcome:
+        """Up to the first failure."""
         name = f"test_{self._database}"
         self._postgres.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         self._postgres.execute(f"CREATE DATABASE {name} TEMPLATE {self._database}")
         self._report.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "pytest", *_OPTIONS, f"--junitxml={self._report}", *tests]
-        try:
-            done = subprocess.run(  # noqa: S603 - our own command, no shell
-                command, cwd=self.tree, env=self.environment, capture_output=True, text=True,
-                check=False, timeout=timeout,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return Outcome(None, (), (), "")
-        failed, broken = self._reported("failure"), self._reported("error")
-        return Outcome(done.returncode, failed, broken, done.stdout + done.stderr)
+        stdin, stdout = self._runner.stdin, self._runner.stdout
+        assert stdin is not None  # noqa: S101 - as it was started
+        assert stdout is not None  # noqa: S101
+        stdin.write(json.dumps([*_OPTIONS, f"--junitxml={self._report}", *tests]) + "\n")
+        exit_code = json.loads(stdout.readline())
+        output = (self.tree / OUTPUT).read_text(errors="replace")
+        return Outcome(exit_code, self._reported("failure"), self._reported("error"), output)
 
     def _reported(self, kind: str) -> tuple[str, ...]:
         if not self._report.is_file():
@@ -130,6 +139,8 @@ def copies(count: int) -> Iterator[list[Copy]]:
             (home := folder / str(number)).mkdir()
             made.append(Copy(home, number, postgres, redis.url))
             made[-1].migrate()
+            made[-1].start()
+            stack.callback(made[-1].stop)
         yield made
 
 
