@@ -301,7 +301,7 @@ RULE_3 = (
         FILLED,
         '        if self.reveal_window_is_over:\n            return "too late to reveal the secret"\n',
         "",
-        (NOT_LEFT,),
+        (WRITES + "test_rule_3_the_reveal_guard_alone_says_each_reason",),
     ),
     Guard(
         3, "reveal-last-safe", "The secret stays when we could not take the source safely any more.",
