@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import OperationalError, transaction
 
 from chains_app.locks import Call
 from chains_app.models import FILL, Attempt, AttemptStatus, Intent, IntentStatus, Signer
@@ -14,12 +15,14 @@ from chains_app.outbox.signing import sign
 from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll_all
 from chains_app.ports import Moment, Verdict
+from chains_app.signers import refusal
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.world import (
     AMOUNT,
     YES,
     World,
     age_attempts,
+    in_other_connections,
     make_all_due,
     sign_only,
 )
@@ -123,6 +126,53 @@ def test_rule_15_a_signer_refuses_any_other_destination(
     reference = world.plan(replace(world.terms(), **changed))
     drain()
     assert world.attempts(reference) == []
+
+
+@pytest.mark.parametrize(
+    ("call", "changes", "reason"),
+    [
+        (Call.LOCK, {"contract": "other"}, "other is not the configured contract escrows"),
+        (Call.LOCK, {"token": "unknown"}, "unknown is not a configured token"),
+        (Call.LOCK, {"depositor": "maker"}, "the lock's depositor maker is not this signer lock"),
+        (Call.PREPARE, {}, "a native lock needs no prepare"),
+        (Call.REFUND_EARLY, {}, "the lock's beneficiary maker is not this signer lock"),
+        (Call.REPAY, {"beneficiary": "lock"}, "nobody released the repayment"),
+    ],
+)
+def test_rule_15_what_a_signer_refuses_and_why(
+    world: World, call: Call, changes: dict[str, Any], reason: str
+) -> None:
+    terms = replace(world.terms(), **changes)
+    assert refusal(call, terms, "lock", "escrows", frozenset({"usdc"})) == reason
+    fine = replace(world.terms(), beneficiary="lock", token="usdc")
+    assert refusal(call, fine, "lock", "escrows", frozenset({"usdc"}), is_released=True) is None
+
+
+def test_rule_14_who_signs_holds_the_signers_row(world: World) -> None:
+    sync_signers("base")
+    world.plan(world.terms())
+    held: list[object] = []
+
+    def is_held() -> bool:
+        rows = Signer.objects.filter(chain="base", role="lock").select_for_update(nowait=True)
+        try:
+            with transaction.atomic():
+                return not rows.get()
+        except OperationalError:
+            return True
+
+    world.adapters["base"].before["sign"] = lambda: held.extend(in_other_connections(is_held))
+    drain()
+    assert held == [True]
+
+
+def test_rule_15_a_gap_is_filled_before_all_that_waits_behind_it(world: World) -> None:
+    first, _ = void_the_first_of_two(world)
+    Intent.objects.filter(pk=first.pk).update(due_at=None)
+    urgent = world.plan(world.terms(), urgency=99)
+    drain()
+    assert [each.nonce for each in Attempt.objects.filter(intent__call=FILL)] == [0]
+    assert [each.nonce for each in world.attempts(urgent)] == [2]
 
 
 def test_rule_15_duties_go_out_from_their_own_account(world: World) -> None:

@@ -3,11 +3,12 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from chains_app import ports
 from chains_app.intents import NotWatchedError, plan_intent, void_intents
@@ -20,7 +21,14 @@ from chains_app.ports import Moment, Verdict
 from chains_app.selectors import writes_left
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import Secret
-from tests.integration.chains.world import YES, World, make_all_due, sign_only, until
+from tests.integration.chains.world import (
+    YES,
+    World,
+    in_other_connections,
+    make_all_due,
+    sign_only,
+    until,
+)
 
 NO = Verdict(ok=False, reason="the ladder does not hold", inputs={"margin": 3})
 
@@ -54,15 +62,15 @@ def test_rule_5_a_no_before_the_first_send_voids_the_attempt(world: World) -> No
 
 
 def test_rule_5_the_verdict_is_committed_before_the_bytes_leave(world: World) -> None:
+    """Another connection sees both, as whoever comes after our death would."""
     reference = world.plan(world.terms())
-    seen: list[tuple[object, object]] = []
+    seen: list[object] = []
 
-    def look() -> None:
+    def stored() -> tuple[bool, object]:
         (attempt,) = world.attempts(reference)
-        seen.append((attempt.left_at is not None, attempt.send_verdict))
-        assert not connection.in_atomic_block
+        return attempt.left_at is not None, attempt.send_verdict
 
-    world.adapters["base"].before["broadcast"] = look
+    world.adapters["base"].before["broadcast"] = lambda: seen.extend(in_other_connections(stored))
     drain()
     assert seen == [(True, YES.to_json())]
 
@@ -157,7 +165,8 @@ def test_rule_5_left_at_and_voiding_wait_for_each_other(
 
     def void_in_another_connection() -> None:
         try:
-            answers.append(void(reference))
+            with suppress(OperationalError):  # a deadlock is no answer
+                answers.append(void(reference))
         finally:
             connection.close()
 

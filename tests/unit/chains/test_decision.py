@@ -51,6 +51,7 @@ def with_attempt(
         (replace(WANTED, may_leave=False), Move.END_VOID),
         (replace(WANTED, is_useful=False), Move.END_VOID),
         (replace(WANTED, may_leave=False, ever_left=True), Move.WAIT),
+        (replace(WANTED, may_leave=False, effect=Effect.AT_HEAD), Move.WAIT),
         (replace(WANTED, read_is_old=True), Move.WAIT),
         (replace(WANTED, tries=3, last_try=7.9), Move.WAIT),
         (replace(WANTED, tries=3, last_try=8), Move.SIGN),
