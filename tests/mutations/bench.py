@@ -84,7 +84,7 @@ class Copy:
     def start(self) -> None:
         """The process that runs tests."""
         command = [sys.executable, "-m", "tests.mutations.runner"]
-        self._runner = subprocess.Popen(  # noqa: S603 - our own command, no shell
+        self._runner = subprocess.Popen(
             command, cwd=self.tree, env=self.environment, text=True, bufsize=1,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
@@ -110,8 +110,8 @@ class Copy:
         self._postgres.execute(f"CREATE DATABASE {name} TEMPLATE {self._database}")
         self._report.unlink(missing_ok=True)
         stdin, stdout = self._runner.stdin, self._runner.stdout
-        assert stdin is not None  # noqa: S101 - as it was started
-        assert stdout is not None  # noqa: S101
+        assert stdin is not None
+        assert stdout is not None
         stdin.write(json.dumps([*_OPTIONS, f"--junitxml={self._report}", *tests]) + "\n")
         exit_code = json.loads(stdout.readline())
         output = (self.tree / OUTPUT).read_text(errors="replace")

@@ -2,9 +2,9 @@
 
     python -m tests.mutations.check [NAME or number of a rule ...]
 
-The tree itself is never touched. All named tests pass first, on the code as it is. A guard is killed
-when at least one of its tests fails, and none breaks before it runs. The last line is one JSON
-object; the exit code is 0 only if every guard was killed.
+The tree itself is never touched. All named tests pass first, on the code as it is. A guard is
+killed when at least one of its tests fails, and none breaks before it runs. The last line is one
+JSON object; the exit code is 0 only if every guard was killed.
 """
 
 import json

@@ -157,9 +157,10 @@ def test_rule_14_who_signs_holds_the_signers_row(world: World) -> None:
         rows = Signer.objects.filter(chain="base", role="lock").select_for_update(nowait=True)
         try:
             with transaction.atomic():
-                return not rows.get()
+                rows.get()
         except OperationalError:
             return True
+        return False
 
     world.adapters["base"].before["sign"] = lambda: held.extend(in_other_connections(is_held))
     drain()

@@ -62,7 +62,11 @@ def test_rule_6_the_key_is_asked_before_its_transactions(world: World) -> None:
     """A nonce that is used by the time of the first question is told of by the second."""
     reference = world.plan(world.terms())
     drain()
-    world.adapters["base"].before["key_state"] = lambda: world.base.mine(4)
+
+    def make_it_final() -> None:
+        world.base.mine(4)
+
+    world.adapters["base"].before["key_state"] = make_it_final
     look_again(world)
     assert world.statuses(reference) == [AttemptStatus.FINAL]
 
