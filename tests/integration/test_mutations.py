@@ -35,4 +35,4 @@ def test_what_no_test_notices_or_what_does_not_run_is_not_killed(
     test = "tests/integration/sessions/test_agreement.py::test_rule_7_what_one_node_calls_final_is"
     outcome = copy.run_without(replace(QUORUM, after=after, tests=(f"{test}_not_final",)))
     assert not outcome.is_killed
-    assert outcome.why_not.startswith(said)
+    assert outcome.why_not.startswith(said), outcome.output

@@ -23,12 +23,14 @@ from tests.mutations.guard import ROOT, Guard
 from tests.mutations.runner import OUTPUT, TOO_LONG
 
 TESTS_FAILED: Final = 1  # pytest's exit code: they were collected, run, and some failed
+_INHERITED: Final = {"HOME", "LANG", "PATH", "TMPDIR"}
 _LEFT_OUT: Final = shutil.ignore_patterns(
     ".git", ".venv", "node_modules", "__pycache__", "target", ".*_cache", ".hypothesis", ".devnet"
 )
 _OPTIONS: Final = (
     "-q", "-x", "--tb=short", "--reuse-db", "-p", "no:cacheprovider", "-p", "no:schemathesis",
     "-o", "addopts=",  # the plugin that starts servers is left out
+    "-o", "faulthandler_timeout=20",  # says where it hangs
     "-W", "ignore::pytest.PytestAssertRewriteWarning",  # of what the runner has imported
 )  # fmt: skip
 
@@ -63,7 +65,7 @@ class Copy:
         self._postgres, self._database = postgres, f"copy_{number}"
         server, redis = postgres.url.rpartition("/")[0], redis_url.rpartition("/")[0]
         self.environment = {
-            **os.environ,
+            **{name: os.environ[name] for name in _INHERITED & os.environ.keys()},
             "SECRET_KEY": "only-for-tests-" + "x" * 50,
             "VAULT_KEYS": json.dumps({"1": "11" * 32}),
             "POLICY": "devnet",

@@ -1,5 +1,6 @@
 """Signers are narrow (rule 15), and no nonce is lost or given out twice."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from django.db import OperationalError, transaction
 
 from chains_app.locks import Call
 from chains_app.models import FILL, Attempt, AttemptStatus, Intent, IntentStatus, Signer
+from chains_app.outbox import signing
 from chains_app.outbox.decision import STUCK_AFTER
 from chains_app.outbox.nonces import sync_signers
 from chains_app.outbox.signing import sign
@@ -148,10 +150,14 @@ def test_rule_15_what_a_signer_refuses_and_why(
     assert refusal(call, fine, "lock", "escrows", frozenset({"usdc"}), is_released=True) is None
 
 
-def test_rule_14_who_signs_holds_the_signers_row(world: World) -> None:
+def test_rule_14_who_signs_holds_the_signers_row(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From before it looks at caps and nonces."""
     sync_signers("base")
     world.plan(world.terms())
     held: list[object] = []
+    check_signer = signing.check_signer
 
     def is_held() -> bool:
         rows = Signer.objects.filter(chain="base", role="lock").select_for_update(nowait=True)
@@ -162,18 +168,22 @@ def test_rule_14_who_signs_holds_the_signers_row(world: World) -> None:
             return True
         return False
 
-    world.adapters["base"].before["sign"] = lambda: held.extend(in_other_connections(is_held))
+    def check(*arguments: Any, **named: Any) -> None:
+        held.extend(in_other_connections(is_held))
+        check_signer(*arguments, **named)
+
+    monkeypatch.setattr(signing, "check_signer", check)
     drain()
     assert held == [True]
 
 
 def test_rule_15_a_gap_is_filled_before_all_that_waits_behind_it(world: World) -> None:
-    first, _ = void_the_first_of_two(world)
-    Intent.objects.filter(pk=first.pk).update(due_at=None)
-    urgent = world.plan(world.terms(), urgency=99)
+    """Also before what is more urgent than all else, and was wanted first."""
+    urgent: list[UUID] = []
+    void_the_first_of_two(world, lambda: urgent.append(world.plan(world.terms(), urgency=99)))
     drain()
     assert [each.nonce for each in Attempt.objects.filter(intent__call=FILL)] == [0]
-    assert [each.nonce for each in world.attempts(urgent)] == [2]
+    assert [each.nonce for each in world.attempts(urgent[0])] == [2]
 
 
 def test_rule_15_duties_go_out_from_their_own_account(world: World) -> None:
@@ -240,7 +250,9 @@ def test_a_near_key_is_free_again_when_its_intent_needs_it_no_more(world: World)
     assert world.intent(references[2], Call.WITHDRAW).status == IntentStatus.DONE
 
 
-def void_the_first_of_two(world: World) -> tuple[Intent, Intent]:
+def void_the_first_of_two(
+    world: World, meanwhile: Callable[[], None] = lambda: None
+) -> tuple[Intent, Intent]:
     """Nonce 0 is voided at its first send, while nonce 1 is signed already."""
     first = world.intent(world.plan(world.terms(), urgency=1))
     second = world.intent(world.plan(world.terms()))
@@ -249,6 +261,7 @@ def void_the_first_of_two(world: World) -> tuple[Intent, Intent]:
         if reference == first.reference and moment is Moment.SEND:
             second.refresh_from_db()
             sign(second)
+            meanwhile()
             return Verdict(ok=False, reason="only the second")
         return YES
 

@@ -269,6 +269,8 @@ def test_what_reached_us_is_owed_shown_and_repaid_once(world: World) -> None:
     assert the_surplus().state == State.REPAID
     assert world.balances(STRANGER)[STRANGER, "base"] == before + 7
     assert "is repaid already" in refused("repay_session", found.pk)
+    verdict = judge(Call.REPAY, found.pk, Moment.SIGN)
+    assert (verdict.ok, verdict.reason) == (False, "it is repaid already")
     assert str(found.pk) not in run("list_stuck_sessions")
     assert reload(session).attention == ""
 

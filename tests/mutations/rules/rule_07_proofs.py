@@ -78,9 +78,7 @@ ROWS = (
         "chains_app/adapters/near_contract.py",
         '    "open": (LockState.OPEN, False),\n',
         '    "open": (LockState.OPEN, False),\n    "prepared": (LockState.OPEN, False),\n',
-        (CONFORMANCE
-         + "test_tokens.py::test_a_lock_without_its_preliminaries_is_refused_and_moves_nothing",
-         CONFORMANCE + "test_tokens.py::test_a_preparation_serves_its_own_lock_alone"),
+        (CONFORMANCE + "test_tokens.py::test_a_preparation_serves_its_own_lock_alone",),
     ),
     Guard(
         7, "near-contract-has-no-key", "A contract whose account has a key is refused.", NEAR,

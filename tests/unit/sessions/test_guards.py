@@ -137,6 +137,8 @@ def test_the_reservation_ends_when_our_lock_is_final_or_never_made() -> None:
     assert not is_over(LOCK)
     assert not is_over(LOCK, status=Status.SOURCE_LOCKED)
     assert not is_over(LOCK, destination_lock_left=True)
+    in_head = destination(OPEN, ABSENT)
+    assert not is_over(LOCK, destination_lock_left=True, destination=in_head)
     assert not is_over(LOCK, status=Status.TIMEOUT, destination_lock_left=True)
     gone = destination(ABSENT, ABSENT, DEADLINES.destination_lock_by + 1)
     assert is_over(LOCK, status=Status.TIMEOUT, destination_lock_left=True, destination=gone)
