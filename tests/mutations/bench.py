@@ -30,7 +30,7 @@ _LEFT_OUT: Final = shutil.ignore_patterns(
 _OPTIONS: Final = (
     "-q", "-x", "--tb=short", "--reuse-db", "-p", "no:cacheprovider", "-p", "no:schemathesis",
     "-o", "addopts=",  # the plugin that starts servers is left out
-    "-o", "faulthandler_timeout=20",  # says where it hangs
+    "-o", "faulthandler_timeout=120",  # says where it hangs
     "-W", "ignore::pytest.PytestAssertRewriteWarning",  # of what the runner has imported
 )  # fmt: skip
 
