@@ -12,7 +12,7 @@ from chains_app.locks import Call
 from chains_app.models import FILL, Attempt, AttemptStatus, Intent, IntentStatus, Signer
 from chains_app.outbox import signing
 from chains_app.outbox.decision import STUCK_AFTER
-from chains_app.outbox.nonces import sync_signers
+from chains_app.outbox.nonces import check_signer, sync_signers
 from chains_app.outbox.signing import sign
 from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll_all
@@ -157,7 +157,6 @@ def test_rule_14_who_signs_holds_the_signers_row(
     sync_signers("base")
     world.plan(world.terms())
     held: list[object] = []
-    check_signer = signing.check_signer
 
     def is_held() -> bool:
         rows = Signer.objects.filter(chain="base", role="lock").select_for_update(nowait=True)
