@@ -10,10 +10,10 @@ CHECK_ENVIRONMENT := SECRET_KEY=lint DATABASE_URL=postgresql://lint@127.0.0.1/li
 	VAULT_KEYS='{"1": "$(shell printf '%064d' 1)"}'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill up test lint format contracts contracts-check bench lock
+.PHONY: help setup demo drill up test mutations lint format contracts contracts-check bench lock
 
 help:
-	@echo "make demo | drill | up | test | lint | contracts | bench   (README.md says what each does)"
+	@echo "make demo | drill | up | test | mutations | lint | contracts | bench   (README.md says what each does)"
 
 setup: $(PYTHON_READY) $(NODE_READY)
 
@@ -39,6 +39,9 @@ up: setup
 
 test: setup
 	$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+mutations: setup
+	@$(VENV)/python -m tests.mutations.check
 
 lint: setup
 	$(VENV)/ruff check .

@@ -116,6 +116,7 @@ def test_an_allowance_that_was_taken_back_is_missing_again(world: World) -> None
 def test_a_preparation_serves_its_own_lock_alone(world: World) -> None:
     bound = ready(world, terms(world))
     assert world.adapter.preliminary(Call.LOCK, bound, bound.depositor) is None
+    assert read(world, bound).state is LockState.ABSENT  # it holds no money
     assert missing(world, hashlock=OTHER_HASHLOCK) is Call.PREPARE
     assert missing(world, amount=bound.amount + 1) is Call.PREPARE
 

@@ -1,6 +1,7 @@
 """The database is the queue (rule 8): claims, leases, fencing, and workers that run at once."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from chains_app import leases
 from chains_app.leases import LeaseLostError, claim, heartbeat, is_free, lock, release, wake
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt, AttemptStatus, ChainCursor, Intent, IntentStatus
+from chains_app.outbox.sending import broadcast
 from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll, poll_all
 from chains_app.ports import Moment, Verdict
@@ -24,6 +26,8 @@ from tests.integration.chains.world import (
     make_all_due,
     until,
 )
+
+GIVE_UP = 10  # seconds; who waits for a lock of ours would wait for ever
 
 
 def claim_intents() -> list[Intent]:
@@ -44,6 +48,24 @@ def test_rule_8_two_workers_never_hold_the_same_intent(world: World) -> None:
     rows += [intent.reference for intent in claim_intents()]
     assert set(rows) == references
     assert len(rows) == 20
+
+
+def test_rule_8_a_claim_skips_what_another_is_taking(world: World) -> None:
+    held, free = world.plan(world.terms()), world.plan(world.terms())
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        Intent.objects.select_for_update().get(reference=held)
+        other = pool.submit(in_other_connections, claim_intents)
+        assert [each.reference for each in other.result(GIVE_UP)[0]] == [free]  # type: ignore[attr-defined]
+
+
+def test_rule_8_a_sender_that_lost_its_lease_records_nothing(world: World) -> None:
+    reference = world.plan(world.terms())
+    drain()
+    intent, attempt = world.intent(reference), world.attempts(reference)[0]
+    Intent.objects.update(version=F("version") + 1)
+    Attempt.objects.update(status=AttemptStatus.LEFT)
+    broadcast(intent, attempt)
+    assert world.statuses(reference) == [AttemptStatus.LEFT]
 
 
 def test_rule_14_four_workers_at_once_make_each_lock_once(world: World) -> None:

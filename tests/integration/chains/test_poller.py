@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import transaction
 
+from chains_app.adapters.interface import Fact
 from chains_app.adapters.memory import PAGE_BLOCKS
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import (
@@ -21,7 +22,12 @@ from chains_app.models import (
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll, poll_all
 from chains_app.selectors import LegFacts, chain_clocks, leg_facts
-from chains_app.watching import WatchConflictError, compare_with_chains, watch_lock
+from chains_app.watching import (
+    WatchConflictError,
+    compare_with_chains,
+    shown_preimage,
+    watch_lock,
+)
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.world import (
     TIER,
@@ -132,7 +138,7 @@ def test_a_preimage_shown_at_the_head_is_known_at_once(world: World) -> None:
     facts = facts_of(reference)
     assert (facts.head, facts.preimage) == (LockState.WITHDRAWN, secret.reveal())
     assert facts.final is not LockState.WITHDRAWN
-    assert secret.reveal() not in repr(facts).encode()
+    assert repr(secret.reveal()) not in repr(facts)
 
 
 @pytest.mark.parametrize("chain", CHAINS)
@@ -287,6 +293,35 @@ def test_rule_7_a_foreign_final_block_below_our_head_is_not_believed(
         LockState.ABSENT,
         False,
     )
+
+
+def test_rule_7_blocks_that_do_not_follow_on_ours_are_a_reorganisation(world: World) -> None:
+    """Also where the other branch is longer already: its new blocks alone look like a page."""
+    terms, reference = watch(world)
+    poll_all()
+    world.lock_by_maker(terms)
+    poll_all()
+    height = world.base.head.height
+    (sent,) = world.base.between(height, height)[0].transactions
+    world.base.reorganise(1, dropped=[sent.hash])
+    world.base.mine()
+    poll_all()
+    assert chain_clocks()["base"].head_height == height + 1
+    assert facts_of(reference).head is LockState.ABSENT
+
+
+def test_rule_7_a_preimage_that_does_not_fit_is_none(world: World) -> None:
+    secret = Secret.generate()
+    terms, reference = world.terms(secret=secret), uuid4()
+    watch_lock(reference=reference, terms=terms, tier=TIER)
+    row = Watch.objects.get(reference=reference)
+
+    def told(shown: bytes) -> bytes | None:
+        return shown_preimage(row, Fact("any", 1, "0xany", None, shown), None)
+
+    assert told(secret.reveal()) == secret.reveal()
+    for other in (Secret.generate().reveal(), secret.reveal()[:31], b""):
+        assert told(other) is None
 
 
 def test_a_chain_that_no_longer_knows_our_blocks_is_read_anew(world: World) -> None:

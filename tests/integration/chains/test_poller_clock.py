@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from chains_app.models import ChainCursor
+from chains_app.ingest import rewind
+from chains_app.models import ChainBlock, ChainCursor
 from chains_app.poller import poll_all
 from chains_app.selectors import chain_clocks
 from tests.integration.chains.test_poller import watch
@@ -42,3 +43,16 @@ def test_facts_are_as_old_as_the_question_that_they_answer(world: World) -> None
     advanced = chain_clocks()["base"].advanced_at
     assert advanced is not None
     assert advanced < answered_at[0]
+
+
+def test_rule_11_a_head_that_goes_back_has_not_advanced(world: World) -> None:
+    world.base.mine(2)
+    poll_all()
+    world.base.mine(2)
+    poll_all()
+    long_ago = timezone.now() - timedelta(hours=1)
+    ChainCursor.objects.update(advanced_at=long_ago)
+    cursor = ChainCursor.objects.get(chain="base")
+    rewind(cursor, ChainBlock.objects.get(chain="base", height=cursor.height - 1))
+    assert chain_clocks()["base"].head_height == world.base.head.height - 1
+    assert chain_clocks()["base"].advanced_at == long_ago

@@ -168,6 +168,7 @@ def test_rule_5_a_preliminary_that_is_signed_and_not_sent_goes_with_its_lock(wor
     sign_only(world)
     with transaction.atomic():
         assert void_intents(reference, [Call.LOCK]) is True
+    assert world.statuses(reference) == [AttemptStatus.VOID]  # in the same commit
     world.turn(6)
     assert world.statuses(reference) == [AttemptStatus.VOID]
     assert world.base.state.allowance("lock", TOKEN) == 0

@@ -298,6 +298,7 @@ def test_a_node_that_knows_no_block_of_ours_does_not_open_it_again(
         patch.setattr(MemoryAdapter, "transaction_status", lambda *_: unknown)
         world.chains[chain].reorganise(1, empty=False)
         poll_all()
+        assert repaid([reference]) == {reference}  # nor for a moment
         world.turn(4)
     assert repaid([reference]) == {reference}
     assert received(world, chain) == AMOUNT

@@ -1,25 +1,30 @@
 """Signers are narrow (rule 15), and no nonce is lost or given out twice."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import OperationalError, transaction
 
 from chains_app.locks import Call
 from chains_app.models import FILL, Attempt, AttemptStatus, Intent, IntentStatus, Signer
+from chains_app.outbox import signing
 from chains_app.outbox.decision import STUCK_AFTER
-from chains_app.outbox.nonces import sync_signers
+from chains_app.outbox.nonces import check_signer, sync_signers
 from chains_app.outbox.signing import sign
 from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll_all
 from chains_app.ports import Moment, Verdict
+from chains_app.signers import refusal
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.world import (
     AMOUNT,
     YES,
     World,
     age_attempts,
+    in_other_connections,
     make_all_due,
     sign_only,
 )
@@ -125,6 +130,61 @@ def test_rule_15_a_signer_refuses_any_other_destination(
     assert world.attempts(reference) == []
 
 
+@pytest.mark.parametrize(
+    ("call", "changes", "reason"),
+    [
+        (Call.LOCK, {"contract": "other"}, "other is not the configured contract escrows"),
+        (Call.LOCK, {"token": "unknown"}, "unknown is not a configured token"),
+        (Call.LOCK, {"depositor": "maker"}, "the lock's depositor maker is not this signer lock"),
+        (Call.PREPARE, {}, "a native lock needs no prepare"),
+        (Call.REFUND_EARLY, {}, "the lock's beneficiary maker is not this signer lock"),
+        (Call.REPAY, {"beneficiary": "lock"}, "nobody released the repayment"),
+    ],
+)
+def test_rule_15_what_a_signer_refuses_and_why(
+    world: World, call: Call, changes: dict[str, Any], reason: str
+) -> None:
+    terms = replace(world.terms(), **changes)
+    assert refusal(call, terms, "lock", "escrows", frozenset({"usdc"})) == reason
+    fine = replace(world.terms(), beneficiary="lock", token="usdc")
+    assert refusal(call, fine, "lock", "escrows", frozenset({"usdc"}), is_released=True) is None
+
+
+def test_rule_14_who_signs_holds_the_signers_row(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From before it looks at caps and nonces."""
+    sync_signers("base")
+    world.plan(world.terms())
+    held: list[object] = []
+
+    def is_held() -> bool:
+        rows = Signer.objects.filter(chain="base", role="lock").select_for_update(nowait=True)
+        try:
+            with transaction.atomic():
+                rows.get()
+        except OperationalError:
+            return True
+        return False
+
+    def check(*arguments: Any, **named: Any) -> None:
+        held.extend(in_other_connections(is_held))
+        check_signer(*arguments, **named)
+
+    monkeypatch.setattr(signing, "check_signer", check)
+    drain()
+    assert held == [True]
+
+
+def test_rule_15_a_gap_is_filled_before_all_that_waits_behind_it(world: World) -> None:
+    """Also before what is more urgent than all else, and was wanted first."""
+    urgent: list[UUID] = []
+    void_the_first_of_two(world, lambda: urgent.append(world.plan(world.terms(), urgency=99)))
+    drain()
+    assert [each.nonce for each in Attempt.objects.filter(intent__call=FILL)] == [0]
+    assert [each.nonce for each in world.attempts(urgent[0])] == [2]
+
+
 def test_rule_15_duties_go_out_from_their_own_account(world: World) -> None:
     secret = Secret.generate()
     terms = world.terms("near", secret)
@@ -189,7 +249,9 @@ def test_a_near_key_is_free_again_when_its_intent_needs_it_no_more(world: World)
     assert world.intent(references[2], Call.WITHDRAW).status == IntentStatus.DONE
 
 
-def void_the_first_of_two(world: World) -> tuple[Intent, Intent]:
+def void_the_first_of_two(
+    world: World, meanwhile: Callable[[], None] = lambda: None
+) -> tuple[Intent, Intent]:
     """Nonce 0 is voided at its first send, while nonce 1 is signed already."""
     first = world.intent(world.plan(world.terms(), urgency=1))
     second = world.intent(world.plan(world.terms()))
@@ -198,6 +260,7 @@ def void_the_first_of_two(world: World) -> tuple[Intent, Intent]:
         if reference == first.reference and moment is Moment.SEND:
             second.refresh_from_db()
             sign(second)
+            meanwhile()
             return Verdict(ok=False, reason="only the second")
         return YES
 
@@ -217,6 +280,9 @@ def test_rule_5_a_void_nonce_goes_to_the_next_attempt(world: World) -> None:
     drain()
     assert [attempt.nonce for attempt in world.attempts(other)] == [0]
     assert Intent.objects.filter(call=FILL).count() == 0
+    third = world.plan(world.terms())
+    drain()
+    assert [attempt.nonce for attempt in world.attempts(third)] == [1]
 
 
 def test_rule_5_a_void_nonce_before_others_is_filled_by_a_transfer_to_itself(world: World) -> None:

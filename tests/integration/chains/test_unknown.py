@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 
+from chains_app.adapters.interface import Refusal, TransactionRefusedError
 from chains_app.adapters.memory_chain import Transaction
 from chains_app.locks import Call
 from chains_app.models import Attempt, AttemptStatus, IntentStatus, Signer
@@ -41,6 +42,33 @@ def test_rule_6_a_lost_answer_is_looked_up_and_never_signed_anew(world: World, c
     world.turn(5)
     assert world.statuses(reference) == [AttemptStatus.FINAL]
     assert world.intent(reference).status == IntentStatus.DONE
+
+
+def test_rule_6_what_a_node_refused_is_followed_and_never_signed_anew(world: World) -> None:
+    reference = world.plan(world.terms())
+
+    def refuse() -> None:
+        raise TransactionRefusedError(Refusal.UNDERPRICED)
+
+    world.adapters["base"].before["broadcast"] = refuse
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.LEFT]
+    age_attempts(RESEND_AFTER)
+    world.turn(5)
+    assert world.statuses(reference) == [AttemptStatus.FINAL]
+
+
+def test_rule_6_the_key_is_asked_before_its_transactions(world: World) -> None:
+    """A nonce that is used by the time of the first question is told of by the second."""
+    reference = world.plan(world.terms())
+    drain()
+
+    def make_it_final() -> None:
+        world.base.mine(4)
+
+    world.adapters["base"].before["key_state"] = make_it_final
+    look_again(world)
+    assert world.statuses(reference) == [AttemptStatus.FINAL]
 
 
 @pytest.mark.parametrize("chain", CHAINS)

@@ -156,6 +156,19 @@ def test_rule_7_a_reading_that_two_nodes_do_not_confirm_is_not_acted_on(world: W
 
 @CALLS
 @CHAINS
+def test_rule_7_a_lock_that_two_nodes_show_otherwise_is_not_acted_on(
+    world: World, monkeypatch: pytest.MonkeyPatch, call: Call, name: str
+) -> None:
+    """One node lied to the poller about the lock, and is gone; both others tell the same."""
+    session = waiting_for(world, DESTINATION, call)
+    monkeypatch.setattr(TwoNodes, "views", lambda self: [Denying(self._chain)] * 2)
+    with two_nodes(world, MemoryAdapter, name):
+        verdict = ask(session, DESTINATION, call)
+    assert verdict.reason.startswith(f"a chain could not be asked: two nodes of {name} show lock ")
+
+
+@CALLS
+@CHAINS
 def test_rule_7_what_one_node_calls_final_is_not_final(world: World, call: Call, name: str) -> None:
     """The poller has read from it."""
     session = waiting_for(world, DESTINATION, call)

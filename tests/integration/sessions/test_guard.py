@@ -122,7 +122,9 @@ def test_rule_4_the_guard_of_the_source_waits_for_the_destination(revealing: Ses
 def test_rule_15_what_is_never_ours_is_never_agreed_to(
     revealing: Session, role: Role, call: Call
 ) -> None:
-    assert ask(revealing, role, call).reason == f"{call.value} is never ours on the {role} leg"
+    verdict = ask(revealing, role, call)
+    assert not verdict.ok
+    assert verdict.reason == f"{call.value} is never ours on the {role} leg"
 
 
 def test_rule_11_facts_older_than_ten_seconds_stop_our_lock(

@@ -7,6 +7,7 @@ import pytest
 
 from auctions_app.routes import SecretMode
 from chains_app import seen
+from chains_app.adapters.memory import MemoryAdapter
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import SeenLock
 from orchestrator.kernel.clock import Seconds
@@ -134,3 +135,14 @@ def test_what_one_block_can_make_us_store_is_bounded(
     world.block(1, "base")
     world.poll()
     assert SeenLock.objects.count() == 2
+
+
+def test_rule_7_a_lock_at_another_place_than_its_terms_say_is_not_for_us(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On NEAR an instant may be no whole second: under our terms it is another lock."""
+    lock = strangers_lock(world, "base", drawn()[1], beneficiary="lock")
+    other = replace(lock, timelock=Seconds(lock.timelock - 1))
+    monkeypatch.setattr(MemoryAdapter, "lock_made", lambda *_: other)
+    make(world, lock)
+    assert not SeenLock.objects.get().is_for_us

@@ -199,6 +199,26 @@ def test_rule_11_nothing_goes_back_on_stale_facts(world: World) -> None:
     assert verdict.reason == "the head of base is stale"
 
 
+def test_rule_11_nothing_goes_back_on_facts_older_than_ten_seconds(world: World) -> None:
+    make(world, for_us(world, "base", drawn()[1]))
+    sweeps.handle_surplus()
+    for _ in range(4):
+        world.block()
+        world.poll()
+    world.trust_heads_for(30)
+    for age, reason in ((10, "agreed"), (11, "the head of base is stale")):
+        world.read_heads(seconds_ago=age)
+        assert judge(Call.REFUND_EARLY, the_surplus().pk, Moment.SEND).reason == reason
+
+
+def test_rule_7_what_is_not_final_does_not_go_back(world: World) -> None:
+    make(world, for_us(world, "base", drawn()[1]))
+    sweeps.handle_surplus()
+    verdict = judge(Call.REFUND_EARLY, the_surplus().pk, Moment.SIGN)
+    assert verdict.reason == "it is not open and final"
+    assert not Intent.objects.exists()
+
+
 def test_rule_14_two_sweeps_at_once_record_and_refund_once(world: World) -> None:
     make(world, for_us(world, "base", drawn()[1]))
     for _ in range(8):
@@ -249,6 +269,8 @@ def test_what_reached_us_is_owed_shown_and_repaid_once(world: World) -> None:
     assert the_surplus().state == State.REPAID
     assert world.balances(STRANGER)[STRANGER, "base"] == before + 7
     assert "is repaid already" in refused("repay_session", found.pk)
+    verdict = judge(Call.REPAY, found.pk, Moment.SIGN)
+    assert (verdict.ok, verdict.reason) == (False, "it is repaid already")
     assert str(found.pk) not in run("list_stuck_sessions")
     assert reload(session).attention == ""
 

@@ -3,11 +3,13 @@
 from collections import Counter
 
 import pytest
+from django.db import transaction
 
+from chains_app.adapters.memory import MemoryAdapter
 from chains_app.adapters.memory_chain import FEE
-from chains_app.locks import Call, LockState
+from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import Attempt, Intent
-from secrets_app.models import SecretAccess
+from secrets_app.models import SealedSecret, SecretAccess
 from sessions_app import sweeps
 from sessions_app.models import Role
 from sessions_app.selectors import list_events, wallet_transactions
@@ -70,6 +72,24 @@ def test_the_wallet_is_told_what_to_send_until_its_lock_is_seen(world: World) ->
     assert wallet_transactions(reload(session)) == []
 
 
+def test_rule_10_a_wallets_transactions_are_told_inside_one_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them then: which are missing only a node can tell."""
+    asked: list[bool] = []
+
+    def told(_: MemoryAdapter, __: LockTerms, *, only_missing: bool) -> list[dict[str, object]]:
+        asked.append(only_missing)
+        return []
+
+    monkeypatch.setattr(MemoryAdapter, "wallet_transactions", told)
+    session = world.start()
+    wallet_transactions(session)
+    with transaction.atomic():
+        wallet_transactions(session)
+    assert asked == [True, False]
+
+
 def test_rule_5_each_write_of_a_swap_is_made_once(world: World) -> None:
     session = world.start()
     world.lock_source(session)
@@ -93,6 +113,14 @@ def test_rule_13_the_secret_is_opened_once_and_forgotten_after_the_end(world: Wo
     assert sweeps.forget_secrets() == 1
     assert reload(session).secret_id is None
     assert sweeps.forget_secrets() == 0
+
+
+def test_rule_13_a_secret_is_kept_while_its_session_is_open(world: World) -> None:
+    """Also when it had ended at the time that the sweep looked for it."""
+    session = world.start()
+    assert sweeps._forget_batch([session.pk]) == 0
+    assert reload(session).secret_id is not None
+    assert SealedSecret.objects.get().sealed is not None
 
 
 def test_the_feed_has_every_move_in_its_order(world: World) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from orchestrator.kernel.clock import Seconds
+from sessions_app import lifecycle
 from sessions_app.domain.plan import Step
 from sessions_app.domain.states import Status
 from sessions_app.lifecycle import Commit, MoveNotAllowedError, lock_sessions
@@ -54,6 +55,17 @@ def test_rule_9_a_move_and_its_transition_are_one_commit(world: World) -> None:
     assert (reload(session).version, path(session)) == (1, ["initialized"])
     move(session, Step(Status.CANCELLED, "why not"))
     assert (reload(session).version, path(session)) == (2, ["initialized", "cancelled"])
+
+
+def test_rule_9_the_feed_hears_of_a_move_when_it_is_committed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, heard = world.create(), list[tuple[object, int]]()
+    monkeypatch.setattr(lifecycle, "ring", heard.extend)
+    with transaction.atomic():
+        move(session, Step(Status.CANCELLED, "why not"))
+        assert heard == []
+    assert heard == [(session.pk, 2)]
 
 
 def test_rule_9_nothing_is_moved_outside_a_transaction() -> None:

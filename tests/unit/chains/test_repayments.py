@@ -1,9 +1,12 @@
-"""Whether a transfer of a token moved anything, by what a node tells of its transaction."""
+"""What became of a repayment: by its own attempts, and by what a node tells of a transfer."""
 
 from typing import Any
 
 from chains_app.adapters.evm_contract import topic
 from chains_app.adapters.evm_tokens import moved_nothing, transfer
+from chains_app.models import Attempt, AttemptStatus
+from chains_app.outbox.effects import Effect
+from chains_app.outbox.repayments import repayment_effect
 
 TOKEN = "0x" + "Ab" * 20
 DATA = "0x" + transfer("0x" + "11" * 20, 7).hex()
@@ -34,3 +37,11 @@ def test_a_transfer_that_was_made_tells_so() -> None:
 def test_what_is_no_transfer_of_a_token_is_not_asked() -> None:
     assert not moved_nothing(sent("0x"), receipt())
     assert not moved_nothing(sent("0x" + "00" * 68), receipt())
+
+
+def test_rule_5_a_repayment_whose_end_is_not_known_is_not_made_again() -> None:
+    failed, unknown = (Attempt(status=AttemptStatus.FINAL, succeeded=x) for x in (False, None))
+    paid = Attempt(status=AttemptStatus.FINAL, succeeded=True, included_height=7)
+    assert repayment_effect([failed]) == (Effect.MISSING, None)
+    assert repayment_effect([failed, unknown]) == (Effect.AT_HEAD, None)
+    assert repayment_effect([failed, paid]) == (Effect.DONE, 7)

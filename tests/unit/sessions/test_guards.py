@@ -67,24 +67,36 @@ def test_rule_2_our_lock_stays(change: dict[str, Any], reason: str, left: bool) 
     assert objection(facts, Action.LOCK_DESTINATION) == reason
 
 
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"chains_are_fresh": False}, "a chain's head is stale"),
+    ({"source": source(ABSENT, OPEN)}, "the source lock is not open and final"),
+    ({"source": source(OPEN, ABSENT)}, "the source lock is not open and final"),
+    ({"destination": destination(ABSENT, OPEN)}, "our lock is not open and final"),
+    ({"destination": destination(OPEN, ABSENT)}, "our lock is not open and final"),
+    ({"clocks": clocks(LAST_REVEAL + 1)}, "too late to reveal the secret"),
+    (
+        {"clocks": clocks(FILL, source=DEADLINES.last_safe_source_withdrawal)},
+        "too close to the last safe withdrawal of the source",
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [
-        ({"chains_are_fresh": False}, "a chain's head is stale"),
-        ({"source": source(ABSENT, OPEN)}, "the source lock is not open and final"),
-        ({"source": source(OPEN, ABSENT)}, "the source lock is not open and final"),
-        ({"destination": destination(ABSENT, OPEN)}, "our lock is not open and final"),
-        ({"destination": destination(OPEN, ABSENT)}, "our lock is not open and final"),
-        ({"clocks": clocks(LAST_REVEAL + 1)}, "too late to reveal the secret"),
-        (
-            {"clocks": clocks(FILL, source=DEADLINES.last_safe_source_withdrawal)},
-            "too close to the last safe withdrawal of the source",
-        ),
-        ({"status": Status.BOTH_LOCKED}, "the reveal guard agrees"),
-    ],
+    [*REFUSED, ({"status": Status.BOTH_LOCKED}, "the reveal guard agrees")],
 )
 def test_rule_3_the_secret_does_not_leave(change: dict[str, Any], reason: str) -> None:
     assert answer(REVEAL, Action.WITHDRAW_DESTINATION, **change) == reason
+
+
+@pytest.mark.parametrize(("change", "reason"), REFUSED)
+def test_rule_3_the_reveal_guard_alone_says_each_reason(
+    change: dict[str, Any], reason: str
+) -> None:
+    """Whoever asks it, whatever the machine would have found before."""
+    found = filled(replace(REVEAL, **change))
+    assert found is not None
+    assert found.reveal_objection == reason
 
 
 @pytest.mark.parametrize("known", [{"secret_left": True}, {"secret_is_shown": True}])
@@ -125,6 +137,8 @@ def test_the_reservation_ends_when_our_lock_is_final_or_never_made() -> None:
     assert not is_over(LOCK)
     assert not is_over(LOCK, status=Status.SOURCE_LOCKED)
     assert not is_over(LOCK, destination_lock_left=True)
+    in_head = destination(OPEN, ABSENT)
+    assert not is_over(LOCK, destination_lock_left=True, destination=in_head)
     assert not is_over(LOCK, status=Status.TIMEOUT, destination_lock_left=True)
     gone = destination(ABSENT, ABSENT, DEADLINES.destination_lock_by + 1)
     assert is_over(LOCK, status=Status.TIMEOUT, destination_lock_left=True, destination=gone)

@@ -196,6 +196,31 @@ def test_rule_4_the_source_is_given_back_only_after_the_destination() -> None:
 def test_rule_11_a_refund_waits_for_the_chain_and_not_for_the_wall_clock() -> None:
     ahead = clocks(DEADLINES.destination_timelock, destination=FILL + 1)
     assert step(REFUNDING, clocks=ahead).actions == frozenset()
+    ahead = clocks(DEADLINES.source_timelock, source=DEADLINES.source_timelock - 1)
+    back = {"destination": destination(REFUNDED, REFUNDED)}
+    assert step(REFUNDING, clocks=ahead, **back).actions == {Action.REFUND_SOURCE_EARLY}
+
+
+def test_rule_11_a_deadline_to_beat_counts_from_the_later_clock() -> None:
+    """Also where both heads lag behind the wall clock."""
+    lagging = {"source": FILL + 1, "destination": FILL + 1}
+    late = step(BOTH_LOCKED, clocks=clocks(LAST_REVEAL + 1, **lagging))
+    assert late.move_to is Status.TIMEOUT
+    in_head = {"destination": destination(WITHDRAWN, OPEN)}
+    last = clocks(DEADLINES.last_safe_source_withdrawal, **lagging)
+    assert step(REVEALING, **in_head, clocks=last).actions == {Action.WITHDRAW_SOURCE}
+
+
+def test_rule_11_accept_by_passes_by_the_source_chains_clock() -> None:
+    waiting = replace(
+        SOURCE_LOCKED,
+        status=Status.SOURCE_LOCKING,
+        source=source(ABSENT, ABSENT),
+        source_seen_in_time=False,
+    )
+    last = DEADLINES.accept_by + POLICY.clock_slack
+    assert step(waiting, clocks=clocks(last + 60, source=last)).move_to is None
+    assert step(waiting, clocks=clocks(last + 1)).move_to is Status.TIMEOUT
 
 
 def test_rule_4_what_reached_us_against_a_refunded_destination_is_owed() -> None:
@@ -211,6 +236,19 @@ def test_rule_4_what_reached_us_against_a_refunded_destination_is_owed() -> None
     not_final = step(owed, source=source(WITHDRAWN, OPEN))
     assert (not_final.actions, not_final.attention) == (frozenset(), None)
     assert step(owed, source_is_repaid=True).move_to is Status.REFUNDED
+
+
+def test_rule_4_nothing_is_owed_while_the_maker_can_still_be_paid() -> None:
+    found = step(REFUNDING, source=source(WITHDRAWN, WITHDRAWN))
+    assert (found.move_to, found.actions, found.attention) == (None, frozenset(), None)
+
+
+def test_rule_1_a_session_is_refunded_only_with_both_legs_back() -> None:
+    back = {"source": source(REFUNDED, REFUNDED)}
+    assert step(REFUNDING, **back).move_to is None
+    assert step(REFUNDING, **back, destination=destination(REFUNDED, OPEN)).move_to is None
+    both = step(REFUNDING, **back, destination=destination(REFUNDED, REFUNDED))
+    assert both.move_to is Status.REFUNDED
 
 
 def test_rule_1_a_lost_race_is_booked_and_stays_booked() -> None:

@@ -112,6 +112,14 @@ def test_rule_2_a_source_clock_ahead_breaks_the_ladder(slack: int, beyond: int) 
     assert not ladder_holds(source, destination, margin, Clocks(now, late, now))
 
 
+def test_rule_2_a_destination_clock_that_lags_breaks_the_ladder() -> None:
+    """Its maker has until its own chain's clock says so."""
+    margin, now = 3600, Seconds(1_000_000)
+    timelocks = Seconds(now + 500 + margin), Seconds(now + 500)
+    assert ladder_holds(*timelocks, margin, Clocks(now, now, now))
+    assert not ladder_holds(*timelocks, margin, Clocks(now, now, Seconds(now - 1)))
+
+
 @pytest.mark.parametrize(
     ("time", "advanced_at", "other", "stale"),
     [

@@ -1,0 +1,185 @@
+"""Rule 3: what a secret of ours waits for."""
+
+from tests.mutations.guard import Guard
+
+PLAN = "sessions_app/domain/plan.py"
+FILLED = "sessions_app/domain/filled.py"
+MACHINE = "sessions_app/domain/guards.py"
+SNAPSHOT = "sessions_app/domain/snapshot.py"
+GUARD = "sessions_app/guard.py"
+SERVICES = "sessions_app/services.py"
+UNIT = "tests/unit/sessions/"
+SESSIONS = "tests/integration/sessions/"
+NEXT_STEP = UNIT + "test_next_step.py::"
+WRITES = UNIT + "test_guards.py::"
+ASKED = SESSIONS + "test_guard.py::"
+MAKER = SESSIONS + "test_maker_mode.py::"
+NODES = ASKED + "test_rule_3_what_only_a_node_can_tell_stops_our_lock_and_the_secret"
+STAYS = NEXT_STEP + "test_rule_3_the_secret_stays"
+NOT_LEFT = WRITES + "test_rule_3_the_secret_does_not_leave"
+
+ROWS = (
+    Guard(
+        3, "reveal-stale", "The secret stays while a chain's head is stale.", FILLED,
+        "if not self.facts.chains_are_fresh:", "if False:",
+        (STAYS, NOT_LEFT),
+    ),
+    Guard(
+        3, "reveal-source-final", "The secret stays while the source lock is not open and final.",
+        FILLED,
+        "if not self.source.is_open:", "if False:",
+        (STAYS, NOT_LEFT),
+    ),
+    Guard(
+        3, "reveal-destination-final", "The secret stays while our lock is not open and final.",
+        FILLED,
+        "if not self.destination.is_open:", "if False:",
+        (STAYS, NOT_LEFT),
+    ),
+    Guard(
+        3, "open-is-final", "An open lock counts when a final block shows it, not the head alone.",
+        SNAPSHOT,
+        "return self.head is LockState.OPEN and self.final is LockState.OPEN",
+        "return self.head is LockState.OPEN",
+        (STAYS, NOT_LEFT),
+    ),
+    Guard(
+        3, "open-at-the-head", "A lock that the head does not show open any more is not open.",
+        SNAPSHOT,
+        "return self.head is LockState.OPEN and self.final is LockState.OPEN",
+        "return self.final is LockState.OPEN",
+        (STAYS, NOT_LEFT),
+    ),
+    Guard(
+        3, "reveal-distance", "The secret stays within the guard's distance of our timelock.",
+        FILLED,
+        "self.facts.destination_now + self.facts.guard_distance", "self.facts.destination_now",
+        (STAYS,),
+    ),
+    Guard(
+        3, "reveal-window-before-the-send", "The guard's distance is asked for again at the send.",
+        FILLED,
+        '        if self.reveal_window_is_over:\n            return "too late to reveal the secret"\n',
+        "",
+        (WRITES + "test_rule_3_the_reveal_guard_alone_says_each_reason",),
+    ),
+    Guard(
+        3, "reveal-last-safe", "The secret stays when we could not take the source safely any more.",
+        FILLED,
+        "if self.facts.source_now > last_instant:", "if False:",
+        (STAYS, NOT_LEFT),
+    ),
+    Guard(
+        3, "reveal-held", "Nothing is revealed that we do not hold.", PLAN,
+        "if s.facts.secret_is_held and s.reveal_objection is None:",
+        "if s.reveal_objection is None:",
+        (STAYS,),
+    ),
+    Guard(
+        3, "reveal-asks-again", "The reveal guard is asked before the signature and the send.",
+        MACHINE,
+        "return s.reveal_objection", "return None",
+        (NOT_LEFT,),
+    ),
+    Guard(
+        3, "left-from-the-commit", "A secret has left from the commit of `left_at` on, not before.",
+        "chains_app/selectors.py",
+        "Attempt.objects.filter(intent__reference__in=list(references), left_at__isnull=False)",
+        "Attempt.objects.filter(intent__reference__in=list(references))",
+        ("tests/integration/chains/test_voiding.py::"
+         "test_rule_5_a_no_before_the_first_send_voids_the_attempt",),
+    ),
+    Guard(
+        3, "left-never-times-out", "Only a secret that provably has not left can time out.", PLAN,
+        "if not s.facts.secret_left and not s.facts.secret_is_shown and s.reveal_window_is_over:",
+        "if not s.facts.secret_is_shown and s.reveal_window_is_over:",
+        (NEXT_STEP + "test_rule_3_only_a_secret_that_never_left_can_time_out",),
+    ),
+    Guard(
+        3, "asked-for-the-maker", "Lock and secret stay while the maker could not be paid.", GUARD,
+        "(maker and get_adapter(destination.chain).payout_problem(destination, maker))", "None",
+        (NODES,),
+    ),
+    Guard(
+        3, "asked-for-us", "Lock and secret stay while we could not be paid.", GUARD,
+        "or get_adapter(source.chain).payout_problem(source, source.beneficiary)", "",
+        (NODES,),
+    ),
+    Guard(
+        3, "asked-for-gas", "Lock and secret stay without the gas of our own withdrawal.", GUARD,
+        "            or _gas_problem(source)\n", "",
+        (NODES,),
+    ),
+    Guard(
+        3, "asked-for-paused-duties", "Lock and secret stay while nobody could withdraw for us.",
+        GUARD,
+        "if duty.filter(is_enabled=False).exists() and not duty.filter(is_enabled=True).exists():",
+        "if False:",
+        (NODES,),
+    ),
+    Guard(
+        3, "asked-before-our-lock", "What only a node can tell is asked before our lock as well.",
+        GUARD,
+        "_RISKING_OURS: Final = {Action.LOCK_DESTINATION, Action.WITHDRAW_DESTINATION}",
+        "_RISKING_OURS: Final = {Action.WITHDRAW_DESTINATION}",
+        (NODES,),
+    ),
+    Guard(
+        3, "asked-before-the-secret", "What only a node can tell is asked before the secret leaves.",
+        GUARD,
+        "_RISKING_OURS: Final = {Action.LOCK_DESTINATION, Action.WITHDRAW_DESTINATION}",
+        "_RISKING_OURS: Final = {Action.LOCK_DESTINATION}",
+        (NODES,),
+    ),
+    Guard(
+        3, "silence-is-a-no", "A node that gives no answer stops lock and secret.", GUARD,
+        """        )
+    except ChainError as error:
+        return f"a chain could not be asked: {error}"
+
+
+def _repayment_problem""",
+        """        )
+    except ChainError:
+        return None
+
+
+def _repayment_problem""",
+        (NODES,),
+    ),
+    Guard(
+        3, "verdict-is-stored", "Inputs and verdict are stored with the send.",
+        "chains_app/outbox/sending.py",
+        "left_at=Now(), send_verdict=verdict.to_json()", "left_at=Now(), send_verdict=None",
+        (ASKED + "test_rule_3_verdict_and_inputs_are_stored_with_each_attempt",),
+    ),
+    Guard(
+        3, "inputs-are-stored", "What a verdict went by is stored with it.", GUARD,
+        """    return Verdict(ok=reason is None, reason=reason or "agreed", inputs=inputs)
+
+
+def _is_a_risk""",
+        """    return Verdict(ok=reason is None, reason=reason or "agreed")
+
+
+def _is_a_risk""",
+        (ASKED + "test_rule_3_verdict_and_inputs_are_stored_with_each_attempt",),
+    ),
+    Guard(
+        3, "makers-secret-in-time", "The maker's secret is taken only while the guard agrees.",
+        SERVICES,
+        "if (objection := _why_no_secret(session)) is not None:",
+        "if (objection := None) is not None:",
+        (MAKER + "test_rule_3_a_secret_that_comes_early_or_late_is_not_taken",),
+    ),
+    Guard(
+        3, "makers-secret-fresh", "The maker's secret is taken on facts that are fresh.", SERVICES,
+        "return None if facts is None else facts.reveal_objection", "return None",
+        (MAKER + "test_rule_3_a_secret_that_comes_early_or_late_is_not_taken",),
+    ),
+    Guard(
+        3, "makers-secret-fits", "Only a secret that fits the hashlock is taken.", SERVICES,
+        "if not fits(secret, bytes(session.hashlock), function):", "if False:",
+        (MAKER + "test_rule_3_a_secret_that_does_not_fit_is_not_taken_and_never_repeated",),
+    ),
+)  # fmt: skip

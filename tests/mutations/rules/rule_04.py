@@ -1,0 +1,187 @@
+"""Rule 4: after the reveal only forward, destination first."""
+
+from tests.mutations.guard import Guard
+
+PLAN = "sessions_app/domain/plan.py"
+FILLED = "sessions_app/domain/filled.py"
+MACHINE = "sessions_app/domain/guards.py"
+SNAPSHOT = "sessions_app/domain/snapshot.py"
+GUARD = "sessions_app/guard.py"
+SERVICES = "sessions_app/services.py"
+UNIT = "tests/unit/sessions/"
+SESSIONS = "tests/integration/sessions/"
+NEXT_STEP = UNIT + "test_next_step.py::"
+WRITES = UNIT + "test_guards.py::"
+RETURNS = SESSIONS + "test_returns.py::"
+OWED = SESSIONS + "test_repayments.py::"
+GIVEN_BACK = NEXT_STEP + "test_rule_4_the_source_is_given_back_only_after_the_destination"
+IS_OWED = NEXT_STEP + "test_rule_4_what_reached_us_against_a_refunded_destination_is_owed"
+
+ROWS = (
+    Guard(
+        4, "destination-first", "The source is withdrawn only after the destination is.", PLAN,
+        "if paid and s.source.final is not LockState.WITHDRAWN:",
+        "if s.source.final is not LockState.WITHDRAWN:",
+        (NEXT_STEP + "test_rule_4_destination_first",),
+    ),
+    Guard(
+        4, "destination-final", "A withdrawal in the head counts only when our last moment has come.",
+        PLAN,
+        "at_the_last and s.destination.head is LockState.WITHDRAWN",
+        "s.destination.head is LockState.WITHDRAWN",
+        (NEXT_STEP + "test_rule_4_destination_first",),
+    ),
+    Guard(
+        4, "last-safe-moment", "At our last safe moment a withdrawal in the head is enough.", PLAN,
+        "at_the_last and s.destination.head is LockState.WITHDRAWN", "False",
+        (NEXT_STEP + "test_rule_4_destination_first",),
+    ),
+    Guard(
+        4, "source-until-final", "The source withdrawal is wanted until it is final.", PLAN,
+        "if paid and s.source.final is not LockState.WITHDRAWN:",
+        "if paid and s.source.head is not LockState.WITHDRAWN:",
+        (NEXT_STEP + "test_rule_4_the_source_withdrawal_is_asked_for_until_it_is_final",),
+    ),
+    Guard(
+        4, "known-secret-is-used", "A known secret goes to the maker whatever the window.", MACHINE,
+        "if s.facts.secret_left or s.facts.secret_is_shown:", "if False:",
+        (WRITES + "test_rule_4_a_known_secret_is_used_for_the_maker_whatever_the_window",),
+    ),
+    Guard(
+        4, "preimage-turns-forward", "A fitting preimage on a chain turns a return forward.", PLAN,
+        "if s.facts.secret_is_shown and not s.destination_is_gone and not s.is_lost_race:",
+        "if False:",
+        (NEXT_STEP + "test_a_preimage_on_chain_turns_everything_forward",),
+    ),
+    Guard(
+        4, "paid-is-not-refunded", "A paid destination is never refunded.", PLAN,
+        "return expired and s.destination.head is LockState.OPEN", "return expired",
+        (NEXT_STEP
+         + "test_rule_4_a_destination_that_nobody_can_withdraw_any_more_is_taken_back",),
+    ),
+    Guard(
+        4, "source-after-destination",
+        "The source is given back only after the destination is finally gone.", PLAN,
+        "if s.destination_is_gone and s.source.head is LockState.OPEN:",
+        "if s.source.head is LockState.OPEN:",
+        (GIVEN_BACK,),
+    ),
+    Guard(
+        4, "gone-is-final", "A destination is back with us when its refund is final.", FILLED,
+        "self.destination.final is LockState.REFUNDED\n            or self.destination.can",
+        "self.destination.head is LockState.REFUNDED\n            or self.destination.can",
+        (GIVEN_BACK,),
+    ),
+    Guard(
+        4, "gone-not-while-it-may-come", "A lock of ours that left counts until it can never be made.",
+        FILLED,
+        "or not self.facts.destination_lock_left", "or not self.destination.is_seen",
+        (NEXT_STEP + "test_rule_2_a_lock_that_has_left_is_never_counted_as_not_made",),
+    ),
+    Guard(
+        4, "never-after-lock-by", "A lock can never come only when a block after `lock_by` shows none.",
+        SNAPSHOT,
+        "return is_gone and self.final_time > self.lock_by", "return is_gone",
+        (NEXT_STEP + "test_rule_2_a_lock_that_has_left_is_never_counted_as_not_made",),
+    ),
+    Guard(
+        4, "final-lock-does-not-vanish", "No node makes a lock vanish that a final block has shown.",
+        SNAPSHOT,
+        "is_gone = not self.is_seen and not self.stood_finally", "is_gone = not self.is_seen",
+        (SESSIONS + "test_lying_nodes.py::"
+         "test_rule_7_a_contract_that_is_configured_anew_makes_no_lock_disappear",),
+    ),
+    Guard(
+        4, "refunded-takes-nothing", "When the destination ended refunded we do not take the source.",
+        PLAN,
+        """    if s.destination_is_gone:
+        return Step(S.REFUNDING, "the destination ended with us")
+""",
+        "",
+        (NEXT_STEP
+         + "test_rule_4_a_destination_that_nobody_can_withdraw_any_more_is_taken_back",),
+    ),
+    Guard(
+        4, "source-guard", "The guard of the source's withdrawal and refund waits for the destination.",
+        MACHINE,
+        """    return step.reason or f"not due while the session is {s.facts.status.value}\"""",
+        "    return None",
+        (WRITES
+         + "test_rule_4_the_source_is_withdrawn_and_given_back_after_the_destination_only",),
+    ),
+    Guard(
+        4, "early-refund-agreed", "The source goes back early only when two nodes show ours is back.",
+        GUARD,
+        "if reason is None and action is Action.REFUND_SOURCE_EARLY and facts.destination_lock_left:",
+        "if False:",
+        (SESSIONS + "test_agreement.py::"
+         "test_rule_4_the_source_is_not_given_back_early_on_one_nodes_word",),
+    ),
+    Guard(
+        4, "repay-when-gone", "What reached us is owed only when the destination is gone.", PLAN,
+        "if s.destination_is_gone and s.source.has_reached_us:", "if s.source.has_reached_us:",
+        (NEXT_STEP + "test_rule_4_nothing_is_owed_while_the_maker_can_still_be_paid",),
+    ),
+    Guard(
+        4, "repay-when-final", "What reached us is owed when that is final and paid out.", SNAPSHOT,
+        "return self.final is LockState.WITHDRAWN and self.has_paid",
+        "return self.head is LockState.WITHDRAWN",
+        (IS_OWED,),
+    ),
+    Guard(
+        4, "repay-when-paid-out", "A withdrawal that is not paid out has not reached us.", SNAPSHOT,
+        "return self.final is LockState.WITHDRAWN and self.has_paid",
+        "return self.final is LockState.WITHDRAWN",
+        (OWED + "test_what_has_not_reached_us_is_not_repaid",),
+    ),
+    Guard(
+        4, "repay-by-a-person", "No machine releases a repayment.", "sessions_app/lifecycle.py",
+        "    Action.REFUND_SOURCE_EARLY: (Role.SOURCE, Call.REFUND_EARLY),\n",
+        "    Action.REFUND_SOURCE_EARLY: (Role.SOURCE, Call.REFUND_EARLY),\n"
+        "    Action.REPAY_SOURCE: (Role.SOURCE, Call.REPAY),\n",
+        (OWED + "test_rule_4_the_machine_never_repays_by_itself",),
+    ),
+    Guard(
+        4, "repay-asks-again", "The guard looks again at what is owed before it is repaid.", MACHINE,
+        'if action is Action.REPAY_SOURCE and not facts.chains_are_fresh:', "if False:",
+        (OWED + "test_rule_11_nothing_is_repaid_on_stale_facts",),
+    ),
+    Guard(
+        4, "repay-receiver", "A repayment waits for a receiver that can be paid.", GUARD,
+        "if reason is None and action is Action.REPAY_SOURCE:", "if False:",
+        (OWED + "test_rule_5_the_guard_wants_a_receiver_that_can_be_paid",),
+    ),
+    Guard(
+        4, "order-without-fill", "A lock by an order that was never filled goes back.", PLAN,
+        "        return Step(actions=frozenset({back}))\n", "        return Step()\n",
+        (SESSIONS + "test_gasless.py::"
+         "test_rule_4_a_lock_of_an_order_that_was_never_filled_goes_back",),
+    ),
+    Guard(
+        4, "cancel-plans-no-lock", "A wish to cancel stops our lock while it has not left.", PLAN,
+        """    if s.facts.cancel_requested:
+        return _without_our_lock(S.TIMEOUT, "cancelled: the source is given back")
+""",
+        "",
+        (NEXT_STEP + "test_rule_5_a_lock_that_has_not_left_is_voided_with_the_move",),
+    ),
+    Guard(
+        4, "cancel-from-our-lock-on", "From our lock on nothing is cancelled by its client.",
+        SERVICES,
+        "        if session.state not in CANCELLABLE:\n", "        if False:\n",
+        (RETURNS
+         + "test_from_our_lock_on_a_cancellation_is_answered_with_the_instant_of_return",),
+    ),
+    Guard(
+        4, "vanished-source", "A source that vanishes behind our lock calls for a person.", PLAN,
+        "return Attention.SOURCE_LOCK_VANISHED if gone else None", "return None",
+        (NEXT_STEP + "test_a_vanished_source_calls_for_a_person_and_nothing_else",),
+    ),
+    Guard(
+        4, "vanished-source-closes", "A vanished source closes its route for new fills.",
+        "sessions_app/alarming.py",
+        "        close_route(session.quote.route_id)\n", "        pass\n",
+        (SESSIONS + "test_reorganisations.py::"
+         "test_rule_4_a_source_that_vanishes_behind_our_lock_reveals_nothing_and_calls_a_person",),
+    ),
+)  # fmt: skip

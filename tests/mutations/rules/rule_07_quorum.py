@@ -1,0 +1,73 @@
+"""Rule 7: what two nodes have to agree about."""
+
+from tests.mutations.guard import Guard
+
+AGREEMENT = "chains_app/agreement.py"
+AGREED = "chains_app/adapters/agreed.py"
+SESSIONS = "tests/integration/sessions/"
+TWO_NODES = SESSIONS + "test_agreement.py::"
+DIFFERENTLY = TWO_NODES + "test_rule_7_nothing_is_staked_on_what_two_nodes_tell_differently"
+
+ROWS = (
+    Guard(
+        7, "quorum", "Nothing is staked on what one node tells alone: two have to agree.", AGREED,
+        "ENOUGH: Final = 2", "ENOUGH: Final = 1",
+        (DIFFERENTLY, TWO_NODES + "test_rule_7_nothing_is_staked_on_one_node_alone"),
+    ),
+    Guard(
+        7, "quorum-differs", "Two nodes that tell different things are no answer.", AGREED,
+        "if len({heart(each) for each in told}) > 1:", "if False:",
+        (DIFFERENTLY,),
+    ),
+    Guard(
+        7, "quorum-asked", "Two nodes are asked before our lock and before the secret.",
+        "sessions_app/guard.py",
+        """        for leg in legs.values():
+            require_agreement(leg.id)
+        return (
+""",
+        "        return (\n",
+        (DIFFERENTLY,),
+    ),
+    Guard(
+        7, "quorum-final", "What one node calls final is not final.", AGREEMENT,
+        '    _require(watch, agreed.is_final(final, watch.tier), f"the finality of block {final}")\n',
+        "",
+        (TWO_NODES + "test_rule_7_what_one_node_calls_final_is_not_final",),
+    ),
+    Guard(
+        7, "quorum-final-by-two", "A block is final when two nodes say so.", AGREED,
+        "if told.count(True) == ENOUGH:", "if told.count(True) == 1:",
+        (TWO_NODES + "test_rule_7_what_one_node_calls_final_is_not_final",),
+    ),
+    Guard(
+        7, "quorum-block", "Two nodes have the block that we went by.", AGREEMENT,
+        '_require(watch, block.hash == hash_, f"block {height}")', "pass",
+        (TWO_NODES + "test_rule_7_a_reading_that_two_nodes_do_not_confirm_is_not_acted_on",),
+    ),
+    Guard(
+        7, "quorum-lock", "Two nodes show the lock as it was read.", AGREEMENT,
+        '    _require(watch, (reading.state, reading.is_paid) == stored, f"lock {watch.lock_id}")\n',
+        "",
+        (TWO_NODES + "test_rule_7_a_lock_that_two_nodes_show_otherwise_is_not_acted_on",),
+    ),
+    Guard(
+        7, "quorum-transactions", "Two nodes show our transaction on the lock as it ended.",
+        AGREEMENT,
+        "    _require_transactions(watch, agreed)\n", "",
+        (TWO_NODES + "test_rule_7_no_secret_leaves_on_a_lock_whose_transaction_another_shows_as_"
+         "failed",),
+    ),
+    Guard(
+        7, "quorum-from-its-amount", "Two nodes have to agree from the configured amount on.",
+        "chains_app/config.py",
+        "terms.amount >= ", "terms.amount > ",
+        (TWO_NODES + "test_below_the_configured_amount_nobody_has_to_agree",),
+    ),
+    Guard(
+        7, "quorum-state-is-there", "The state is asked for where full nodes still have it.",
+        AGREEMENT,
+        "if cursor.height - final > STATE_BLOCKS:", "if False:",
+        (TWO_NODES + "test_rule_7_the_state_is_asked_where_nodes_still_have_it",),
+    ),
+)  # fmt: skip

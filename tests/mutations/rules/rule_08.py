@@ -1,0 +1,115 @@
+"""Rule 8: the database is the queue."""
+
+from tests.mutations.guard import Guard
+
+INGEST = "chains_app/ingest.py"
+LEASES = "chains_app/leases.py"
+LIFECYCLE = "sessions_app/lifecycle.py"
+SENDING = "chains_app/outbox/sending.py"
+HINTS = "orchestrator/hints.py"
+CHAINS = "tests/integration/chains/"
+SESSIONS = "tests/integration/sessions/"
+RACES = SESSIONS + "test_races.py::"
+LEASED = CHAINS + "test_leases.py::"
+HINTED = "tests/integration/floor/test_hints.py::"
+
+ROWS = (
+    Guard(
+        8, "fencing-token", "A write carries the fencing token that its lease gave.", LEASES,
+        "    if fresh.version != row.version:\n", "    if False:\n",
+        (LEASED + "test_rule_8_a_worker_that_lost_its_lease_writes_nothing",
+         LEASED + "test_rule_8_a_zombie_neither_signs_nor_sends"),
+    ),
+    Guard(
+        8, "fencing-token-grows", "Each claim makes the fencing token a new one.", LEASES,
+        'lease_expires_at=Now() + LEASE, version=F("version") + 1', "lease_expires_at=Now() + LEASE",
+        (LEASED + "test_rule_8_a_worker_that_lost_its_lease_writes_nothing",
+         LEASED + "test_rule_8_a_zombie_neither_signs_nor_sends"),
+    ),
+    Guard(
+        8, "fencing-release", "Who lost its lease gives nothing back.", LEASES,
+        "filter(pk=row.pk, version=row.version).update(\n        due_at=due_at,",
+        "filter(pk=row.pk).update(\n        due_at=due_at,",
+        (LEASED + "test_rule_8_a_worker_that_lost_its_lease_writes_nothing",),
+    ),
+    Guard(
+        8, "fencing-poller", "A poller that lost its lease commits nothing.", INGEST,
+        "    if not written:\n", "    if False:\n",
+        (LEASED + "test_rule_8_a_poller_that_lost_its_lease_commits_nothing",),
+    ),
+    Guard(
+        8, "fencing-cursor", "The cursor is written under the fencing token.", INGEST,
+        "ours = ChainCursor.objects.filter(pk=cursor.pk, version=cursor.version)",
+        "ours = ChainCursor.objects.filter(pk=cursor.pk)",
+        (LEASED + "test_rule_8_a_poller_that_lost_its_lease_commits_nothing",),
+    ),
+    Guard(
+        8, "fencing-sent", "A sender that lost its lease leaves its attempt to the new one.",
+        SENDING,
+        "pk=attempt.pk, status__in=IN_DOUBT, intent__version=intent.version",
+        "pk=attempt.pk, status__in=IN_DOUBT",
+        (LEASED + "test_rule_8_a_sender_that_lost_its_lease_records_nothing",),
+    ),
+    Guard(
+        8, "skip-locked", "Workers that claim at once skip each other's rows.", LEASES,
+        'select_for_update(skip_locked=True, of=("self",))', 'select_for_update(of=("self",))',
+        (LEASED + "test_rule_8_a_claim_skips_what_another_is_taking",),
+    ),
+    Guard(
+        8, "lease-is-kept", "What somebody has claimed is left alone until its lease is over.",
+        LEASES,
+        "return Q(lease_expires_at__isnull=True, due_at__lte=Now()) | Q(lease_expires_at__lt=Now())",
+        "return Q(due_at__lte=Now())",
+        (LEASED + "test_rule_8_a_claimed_intent_is_left_alone_until_its_lease_is_over",),
+    ),
+    Guard(
+        8, "lease-runs-out", "What a dead worker had claimed is free when its lease ends.", LEASES,
+        "return Q(lease_expires_at__isnull=True, due_at__lte=Now()) | Q(lease_expires_at__lt=Now())",
+        "return Q(lease_expires_at__isnull=True, due_at__lte=Now())",
+        (LEASED + "test_rule_8_a_claimed_intent_is_left_alone_until_its_lease_is_over",),
+    ),
+    Guard(
+        8, "heartbeat", "A heartbeat keeps the lease.", LEASES,
+        "        claimed.update(lease_expires_at=Now() + LEASE)\n", "        pass\n",
+        (LEASED + "test_rule_8_a_late_heartbeat_takes_nothing_back",),
+    ),
+    Guard(
+        8, "heartbeat-of-the-owner", "A late heartbeat takes nothing back.", LEASES,
+        "pk__in=[row.pk for row in rows], lease_owner=rows[0].lease_owner",
+        "pk__in=[row.pk for row in rows]",
+        (LEASED + "test_rule_8_a_late_heartbeat_takes_nothing_back",),
+    ),
+    Guard(
+        8, "woken-while-claimed", "What was woken while it was worked on is due when released.",
+        LEASES,
+        'due_at = F("due_at") if pause is None else Least(F("due_at"), Now() + Value(pause))',
+        "due_at = None if pause is None else Now() + Value(pause)",
+        (LEASED + "test_rule_8_what_is_woken_while_claimed_is_due_when_released",),
+    ),
+    Guard(
+        8, "one-bad-row", "What fails is set aside, and the others go on.",
+        "chains_app/outbox/worker.py",
+        """    except Exception:
+        log.exception("intent_failed", intent=str(intent))""",
+        """    except ZeroDivisionError:
+        log.exception("intent_failed", intent=str(intent))""",
+        (LEASED + "test_rule_8_what_fails_is_set_aside_and_the_others_go_on",),
+    ),
+    Guard(
+        8, "sweep-skips", "A sweep of sessions skips what another holds.", LIFECYCLE,
+        'select_for_update(of=("self",), no_key=True, skip_locked=True)',
+        'select_for_update(of=("self",), no_key=True, nowait=True)',
+        (RACES + "test_rule_8_a_sweep_skips_what_another_holds_and_finds_it_later",),
+    ),
+    Guard(
+        8, "hint-on-commit", "A hint is sent when its work is committed, and not before.", HINTS,
+        "        transaction.on_commit(lambda: _send(task_name))\n", "        _send(task_name)\n",
+        (HINTED + "test_a_hint_waits_for_the_commit",
+         HINTED + "test_a_rolled_back_transaction_sends_no_hint"),
+    ),
+    Guard(
+        8, "hint-may-be-lost", "Without a broker a commit goes through.", HINTS,
+        "except (RedisError, KombuError, OSError) as error:", "except ZeroDivisionError as error:",
+        (HINTED + "test_rule_8_without_redis_a_commit_goes_through_and_the_hint_is_lost",),
+    ),
+)  # fmt: skip

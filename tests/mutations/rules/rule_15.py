@@ -1,0 +1,203 @@
+"""Rule 15: signers are narrow."""
+
+from tests.mutations.guard import Guard
+
+SURPLUS = "sessions_app/surplus.py"
+SIGNING = "chains_app/outbox/signing.py"
+SENDING = "chains_app/outbox/sending.py"
+NONCES = "chains_app/outbox/nonces.py"
+SIGNERS = "chains_app/signers.py"
+NEAR = "chains_app/adapters/near.py"
+CHAINS = "tests/integration/chains/"
+SESSIONS = "tests/integration/sessions/"
+CONFORMANCE = "tests/conformance/"
+ASKED = SESSIONS + "test_guard.py::"
+SURPLUSES = SESSIONS + "test_surplus.py::"
+NARROW = CHAINS + "test_signers.py::"
+UNKNOWN = CHAINS + "test_unknown.py::"
+NEEDED = CHAINS + "test_preliminaries.py::"
+REPAID = CHAINS + "test_repayments.py::"
+
+ROWS = (
+    Guard(
+        15, "destination-contract", "A signer calls our configured contract alone.", SIGNERS,
+        "    if terms.contract != contract:\n", "    if False:\n",
+        (NARROW + "test_rule_15_a_signer_refuses_any_other_destination",),
+    ),
+    Guard(
+        15, "destination-token", "A signer calls our configured tokens alone.", SIGNERS,
+        "    if terms.token is not None and terms.token not in tokens:\n", "    if False:\n",
+        (CHAINS + "test_signers.py::test_rule_15_what_a_signer_refuses_and_why",),
+    ),
+    Guard(
+        15, "own-locks", "A lock account makes its own locks alone.", SIGNERS,
+        "    if call in _FOR_THE_DEPOSITOR and terms.depositor != account:\n", "    if False:\n",
+        (NARROW + "test_rule_15_a_signer_refuses_any_other_destination",
+         NEEDED + "test_rule_15_a_preliminary_for_anybody_elses_lock_is_refused"),
+    ),
+    Guard(
+        15, "own-benefits", "An early refund or repayment is its beneficiary's alone.", SIGNERS,
+        "    if call in _FOR_THE_BENEFICIARY and terms.beneficiary != account:\n", "    if False:\n",
+        (REPAID + "test_rule_15_what_did_not_reach_the_lock_account_is_not_repaid",),
+    ),
+    Guard(
+        15, "released", "A repayment that nobody released is not signed.", SIGNERS,
+        "    if call is Call.REPAY and not is_released:\n", "    if False:\n",
+        (NARROW + "test_rule_15_what_a_signer_refuses_and_why",),
+    ),
+    Guard(
+        15, "native-preliminaries", "A native lock has nothing before it.", SIGNERS,
+        "    if call in PRELIMINARIES and terms.token is None:\n", "    if False:\n",
+        (NEEDED + "test_rule_15_a_native_lock_has_no_preliminary",),
+    ),
+    Guard(
+        15, "refusal-is-asked", "What a signer refuses is asked before each first signature.", SIGNING,
+        "    if reason is not None:\n        raise SignerRefusedError(f\"{intent} is not signed",
+        "    if False:\n        raise SignerRefusedError(f\"{intent} is not signed",
+        (NARROW + "test_rule_15_a_signer_refuses_any_other_destination",),
+    ),
+    Guard(
+        15, "duties-by-duty", "Duties go out from accounts that hold gas only.", SIGNERS,
+        "return SignerRole.LOCK if call in _BY_LOCK_ACCOUNT else SignerRole.DUTY",
+        "return SignerRole.LOCK",
+        (NARROW + "test_rule_15_duties_go_out_from_their_own_account",),
+    ),
+    Guard(
+        15, "locks-by-lock", "Locks and early refunds go out from the lock account alone.", SIGNERS,
+        "_BY_LOCK_ACCOUNT: Final = (*_FOR_THE_DEPOSITOR, *_FOR_THE_BENEFICIARY)",
+        "_BY_LOCK_ACCOUNT: Final = (Call.LOCK,)",
+        (NEEDED + "test_rule_15_preliminaries_go_out_from_the_lock_account",),
+    ),
+    Guard(
+        15, "kill-switch", "A key that was switched off signs nothing.", NONCES,
+        "    if not signer.is_enabled:\n        raise SignerRefusedError(f\"{signer} is paused\")\n",
+        "",
+        (NARROW + "test_rule_15_the_kill_switch_is_read_under_the_lock_that_signs",),
+    ),
+    Guard(
+        15, "kill-switch-at-the-send", "A key that was switched off first sends nothing.", SENDING,
+        "            _require_enabled(attempt)\n", "",
+        (NARROW + "test_rule_15_the_kill_switch_stops_what_is_signed_and_not_sent",),
+    ),
+    Guard(
+        15, "balance", "Nothing is signed that the account could not pay.", NONCES,
+        "if balance is not None and balance < cost:", "if False:",
+        (NARROW + "test_a_signer_without_the_money_signs_nothing",),
+    ),
+    Guard(
+        15, "cap-transaction", "A signer has a cap per transaction.", NONCES,
+        '        (signer.cap_per_transaction, None, "transaction"),\n', "",
+        (NARROW + "test_rule_15_a_cap_stops_what_would_pass_it",),
+    ),
+    Guard(
+        15, "cap-hour", "A signer has a cap per hour.", NONCES,
+        '        (signer.cap_per_hour, timedelta(hours=1), "hour"),\n', "",
+        (NARROW + "test_rule_15_a_cap_stops_what_would_pass_it",),
+    ),
+    Guard(
+        15, "cap-day", "A signer has a cap per day.", NONCES,
+        '        (signer.cap_per_day, timedelta(days=1), "day"),\n', "",
+        (NARROW + "test_rule_15_a_cap_stops_what_would_pass_it",),
+    ),
+    Guard(
+        15, "cap-counts-spending", "A cap counts what was signed before.", NONCES,
+        "if cap is not None and spent + cost > cap:", "if cap is not None and cost > cap:",
+        (NARROW + "test_rule_15_a_cap_counts_what_was_signed_in_its_period",),
+    ),
+    Guard(
+        15, "cap-counts-all-keys", "A cap counts all keys of an account.", NONCES,
+        "        signer__account=signer.account,\n", "        signer=signer,\n",
+        (NARROW + "test_rule_15_a_cap_counts_all_keys_of_an_account",),
+    ),
+    Guard(
+        15, "cap-counts-no-void", "What was voided was not spent.", NONCES,
+        "    ).exclude(status=AttemptStatus.VOID)\n    return int(signed", "    )\n    return int(signed",
+        (NARROW + "test_rule_15_what_is_void_was_not_spent",),
+    ),
+    Guard(
+        15, "cap-of-a-raised-fee", "A raised fee keeps to the signer's caps.", SIGNING,
+        """        check_signer(signer, least.cost_cap, counted=counted)
+        return least""",
+        "        return least",
+        (UNKNOWN + "test_rule_15_a_raised_fee_stays_under_the_cap",),
+    ),
+    Guard(
+        15, "fee-cap", "No fee is raised above the registry's cap.", SIGNING,
+        "    if raised.cost_cap > cap:\n", "    if False:\n",
+        (UNKNOWN + "test_rule_5_fees_rise_to_the_registrys_cap_and_no_further",),
+    ),
+    Guard(
+        15, "hurried-fee-cap", "In a hurry the signer's caps hold as ever.", SIGNING,
+        "        check_signer(signer, highest.cost_cap, counted=counted)\n", "        pass\n",
+        (UNKNOWN + "test_rule_15_in_a_hurry_the_signers_caps_hold_as_ever",),
+    ),
+    Guard(
+        15, "hurry", "Near its last moment a stuck call pays all that it may.", SIGNING,
+        "return last is not None and chain_now(intent.chain) >= last - HURRY", "return False",
+        (UNKNOWN + "test_rule_5_near_its_last_moment_a_stuck_call_pays_all_that_it_may",),
+    ),
+    Guard(
+        15, "gap-before-all", "A nonce's gap is filled before what waits behind it.", NONCES,
+        "fill.send_by, fill.urgency = NEVER, FILL_URGENCY", "fill.send_by, fill.urgency = NEVER, 0",
+        (NARROW + "test_rule_15_a_gap_is_filled_before_all_that_waits_behind_it",),
+    ),
+    Guard(
+        15, "evm-fee-cap", "Nothing is prepared while gas costs more than the cap.",
+        "chains_app/adapters/evm.py",
+        "        if base_fee > most:\n", "        if False:\n",
+        (CONFORMANCE + "test_evm.py::"
+         "test_rule_15_nothing_is_prepared_while_gas_costs_more_than_the_cap",),
+    ),
+    Guard(
+        15, "evm-first-fee-cap", "A first fee stays below the cap.",
+        "chains_app/adapters/evm_signing.py",
+        "fee = min(_BASE_FEE_HEADROOM * base_fee + tip, most)",
+        "fee = _BASE_FEE_HEADROOM * base_fee + tip",
+        (CONFORMANCE + "test_evm.py::"
+         "test_rule_15_a_first_fee_stays_below_the_cap_that_reservations_count_on",),
+    ),
+    Guard(
+        15, "near-registration-cap", "A token that asks more for a registration is not paid.", NEAR,
+        "        if asked > most:\n", "        if False:\n",
+        (CONFORMANCE
+         + "test_tokens.py::test_rule_15_a_token_that_asks_more_for_a_registration_is_not_paid",),
+    ),
+    Guard(
+        15, "near-duty-keys", "A duty's key on NEAR may call the duties' methods alone.", NEAR,
+        "if not _fits(role, access[\"permission\"], self._htlc):", "if False:",
+        (CONFORMANCE + "test_near.py::test_rule_15_a_duty_key_that_can_do_more_is_a_problem",),
+    ),
+    Guard(
+        15, "near-allowance", "A function-call key's allowance bounds what it may spend.", NEAR,
+        "balance=max(0, balance if allowance is None else min(balance, allowance)),",
+        "balance=max(0, balance),",
+        (CONFORMANCE + "test_near.py::test_a_keys_allowance_bounds_what_it_may_spend",),
+    ),
+    Guard(
+        15, "never-ours", "What is never ours on a leg is never agreed to.",
+        "sessions_app/guard.py",
+        "    if action is None:\n        return Verdict(ok=False, reason=",
+        "    if action is None:\n        return Verdict(ok=True, reason=",
+        (ASKED + "test_rule_15_what_is_never_ours_is_never_agreed_to",),
+    ),
+    Guard(
+        15, "never-ours-on-a-surplus", "A stranger's lock is never withdrawn by us.", SURPLUS,
+        'return f"{call.value} is never ours on a surplus"', "return None",
+        (SURPLUSES + "test_the_guard_never_lets_a_surplus_be_withdrawn",),
+    ),
+    Guard(
+        15, "surplus-floor", "What is not worth its refund is left to its timelock.", SURPLUS,
+        "    if value <= floor:\n", "    if False:\n",
+        (SURPLUSES + "test_what_is_worth_no_more_than_the_floor_is_left_to_its_timelock",),
+    ),
+    Guard(
+        15, "surplus-tokens", "A token that is none of ours is left.", SURPLUS,
+        "    if value is None:\n", "    if value is None:\n        value = floor + 1\n    if False:\n",
+        (SURPLUSES + "test_a_token_that_is_none_of_ours_is_shown_and_left",),
+    ),
+    Guard(
+        15, "surplus-paid-once", "What was repaid is not repaid again.", SURPLUS,
+        "    if surplus.pk in repaid([surplus.pk]):\n", "    if False:\n",
+        (SURPLUSES + "test_what_reached_us_is_owed_shown_and_repaid_once",),
+    ),
+)  # fmt: skip
