@@ -59,6 +59,7 @@ def test_each_command_that_the_text_names_is_there() -> None:
 LOGGED = {
     "refund_early",
     "route_closed",
+    "creation_not_sent",
     "session_set_aside",
     "signer_stopped",
     "not_signed",

@@ -50,13 +50,12 @@ ROWS = (
     ),
     Guard(
         2, "lock-by", "Our lock is not made when it could come after its `lock_by`.", FILLED,
-        "self.facts.destination_now <= self.deadlines.destination_lock_by and ladder_holds(",
-        "ladder_holds(",
+        "is_over = self.facts.destination_now > d.destination_lock_by", "is_over = False",
         (NOT_PLANNED, LOCK_STAYS),
     ),
     Guard(
         2, "ladder-before-the-plan", "The ladder is asked before our lock is planned.", PLAN,
-        """    if not s.lock_is_safe:
+        """    if s.is_too_late_for_our_lock:
         return Step(S.TIMEOUT, "too late for our lock")
     if s.source.head is LockState.ABSENT:""",
         "    if s.source.head is LockState.ABSENT:",
@@ -65,7 +64,7 @@ ROWS = (
     Guard(
         2, "ladder-before-the-signature",
         "The ladder is asked again before our lock is signed and sent.", PLAN,
-        """    if not s.lock_is_safe:
+        """    if s.is_too_late_for_our_lock:
         return _without_our_lock(S.TIMEOUT, "too late for our lock")
 """,
         "",

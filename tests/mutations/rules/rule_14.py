@@ -18,19 +18,19 @@ FILLED = AUCTIONS + "test_fills.py::"
 RACED = AUCTIONS + "test_races.py::"
 RESERVED = AUCTIONS + "test_reservations.py::"
 NARROW = CHAINS + "test_signers.py::"
-DEATHS = CHAINS + "test_crashes.py::"
+DIED = CHAINS + "test_crashes.py::test_rule_14_a_write_survives_a_death_right_after"
 
 ROWS = (
     Guard(
         14, "stored-with-the-signature", "What is signed is stored in the same transaction.", SIGNING,
         "    attempt.save(force_insert=True)\n", "    attempt.id = None\n",
-        (DEATHS + "test_rule_5_a_signed_attempt_is_sent_by_the_next_run_as_it_is",),
+        (DIED + "[base lock: 3 sign]",),
     ),
     Guard(
         14, "left-is-committed", "A death after `left_at` finds that the bytes may be out.", SENDING,
         "status=AttemptStatus.LEFT, left_at=Now(), send_verdict",
         "status=AttemptStatus.SIGNED, send_verdict",
-        (DEATHS + "test_rule_14_a_lock_survives_a_death_at_every_point",),
+        (DIED + "[base lock: 4 send_first]",),
     ),
     Guard(
         14, "same-bytes-after-a-death", "What was signed is sent as it is by who comes next.",
@@ -39,7 +39,7 @@ ROWS = (
             send_first(intent, read.newest, read.read_at)""",
         """        case Move.SEND_FIRST:
             settling.void_unsent(intent, read.newest)""",
-        (DEATHS + "test_rule_5_a_signed_attempt_is_sent_by_the_next_run_as_it_is",),
+        (DIED + "[base lock: 3 sign]",),
     ),
     Guard(
         14, "signer-is-locked", "Who signs holds the rows of the signer's account.", NONCES,
