@@ -11,11 +11,12 @@ from chains_app.adapters.interface import ChainAdapter, TransactionStatus
 from chains_app.config import Nonces
 from chains_app.locks import Block, Call
 from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent
+from chains_app.outbox.deaths import are_dead
 from chains_app.outbox.decision import Alive, Fate, Situation, fate_of, tries_of
 from chains_app.outbox.effects import Effect, Standing, effect_of, is_useful
 from chains_app.outbox.nonces import key_of
 from chains_app.outbox.preliminaries import is_preliminary, missing_before, preliminary_effect
-from chains_app.outbox.repayments import are_proved_dead, is_repayment, repayment_effect
+from chains_app.outbox.repayments import is_repayment, repayment_effect
 from chains_app.registry import get_adapter, get_chain
 from chains_app.watching import final_observation, standing
 from orchestrator.kernel.clock import Seconds, wall_clock
@@ -124,7 +125,7 @@ def _read_fate(
     statuses = {a.hash: adapter.transaction_status(a.hash, signer.account, tier) for a in left}
     expires = left[-1].expires_at_height
     fate = fate_of(left[0].nonce, key, statuses.values(), expires, final_height)
-    if fate is Fate.DEAD and is_repayment(intent) and not are_proved_dead(left, adapter, tier):
+    if fate is Fate.DEAD and not are_dead(intent, left, adapter, tier):
         fate = Fate.UNKNOWN
     return fate, statuses
 

@@ -9,7 +9,7 @@ from chains_app import ports
 from chains_app.adapters.interface import Prepared, Signed, SigningKey
 from chains_app.leases import LeaseLostError, lock
 from chains_app.locks import Call, LockTerms
-from chains_app.models import Attempt, AttemptStatus, Intent, IntentStatus, Signer
+from chains_app.models import ALIVE, Attempt, AttemptStatus, Intent, IntentStatus, Signer
 from chains_app.orders import SignedOrder
 from chains_app.outbox.effects import last_useful_moment
 from chains_app.outbox.nonces import (
@@ -85,8 +85,7 @@ def sign_replacement(intent: Intent, replaced: Attempt, *, to_self: bool) -> Att
     raised = get_adapter(intent.chain).replace(stored_prepared(replaced), RAISE_PERCENT)
     if raised.cost_cap > cap:
         raise SignerRefusedError(f"{intent} would cost {raised.cost_cap}, its cap is {cap}")
-    is_urgent = not to_self and _is_urgent(intent)
-    highest = _at_the_cap(intent, raised, cap) if is_urgent else raised
+    highest = _at_the_cap(intent, raised, cap) if _is_urgent(replaced, to_self=to_self) else raised
     call = None if to_self else intent.contract_call
     reason = "frees the nonce" if call is None else "raises the fee of what has left"
     verdict = Verdict(ok=True, reason=reason).to_json()
@@ -104,8 +103,16 @@ def sign_replacement(intent: Intent, replaced: Attempt, *, to_self: bool) -> Att
     return attempt
 
 
-def _is_urgent(intent: Intent) -> bool:
-    """Whether the time in which the contract takes the call is nearly over."""
+def _is_urgent(replaced: Attempt, *, to_self: bool) -> bool:
+    """Whether a call that this nonce carries, or that waits behind it, is nearly too late (15)."""
+    behind = replaced.signer.attempts.filter(nonce__gt=replaced.nonce, status__in=ALIVE)
+    waiting = {attempt.intent for attempt in behind.select_related("intent__watch")}
+    if not to_self:
+        waiting.add(replaced.intent)
+    return any(_is_nearly_too_late(intent) for intent in waiting if intent.is_open)
+
+
+def _is_nearly_too_late(intent: Intent) -> bool:
     call, terms = intent.contract_call, terms_of(intent)
     last = None if call is None or terms is None else last_useful_moment(call, terms)
     return last is not None and chain_now(intent.chain) >= last - HURRY

@@ -22,10 +22,10 @@ from chains_app.models import (
     Signer,
 )
 from chains_app.outbox import worker
+from chains_app.outbox.deaths import REMEMBERED_FOR, SETTLED_AFTER
 from chains_app.outbox.decision import MOST_TRIES, Move
 from chains_app.outbox.following import Followed
 from chains_app.outbox.nonces import sync_signers
-from chains_app.outbox.repayments import REMEMBERED_FOR, SETTLED_AFTER
 from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll_all
 from chains_app.ports import Verdict

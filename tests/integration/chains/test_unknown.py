@@ -6,14 +6,16 @@ import pytest
 from django.db.models import F
 
 from chains_app.adapters.interface import Refusal, TransactionRefusedError
+from chains_app.adapters.memory import MemoryAdapter
 from chains_app.adapters.memory_chain import Transaction
-from chains_app.locks import Call
-from chains_app.models import Attempt, AttemptStatus, IntentStatus, Signer
+from chains_app.locks import Block, Call
+from chains_app.models import Attempt, AttemptStatus, Intent, IntentStatus, Signer
 from chains_app.outbox.decision import RESEND_AFTER, STALE_AFTER, STUCK_AFTER
 from chains_app.outbox.nonces import sync_signers
 from chains_app.outbox.signing import HURRY
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll_all
+from chains_app.registry import get_adapter
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.world import (
     FUNDS,
@@ -184,6 +186,24 @@ def fees_of_a_stuck_withdrawal(world: World, left: int) -> list[int]:
     return [attempt.cost_cap for attempt in world.attempts(reference)][1:]
 
 
+@pytest.mark.parametrize(("left", "raised"), [(HURRY + 2, 10_113), (HURRY, 10_198)])
+def test_rule_15_the_most_urgent_call_sets_the_fee_of_the_nonces_before_it(
+    world: World, left: int, raised: int
+) -> None:
+    """The other lock is wanted by a moment that is far away."""
+    world.base.is_halted = True
+    far, soon = (
+        world.plan(world.terms(lock_by=world.now() + seconds, timelock=world.now() + 1000))
+        for seconds in (900, left)
+    )
+    Intent.objects.filter(watch__reference=far).update(urgency=1)
+    drain()
+    assert [world.attempts(each)[0].nonce for each in (far, soon)] == [0, 1]
+    age_attempts(STUCK_AFTER)
+    look_again(world)
+    assert [attempt.cost_cap for attempt in world.attempts(far)] == [10_100, raised]
+
+
 def test_rule_5_no_new_nonce_while_the_old_one_may_be_included(world: World) -> None:
     reference = world.plan(world.terms("near"))
     drain()
@@ -209,6 +229,31 @@ def test_rule_5_a_new_nonce_once_the_block_hash_has_expired_at_a_final_block(wor
     world.turn(5)
     assert world.statuses(reference) == [AttemptStatus.DEAD, AttemptStatus.FINAL]
     assert world.intent(reference).status == IntentStatus.DONE
+
+
+def test_rule_5_what_a_node_that_lags_does_not_know_is_not_dead(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = world.plan(world.terms("near"))
+    world.near.drops_sent = True
+    drain()
+    world.near.drops_sent = False
+    world.near.mine(world.attempts(reference)[0].expires_at_height or 0)
+    adapter = get_adapter("near")
+    monkeypatch.setattr(adapter, "views", lambda: [Lagging(world.near)], raising=False)
+    world.turn(3)
+    assert world.statuses(reference) == [AttemptStatus.SENT]
+    both = [Lagging(world.near), MemoryAdapter(world.near)]
+    monkeypatch.setattr(adapter, "views", lambda: both, raising=False)
+    world.turn(5)
+    assert world.statuses(reference) == [AttemptStatus.DEAD, AttemptStatus.FINAL]
+
+
+class Lagging(MemoryAdapter):
+    """A node that has not seen any block but the first."""
+
+    def final(self, tier: str) -> Block:
+        return self.block(0)
 
 
 def test_rule_5_a_new_nonce_once_another_final_transaction_used_it(world: World) -> None:

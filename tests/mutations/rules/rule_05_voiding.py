@@ -4,6 +4,7 @@ from tests.mutations.guard import Guard
 
 DECISION = "chains_app/outbox/decision.py"
 PRELIMINARIES = "chains_app/outbox/preliminaries.py"
+DEATHS = "chains_app/outbox/deaths.py"
 REPAYMENTS = "chains_app/outbox/repayments.py"
 INTENTS = "chains_app/intents.py"
 INGEST = "chains_app/ingest.py"
@@ -11,6 +12,7 @@ LIFECYCLE = "sessions_app/lifecycle.py"
 CHAINS = "tests/integration/chains/"
 SESSIONS = "tests/integration/sessions/"
 VOIDING = CHAINS + "test_voiding.py::"
+UNKNOWN = "tests/integration/chains/test_unknown.py::"
 REPAID = CHAINS + "test_repayments.py::"
 NEEDED = CHAINS + "test_preliminaries.py::"
 NEEDED_TO_THE_END = CHAINS + "test_preliminaries_ending.py::"
@@ -102,27 +104,28 @@ ROWS = (
          "test_rule_5_a_repayment_whose_end_is_not_known_is_not_made_again",),
     ),
     Guard(
-        5, "repayment-proved-dead", "A repayment is dead only when nodes prove it.",
+        5, "proved-dead", "What left us is dead only when nodes prove it.",
         "chains_app/outbox/following.py",
-        "if fate is Fate.DEAD and is_repayment(intent) and not are_proved_dead(left, adapter, tier):",
+        "if fate is Fate.DEAD and not are_dead(intent, left, adapter, tier):",
         "if False:",
-        (REPAID + "test_rule_5_what_has_just_left_is_not_taken_for_dead",
+        (UNKNOWN + "test_rule_5_what_a_node_that_lags_does_not_know_is_not_dead",
+         REPAID + "test_rule_5_what_has_just_left_is_not_taken_for_dead",
          REPAID + "test_rule_5_what_another_node_knows_is_not_dead"),
     ),
     Guard(
-        5, "repayment-settled", "What has just left is not taken for dead.", REPAYMENTS,
-        "if max(ages) > REMEMBERED_FOR or min(ages) < SETTLED_AFTER:",
-        "if max(ages) > REMEMBERED_FOR:",
+        5, "repayment-settled", "What has just left is not taken for dead.", DEATHS,
+        "max(ages) <= REMEMBERED_FOR and min(ages) >= SETTLED_AFTER",
+        "max(ages) <= REMEMBERED_FOR",
         (REPAID + "test_rule_5_what_has_just_left_is_not_taken_for_dead",),
     ),
     Guard(
-        5, "repayment-remembered", "What nodes may have forgotten is not taken for dead.", REPAYMENTS,
-        "if max(ages) > REMEMBERED_FOR or min(ages) < SETTLED_AFTER:",
-        "if min(ages) < SETTLED_AFTER:",
+        5, "repayment-remembered", "What nodes may have forgotten is not taken for dead.", DEATHS,
+        "max(ages) <= REMEMBERED_FOR and min(ages) >= SETTLED_AFTER",
+        "min(ages) >= SETTLED_AFTER",
         (REPAID + "test_rule_5_what_left_long_ago_is_never_taken_for_dead",),
     ),
     Guard(
-        5, "repayment-unknown-to-all", "What any node knows is not dead.", REPAYMENTS,
+        5, "repayment-unknown-to-all", "What any node knows is not dead.", DEATHS,
         "return True in proofs and False not in proofs", "return True in proofs",
         (REPAID + "test_rule_5_what_another_node_knows_is_not_dead",),
     ),

@@ -132,6 +132,11 @@ ROWS = (
         (UNKNOWN + "test_rule_15_in_a_hurry_the_signers_caps_hold_as_ever",),
     ),
     Guard(
+        15, "hurry-behind", "The most urgent call sets the fee of the nonces before it.", SIGNING,
+        "nonce__gt=replaced.nonce, status__in=ALIVE", "nonce__gt=10**9, status__in=ALIVE",
+        (UNKNOWN + "test_rule_15_the_most_urgent_call_sets_the_fee_of_the_nonces_before_it",),
+    ),
+    Guard(
         15, "hurry", "Near its last moment a stuck call pays all that it may.", SIGNING,
         "return last is not None and chain_now(intent.chain) >= last - HURRY", "return False",
         (UNKNOWN + "test_rule_5_near_its_last_moment_a_stuck_call_pays_all_that_it_may",),

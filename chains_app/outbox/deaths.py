@@ -1,0 +1,55 @@
+"""When what left us can never run and never did: the next attempt takes a new nonce (rule 5)."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from django.utils import timezone
+
+from chains_app.adapters.interface import ChainAdapter, ChainError, Stage
+from chains_app.config import Nonces
+from chains_app.models import Attempt, Intent
+from chains_app.outbox.nonces import key_of
+from chains_app.outbox.repayments import is_repayment
+from chains_app.registry import get_chain
+
+# A NEAR node forgets transactions after four epochs, 28 hours; a block hash is too old after 24.
+REMEMBERED_FOR: Final = timedelta(hours=26)
+# One URL may be several machines, one of which lags: only what all of them have read by now proves.
+SETTLED_AFTER: Final = timedelta(minutes=10)
+
+
+def are_dead(intent: Intent, left: Sequence[Attempt], adapter: ChainAdapter, tier: str) -> bool:
+    """Whether attempts of one nonce, all of which left us, are dead as it seems.
+
+    Where nonces have no gaps (EVM), that another transaction used it finally is proof enough. Else
+    one node alone shows that it is used, or the block hash too old, at its own final block, and
+    knows none of them; and no node that answers knows any. A repayment, which no contract refuses
+    twice, is judged neither too early nor so late that nodes forget.
+    """
+    if is_repayment(intent) and not _may_be_judged(left):
+        return False
+    if get_chain(intent.chain).nonces is Nonces.SEQUENTIAL and not is_repayment(intent):
+        return True
+    proofs = [_proof(view, left, tier) for view in adapter.views()]
+    return True in proofs and False not in proofs
+
+
+def _may_be_judged(left: Sequence[Attempt]) -> bool:
+    ages = [timezone.now() - attempt.left_at for attempt in left if attempt.left_at is not None]
+    return max(ages) <= REMEMBERED_FOR and min(ages) >= SETTLED_AFTER
+
+
+def _proof(view: ChainAdapter, left: Sequence[Attempt], tier: str) -> bool | None:
+    """What one node shows; False: it knows one of them; None: nothing, or it does not answer."""
+    first, expires = left[0], left[-1].expires_at_height
+    try:
+        is_used = view.key_state(key_of(first.signer)).final_nonce >= first.nonce
+        has_expired = expires is not None and view.final(tier).height >= expires
+        account = first.signer.account
+        stages = {view.transaction_status(a.hash, account, tier).stage for a in left}
+    except ChainError:
+        return None
+    if stages != {Stage.UNKNOWN}:
+        return False
+    return True if is_used or has_expired else None
