@@ -1,6 +1,5 @@
 """The poller: facts, readings, finality, reorganisations and absences (rules 7 and 11)."""
 
-from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,15 +10,11 @@ from chains_app.adapters.interface import Fact
 from chains_app.adapters.memory import PAGE_BLOCKS
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import (
-    AttemptStatus,
     ChainBlock,
-    ChainCursor,
     InboxFact,
-    IntentStatus,
     Observation,
     Watch,
 )
-from chains_app.outbox.worker import drain
 from chains_app.poller import poll, poll_all
 from chains_app.selectors import LegFacts, chain_clocks, leg_facts
 from chains_app.watching import (
@@ -33,9 +28,7 @@ from tests.integration.chains.world import (
     TIER,
     DeathError,
     World,
-    age_attempts,
     let_leases_expire,
-    make_all_due,
 )
 
 CHAINS = ("base", "near")
@@ -141,175 +134,6 @@ def test_a_preimage_shown_at_the_head_is_known_at_once(world: World) -> None:
     assert repr(secret.reveal()) not in repr(facts)
 
 
-@pytest.mark.parametrize("chain", CHAINS)
-def test_rule_7_a_reorganisation_takes_back_what_was_read(world: World, chain: str) -> None:
-    terms, reference = watch(world, chain)
-    poll_all()
-    world.lock_by_maker(terms)
-    poll_all()
-    seen = facts_of(reference).first_seen_time
-    world.chains[chain].reorganise(1)
-    poll_all()
-    facts = facts_of(reference)
-    assert (facts.head, facts.first_seen_time) == (LockState.ABSENT, seen)
-    world.chains[chain].mine()
-    poll_all()
-    assert facts_of(reference).head is LockState.OPEN
-    assert facts_of(reference).first_seen_time == seen
-    assert InboxFact.objects.count() == 1
-
-
-def test_a_preimage_stays_known_through_a_reorganisation(world: World) -> None:
-    secret = Secret.generate()
-    terms = world.terms("near", secret, ours=False)
-    reference = world.plan(terms, Call.REFUND_EARLY)
-    world.lock_by_maker(terms)
-    world.near.mine(2)
-    world.send_as("maker", Call.WITHDRAW, terms, secret)
-    world.near.mine()
-    poll_all()
-    world.near.reorganise(1)
-    poll_all()
-    facts = facts_of(reference)
-    assert (facts.head, facts.preimage) == (LockState.OPEN, secret.reveal())
-
-
-def test_a_reorganisation_is_announced(world: World) -> None:
-    terms, reference = watch(world)
-    poll_all()
-    world.lock_by_maker(terms)
-    poll_all()
-    world.changed.clear()
-    world.base.reorganise(1)
-    poll_all()
-    assert world.changed[0] == {reference}
-
-
-def test_rule_5_a_reorganisation_sends_an_included_attempt_back(world: World) -> None:
-    reference = world.plan(world.terms())
-    drain()
-    world.base.mine()
-    poll_all()
-    make_all_due()
-    drain()
-    assert world.statuses(reference) == [AttemptStatus.INCLUDED]
-    world.base.reorganise(1)
-    poll_all()
-    assert world.statuses(reference) == [AttemptStatus.SENT]
-    world.turn(5)
-    assert world.statuses(reference) == [AttemptStatus.FINAL]
-    assert len(world.attempts(reference)) == 1
-
-
-def shallow(world: World) -> World:
-    """A tier that a reorganisation can reach: final one block below the head."""
-    Watch.objects.update(tier="head+1")
-    return world
-
-
-def test_rule_5_a_reorganisation_opens_a_done_intent_again(world: World) -> None:
-    reference = world.plan(world.terms())
-    shallow(world)
-    world.turn()
-    world.base.mine()
-    poll_all()
-    make_all_due()
-    drain()
-    assert world.intent(reference).status == IntentStatus.DONE
-    world.base.reorganise(2)
-    poll_all()
-    assert world.intent(reference).status == IntentStatus.ACTIVE
-    assert facts_of(reference).head is LockState.ABSENT
-    world.turn(4)
-    assert world.intent(reference).status == IntentStatus.DONE
-    assert facts_of(reference).final is LockState.OPEN
-    assert len(world.attempts(reference)) == 1
-
-
-def test_rule_5_a_lock_that_a_reorganisation_dropped_is_made_again(world: World) -> None:
-    reference = world.plan(world.terms())
-    shallow(world)
-    world.turn()
-    world.base.mine()
-    poll_all()
-    make_all_due()
-    drain()
-    gone = world.attempts(reference)[0].hash
-    world.base.reorganise(2, dropped={gone})
-    poll_all()
-    make_all_due()
-    drain()
-    assert world.base.mempool == []
-    age_attempts(5)
-    world.turn(5)
-    assert world.intent(reference).status == IntentStatus.DONE
-    assert facts_of(reference).final is LockState.OPEN
-
-
-def test_finality_of_a_replaced_block_is_taken_back(world: World) -> None:
-    world.base.mine(3)
-    poll_all()
-    world.base.mine(2)
-    poll_all()
-    before = ChainCursor.objects.get(chain="base").finals
-    assert before["head+1"][0] == 4
-    world.base.reorganise(2)
-    poll_all()
-    after = ChainCursor.objects.get(chain="base").finals
-    assert after["head+1"][0] == 4
-    assert after["head+1"][1] != before["head+1"][1]
-    assert after["final"] == before["final"]
-
-
-def test_rule_7_a_final_block_that_is_no_ancestor_of_ours_is_not_believed(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    terms, reference = watch(world)
-    poll_all()
-    world.lock_by_maker(terms)
-    foreign = replace(world.base.head, hash="0xforeign")
-    monkeypatch.setattr(world.adapters["base"], "final", lambda _: foreign)
-    poll_all()
-    facts = facts_of(reference)
-    assert (facts.head, facts.final) == (LockState.OPEN, LockState.ABSENT)
-
-
-def test_rule_7_a_foreign_final_block_below_our_head_is_not_believed(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As from another branch than the one whose head we follow: its height is one of ours."""
-    terms, reference = watch(world)
-    poll_all()
-    world.lock_by_maker(terms)
-    at_lock = world.base.head
-    poll_all()
-    world.base.mine(1)
-    foreign = replace(at_lock, hash="0xforeign")
-    monkeypatch.setattr(world.adapters["base"], "final", lambda _: foreign)
-    poll_all()
-    facts = facts_of(reference)
-    assert (facts.head, facts.final, facts.stood_finally) == (
-        LockState.OPEN,
-        LockState.ABSENT,
-        False,
-    )
-
-
-def test_rule_7_blocks_that_do_not_follow_on_ours_are_a_reorganisation(world: World) -> None:
-    """Also where the other branch is longer already: its new blocks alone look like a page."""
-    terms, reference = watch(world)
-    poll_all()
-    world.lock_by_maker(terms)
-    poll_all()
-    height = world.base.head.height
-    (sent,) = world.base.between(height, height)[0].transactions
-    world.base.reorganise(1, dropped=[sent.hash])
-    world.base.mine()
-    poll_all()
-    assert chain_clocks()["base"].head_height == height + 1
-    assert facts_of(reference).head is LockState.ABSENT
-
-
 def test_rule_7_a_preimage_that_does_not_fit_is_none(world: World) -> None:
     secret = Secret.generate()
     terms, reference = world.terms(secret=secret), uuid4()
@@ -322,24 +146,6 @@ def test_rule_7_a_preimage_that_does_not_fit_is_none(world: World) -> None:
     assert told(secret.reveal()) == secret.reveal()
     for other in (Secret.generate().reveal(), secret.reveal()[:31], b""):
         assert told(other) is None
-
-
-def test_a_chain_that_no_longer_knows_our_blocks_is_read_anew(world: World) -> None:
-    terms, reference = watch(world)
-    poll_all()
-    world.lock_by_maker(terms)
-    poll_all()
-    ChainBlock.objects.update(hash="0xforeign")
-    ChainCursor.objects.update(hash="0xforeign")
-    world.base.mine(3)
-    poll_all()
-    facts = facts_of(reference)
-    assert (facts.head, facts.final) == (LockState.OPEN, LockState.ABSENT)
-    assert chain_clocks()["base"].head_height == 4
-    assert list(Observation.objects.values_list("height", flat=True)) == [4]
-    world.base.mine(2)
-    poll_all()
-    assert facts_of(reference).final is LockState.OPEN
 
 
 def test_a_node_that_lags_changes_nothing(world: World) -> None:

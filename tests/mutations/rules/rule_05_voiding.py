@@ -16,7 +16,7 @@ UNKNOWN = "tests/integration/chains/test_unknown.py::"
 REPAID = CHAINS + "test_repayments.py::"
 NEEDED = CHAINS + "test_preliminaries.py::"
 NEEDED_TO_THE_END = CHAINS + "test_preliminaries_ending.py::"
-POLLER = CHAINS + "test_poller.py::"
+REORGANISED = CHAINS + "test_poller_reorganisations.py::"
 GASLESS = SESSIONS + "test_gasless.py::"
 
 ROWS = (
@@ -88,12 +88,12 @@ ROWS = (
         5, "opens-again", "A reorganisation opens an intent that had ended.", INGEST,
         "        status=IntentStatus.ACTIVE, ended_height=None, wanted_since=timezone.now()\n",
         "        wanted_since=timezone.now()\n",
-        (POLLER + "test_rule_5_a_reorganisation_opens_a_done_intent_again",),
+        (REORGANISED + "test_rule_5_a_reorganisation_opens_a_done_intent_again",),
     ),
     Guard(
         5, "included-goes-back", "A reorganisation sends an included attempt back.", INGEST,
         "    _send_back(gone if is_ours else gone.exclude(repaid))\n", "",
-        (POLLER + "test_rule_5_a_reorganisation_sends_an_included_attempt_back",),
+        (REORGANISED + "test_rule_5_a_reorganisation_sends_an_included_attempt_back",),
     ),
     Guard(
         5, "repayment-not-in-doubt", "A repayment whose end is unknown is not made again.",
