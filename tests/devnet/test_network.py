@@ -6,7 +6,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -64,15 +63,6 @@ def wait_for_end(descriptors: list[int]) -> None:
 
 def folders(folder: Path) -> list[Path]:
     return list(folder.glob(f"{FOLDER_PREFIX}*"))
-
-
-@pytest.fixture(scope="module")
-def reachable_folder() -> Iterator[Path]:
-    """A folder that PostgreSQL's user may pass through too (pytest's own is private)."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o711)
-        yield folder
 
 
 def test_two_devnets_run_side_by_side_and_serve(reachable_folder: Path) -> None:
