@@ -21,6 +21,7 @@ from chains_app.models import (
     AttemptStatus,
     ChainBlock,
     ChainCursor,
+    Creation,
     InboxFact,
     Intent,
     IntentStatus,
@@ -67,6 +68,13 @@ class Learned:
             return True
         ours = (fact for known, fact in self.facts if known.pk == watch.pk)
         return any(shown_preimage(watch, fact, None) is not None for fact in ours)
+
+    def shows_made(self, watch: Watch, fact: Fact) -> bool:
+        """Whether the lock stands open since this fact: not another one's that took its place."""
+        return fact.may_be_new and any(
+            of.pk == watch.pk and r.block.hash == fact.block_hash and r.state is LockState.OPEN
+            for of, r in self.readings
+        )
 
     def is_news(self, cursor: ChainCursor) -> bool:
         """Whether there is anything to commit."""
@@ -300,8 +308,8 @@ def _store_readings(learned: Learned) -> set[int]:
         _update_watch(watch, reading)
     if learned.unread:
         Watch.objects.filter(pk__in=learned.unread).update(due_time=0)
-    for key, creation in learned.creations.items():
-        Watch.objects.filter(pk=key).update(creation=creation)
+    for key, raw in learned.creations.items():
+        Creation.objects.update_or_create(watch_id=key, defaults={"raw": raw})
     return {watch.pk for watch, _ in (*learned.readings, *learned.facts)}
 
 
@@ -372,6 +380,7 @@ def _settle(cursor: ChainCursor, watch: Watch) -> None:
     is_over = is_decided and last.is_paid and not _is_untold(watch, last.lock_state)
     if last.height <= slowest and (is_over or never_locked):
         Watch.objects.filter(pk=watch.pk).update(is_settled=True, due_time=None)
+        Creation.objects.filter(watch=watch.pk).delete()
 
 
 def _wake_intents(watches: set[int]) -> None:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 import structlog
-from django.db.models import Max
+from django.db.models import BooleanField, ExpressionWrapper, Max, Q
 from django.utils import timezone
 
 from chains_app.adapters.interface import (
@@ -40,13 +40,15 @@ from chains_app.models import ChainBlock, ChainCursor, Watch
 from chains_app.registry import chains, get_adapter, get_chain, signing_keys
 from chains_app.seen import unwatched_locks
 from chains_app.signers import SignerRole
+from chains_app.watching import COMPARED
 from orchestrator.hints import send_hint
 
 MOST_BLOCKS: Final = 500  # of one page
 MOST_STEPS: Final = 40  # of one claim; whoever asks next goes on
 MOST_READS: Final = 500  # of due locks in one step
-MOST_SURPLUS_READS: Final = 20  # of these, of locks that no swap agreed on
+MOST_SPARE_READS: Final = 20  # of these, of locks that no swap agreed on or that nothing has moved
 SOUGHT_BLOCKS: Final = 20_000  # for a secret, where the lock was never seen open
+_IS_COMPARED: Final = ExpressionWrapper(Q(due_time=COMPARED), output_field=BooleanField())
 IDLE: Final = timedelta(seconds=5)
 
 log = structlog.get_logger(__name__)
@@ -247,8 +249,7 @@ def _read(
 def _keep_creation(adapter: ChainAdapter, watch: Watch, fact: Fact, learned: Learned) -> None:
     """What made a maker's lock, so that it can be sent again should the lock vanish behind ours."""
     is_ours = watch.terms.depositor == signing_keys(watch.chain, SignerRole.LOCK)[0].account
-    is_kept = watch.creation is not None or watch.pk in learned.creations
-    if is_ours or is_kept or not fact.may_be_new or fact.transaction is None:
+    if is_ours or not learned.shows_made(watch, fact) or fact.transaction is None:
         return
     try:
         creation = adapter.signed_bytes(fact.transaction)
@@ -260,13 +261,14 @@ def _keep_creation(adapter: ChainAdapter, watch: Watch, fact: Fact, learned: Lea
 
 
 def _due(cursor: ChainCursor, last: Block) -> list[Watch]:
-    """Those of agreed swaps first; what strangers lock for us, at any moment of their choice, waits
-    behind them, and holds no step up for long.
+    """Those of agreed swaps first, and of them such as are merely to be compared last; what
+    strangers lock for us, at any moment of their choice, waits behind them. Neither holds a step
+    up for long.
     """
     due = Watch.objects.filter(chain=cursor.chain, due_time__lte=last.time)
-    found = list(due.order_by("-pays_out", "due_time")[:MOST_READS])
-    agreed = [watch for watch in found if watch.pays_out]
-    return found[: len(agreed) + MOST_SURPLUS_READS]
+    found = list(due.order_by("-pays_out", _IS_COMPARED, "due_time")[:MOST_READS])
+    wanted = [watch for watch in found if watch.pays_out and watch.due_time != COMPARED]
+    return found[: len(wanted) + MOST_SPARE_READS]
 
 
 def _read_lock(adapter: ChainAdapter, watch: Watch, block: Block, learned: Learned) -> None:

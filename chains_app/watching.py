@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-import structlog
+from django.db import transaction
 
-from chains_app.adapters.interface import ChainError, Fact
+from chains_app.adapters.interface import Fact
 from chains_app.locks import LockReading, LockState, LockTerms
 from chains_app.models import ChainCursor, Observation, Watch
 from chains_app.outbox.effects import Standing
@@ -22,8 +22,7 @@ class WatchConflictError(OrchestratorError):
     code = "watch_conflict"
 
 
-log = structlog.get_logger(__name__)
-
+COMPARED: Final = 1  # a `due_time` before all others, that waits behind them
 NEVER: Final = 10**11  # seconds; a stranger may name instants that no column holds
 
 
@@ -58,27 +57,14 @@ def set_tier(*, reference: UUID, tier: str) -> None:
 def compare_with_chains() -> int:
     """Have every lock of an open swap read at its chain's head, whatever is stored of it, as a
     service does that starts: it may have slept for long, or its database been put back. How many.
+
+    What is being written at this moment is read anyway.
     """
-    followed = Watch.objects.filter(is_settled=False, pays_out=True)
-    return followed.update(due_time=0)
-
-
-def send_creations_again(references: Iterable[UUID]) -> int:
-    """Give the nodes the makers' own bytes again that made these locks; how many were taken.
-
-    They were signed for exactly these locks, and the contracts take each once.
-    """
-    kept = Watch.objects.filter(reference__in=references, creation__isnull=False).order_by("pk")
-    return sum(_was_taken(watch.chain, bytes(watch.creation or b"")) for watch in kept)
-
-
-def _was_taken(chain: str, raw: bytes) -> bool:
-    try:
-        get_adapter(chain).broadcast(raw)
-    except ChainError as error:
-        log.warning("creation_not_sent", chain=chain, reason=error.code)
-        return False
-    return True
+    with transaction.atomic():
+        open_ones = Watch.objects.filter(is_settled=False, pays_out=True).exclude(due_time=0)
+        rows = open_ones.select_for_update(skip_locked=True, no_key=True).order_by("pk")
+        keys = list(rows.values_list("pk", flat=True))
+        return Watch.objects.filter(pk__in=keys).update(due_time=COMPARED)
 
 
 def standing(observation: Observation) -> Standing:

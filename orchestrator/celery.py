@@ -5,6 +5,7 @@ import os
 import structlog
 from celery import Celery, Task
 from celery.signals import beat_init, setup_logging, task_prerun, worker_init, worker_ready
+from django.db import DatabaseError, connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator.settings")
 
@@ -30,10 +31,15 @@ def check_configuration(**_: object) -> None:
 
 @worker_ready.connect
 def compare_with_chains(**_: object) -> None:
-    """What is stored of open swaps is compared with both chains at the next poll."""
+    """What is stored of open swaps is compared with both chains by the next polls."""
     from chains_app import watching  # its import needs the settings
 
-    log.info("compared_with_chains", locks=watching.compare_with_chains())
+    try:
+        log.info("locks_to_compare", locks=watching.compare_with_chains())
+    except DatabaseError as error:  # the next start does it
+        log.warning("locks_not_compared", reason=type(error).__name__)
+    finally:
+        connection.close()  # the children do the work
 
 
 @task_prerun.connect

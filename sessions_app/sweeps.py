@@ -7,8 +7,8 @@ from uuid import UUID
 from django.db import transaction
 
 from auctions_app.market import current_market
+from chains_app.creations import send_creations_again
 from chains_app.selectors import waiting_references
-from chains_app.watching import send_creations_again
 from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import wall_clock
 from secrets_app.services import forget_secret
@@ -72,9 +72,13 @@ def _forget_batch(session_ids: list[UUID]) -> int:
 
 def send_vanished_again() -> int:
     """Makers' locks that have left the chain behind ours: the nodes get their own bytes again."""
-    vanished = Session.objects.filter(attention=Attention.SOURCE_LOCK_VANISHED)
-    sources = Leg.objects.filter(session__in=vanished, role=Role.SOURCE)
-    return send_creations_again(sources.values_list("pk", flat=True))
+    vanished = Session.objects.filter(
+        attention=Attention.SOURCE_LOCK_VANISHED,
+        attention_since__isnull=False,  # its index has no others
+        signed_order__isnull=True,  # an order is the outbox's to submit again
+    )
+    sources = Leg.objects.filter(session__in=vanished, role=Role.SOURCE).order_by("pk")
+    return send_creations_again(list(sources.values_list("pk", flat=True)[:BATCH]))
 
 
 def wake_overdue() -> int:

@@ -27,7 +27,6 @@ from chains_app.selectors import chain_now
 from chains_app.signers import SignerRefusedError, refusal, role_of
 from orchestrator.fields import vault_cipher
 
-_TO_SELF_CAPS: Final = 2
 RAISE_PERCENT: Final = 13  # nodes want at least 12.5 to replace a transaction
 HURRY: Final = 60  # seconds before the last useful block of a call; each fee gets 8 to be taken
 
@@ -115,7 +114,7 @@ def _is_urgent(replaced: Attempt, *, to_self: bool) -> bool:
 def _is_nearly_too_late(intent: Intent) -> bool:
     call, terms = intent.contract_call, terms_of(intent)
     last = None if call is None or terms is None else last_useful_moment(call, terms)
-    return last is not None and chain_now(intent.chain) >= last - HURRY
+    return last is not None and last - HURRY <= chain_now(intent.chain) <= last
 
 
 def _at_the_cap(intent: Intent, prepared: Prepared, cap: int) -> Prepared:
@@ -141,14 +140,15 @@ def _allowed(signer: Signer, highest: Prepared, least: Prepared, counted: int) -
 def _cap(intent: Intent, *, to_self: bool) -> int:
     """No fee is raised above the registry's cap, which reservations count on.
 
-    A transfer to ourselves uses a small part of the call's gas, and has to outbid the call.
+    A transfer to ourselves uses a small part of the call's gas, and has to outbid the call: twice
+    the fee. It carries no value; what it was prepared with still counts the call's.
     """
     spec, call, terms = get_chain(intent.chain), intent.contract_call, terms_of(intent)
     if call is None or terms is None:
-        cap = max(spec.fee_cap(each, None) for each in spec.native.gas)
+        cap = fee = max(spec.fee_cap(each, None) for each in spec.native.gas)
     else:
-        cap = spec.cost_cap(call, terms)
-    return _TO_SELF_CAPS * cap if to_self else cap
+        cap, fee = spec.cost_cap(call, terms), spec.fee_cap(call, terms.token)
+    return cap + fee if to_self else cap
 
 
 def _signer_for(intent: Intent) -> tuple[Signer, SigningKey]:

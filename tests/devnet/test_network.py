@@ -49,7 +49,8 @@ def environment(folder: Path, name: str = "devnet") -> dict[str, str]:
 
 def servers(process: subprocess.Popen[str]) -> list[int]:
     """File descriptors that become readable when a server of the devnet ends."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    threads = Path(f"/proc/{process.pid}/task").iterdir()  # one of them starts the servers
+    children = " ".join((thread / "children").read_text() for thread in threads).split()
     return [os.pidfd_open(int(child)) for child in children]
 
 

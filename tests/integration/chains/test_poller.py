@@ -6,11 +6,13 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import transaction
 
+from chains_app import poller
 from chains_app.adapters.interface import Fact
 from chains_app.adapters.memory import PAGE_BLOCKS
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import (
     ChainBlock,
+    Creation,
     InboxFact,
     Observation,
     Watch,
@@ -18,6 +20,7 @@ from chains_app.models import (
 from chains_app.poller import poll, poll_all
 from chains_app.selectors import LegFacts, chain_clocks, leg_facts
 from chains_app.watching import (
+    COMPARED,
     WatchConflictError,
     compare_with_chains,
     shown_preimage,
@@ -74,6 +77,50 @@ def test_at_a_start_what_is_stored_is_compared_with_the_chain(world: World) -> N
     world.chains["base"].mine()
     poll_all()
     assert facts_of(reference).head is LockState.OPEN
+
+
+def test_what_is_merely_compared_waits_behind_what_is_due(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poller, "MOST_SPARE_READS", 1)
+    references = [watch(world)[1] for _ in range(4)]
+    poll_all()
+    assert compare_with_chains() == 4
+    Watch.objects.filter(reference=references[-1]).update(due_time=2)
+    world.base.mine()
+    poll_all()
+    waiting = Watch.objects.filter(due_time=COMPARED)
+    assert waiting.count() == 2
+    assert not waiting.filter(reference=references[-1]).exists()
+    for _ in range(2):
+        world.base.mine()
+        poll_all()
+    assert not waiting.exists()
+
+
+def test_the_bytes_that_made_a_makers_lock_are_kept_until_it_is_over(world: World) -> None:
+    secret = Secret.generate()
+    terms = world.terms(secret=secret, ours=False)
+    with transaction.atomic():
+        watch_lock(reference=uuid4(), terms=terms, tier=TIER)
+    poll_all()
+    world.lock_by_maker(terms)
+    (lock,) = world.base.between(world.base.head.height, world.base.head.height)[0].transactions
+    poll_all()
+    assert bytes(Creation.objects.get().raw) == lock.encode()
+    world.send_as("maker", Call.WITHDRAW, terms, secret)
+    world.base.mine()
+    poll_all()
+    assert bytes(Creation.objects.get().raw) == lock.encode()
+    world.base.mine(4)
+    poll_all()
+    assert not Creation.objects.exists()
+
+
+def test_what_made_our_own_lock_is_the_outboxs(world: World) -> None:
+    world.plan(world.terms())
+    world.turn(2)
+    assert not Creation.objects.exists()
 
 
 def test_a_lock_made_before_it_was_watched_is_read(world: World) -> None:

@@ -23,7 +23,7 @@ def test_strangers_locks_hold_no_reading_of_an_agreed_one_up(
 ) -> None:
     """All are due in the same second, the strangers' first."""
     monkeypatch.setattr(poller, "MOST_READS", 3)
-    monkeypatch.setattr(poller, "MOST_SURPLUS_READS", 2)
+    monkeypatch.setattr(poller, "MOST_SPARE_READS", 2)
     strangers = [world.terms(ours=False) for _ in range(4)]
     for each in strangers:
         with transaction.atomic():
@@ -34,11 +34,11 @@ def test_strangers_locks_hold_no_reading_of_an_agreed_one_up(
         world.base.mine()
     poll_all()
     Watch.objects.update(due_time=0)
-    Watch.objects.filter(reference=reference).update(due_time=1)
+    Watch.objects.filter(reference=reference).update(due_time=2)
     world.base.mine()
     poll_all()
     assert Watch.objects.filter(due_time=0).count() == 2
-    assert not Watch.objects.filter(reference=reference, due_time=1).exists()
+    assert not Watch.objects.filter(reference=reference, due_time=2).exists()
 
 
 def test_strangers_locks_leave_no_row(world: World) -> None:

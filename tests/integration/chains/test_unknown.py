@@ -15,7 +15,7 @@ from chains_app.outbox.nonces import sync_signers
 from chains_app.outbox.signing import HURRY
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll_all
-from chains_app.registry import get_adapter
+from chains_app.registry import get_adapter, get_chain
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.world import (
     FUNDS,
@@ -202,6 +202,28 @@ def test_rule_15_the_most_urgent_call_sets_the_fee_of_the_nonces_before_it(
     age_attempts(STUCK_AFTER)
     look_again(world)
     assert [attempt.cost_cap for attempt in world.attempts(far)] == [10_100, raised]
+
+
+def test_rule_15_a_freed_nonce_never_costs_what_the_call_would_have_moved(world: World) -> None:
+    """An urgent lock waits behind one that is too late, whose place a mere transfer takes."""
+    world.base.is_halted = True
+    late, soon = (
+        world.plan(world.terms(lock_by=world.now() + seconds, timelock=world.now() + 1000))
+        for seconds in (20, HURRY + 20)
+    )
+    Intent.objects.filter(watch__reference=late).update(urgency=1)
+    drain()
+    world.base.is_halted = False
+    world.base.mempool.clear()
+    world.base.mine(seconds=30)
+    world.base.is_halted = True
+    poll_all()
+    age_attempts(STUCK_AFTER)
+    look_again(world)
+    call, freed = world.attempts(late)
+    assert (call.nonce, freed.nonce, world.attempts(soon)[0].nonce) == (0, 0, 1)
+    fee = get_chain("base").fee_cap(Call.LOCK, None)
+    assert call.cost_cap + fee < freed.cost_cap <= 10_000 + 2 * fee
 
 
 def test_rule_5_no_new_nonce_while_the_old_one_may_be_included(world: World) -> None:

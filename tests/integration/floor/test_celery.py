@@ -44,6 +44,7 @@ def test_each_app_has_its_queue() -> None:
         "sessions_app.tasks.advance_sessions": "sessions",
         "sessions_app.tasks.forget_secrets": "housekeeping",
         "sessions_app.tasks.handle_surplus": "sessions",
+        "sessions_app.tasks.send_vanished_again": "sessions",
         "sessions_app.tasks.wake_overdue": "sessions",
         TASK: "housekeeping",
     }

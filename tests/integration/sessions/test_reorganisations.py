@@ -8,7 +8,16 @@ from chains_app.models import Attempt
 from sessions_app import sweeps
 from sessions_app.domain.states import Status
 from sessions_app.models import Role, Session
-from tests.integration.sessions.world import BACK, THERE, WHOLE_LIFE, World, path, reload, status
+from tests.integration.sessions.world import (
+    BACK,
+    THERE,
+    WHOLE_LIFE,
+    World,
+    path,
+    reload,
+    status,
+    terms,
+)
 
 OPEN, REFUNDED, WITHDRAWN = LockState.OPEN, LockState.REFUNDED, LockState.WITHDRAWN
 ABSENT = LockState.ABSENT
@@ -96,6 +105,22 @@ def test_rule_4_a_source_that_vanished_behind_our_lock_is_made_again_by_its_own_
     world.live(14)
     assert path(session)[-1] == "completed"
     assert reload(session).attention == ""
+    assert sweeps.send_vanished_again() == 0
+
+
+def test_rule_5_what_could_only_be_mined_too_late_is_not_sent_again(world: World) -> None:
+    session = world.start()
+    world.lock_source(session)
+    locks = Attempt.objects.filter(intent__call=Call.LOCK.value, left_at__isnull=False)
+    while not locks.exists():
+        world.live(1)
+    reorganise_the_source_away(world)
+    world.live(2)
+    lock_by = terms(session, Role.SOURCE).lock_by
+    world.live(int(lock_by - world.clock.now) - 1)
+    assert sweeps.send_vanished_again() == 1
+    world.chains["base"].mempool.clear()
+    world.live(1)
     assert sweeps.send_vanished_again() == 0
 
 
