@@ -149,9 +149,9 @@ class Maker:
                 self._done.add("lock")
                 self._lock_source()
             case "source_locked" | "destination_locking":
-                if self.swap.behaviour is B.POSTS_WRONG:
-                    self._post_in_vain(secrets.token_bytes(32))
-                    self._post_in_vain(self.secret)
+                if self.swap.behaviour is B.POSTS_WRONG and self.secret is not None:
+                    self._post_wrong()
+                    self._post_early(self.secret)
             case "both_locked" if self.secret is not None and "secret" not in self._done:
                 self._done.add("secret")
                 self._use_secret(self.secret)
@@ -189,7 +189,7 @@ class Maker:
         if not self.swap.owns_secret or behaviour is B.KEEPS_SECRET:
             return
         if behaviour is B.POSTS_WRONG:
-            self._post_in_vain(secrets.token_bytes(32))
+            self._post_wrong()
         if behaviour in (B.WITHDRAWS, B.WITHDRAWS_LATE):
             if behaviour is B.WITHDRAWS_LATE:
                 self._wait_for(self.swap.destination[:4], self.last_moment())
@@ -217,10 +217,23 @@ class Maker:
                 return
             time.sleep(PAUSE)
 
-    def _post_in_vain(self, secret: bytes | None) -> None:
-        """A secret that fits another hashlock, or comes too early (unless it just did not)."""
-        with suppress(ApiError):
-            self.api.post(f"{self._path}/secret", secret="0x" + (secret or bytes(32)).hex())
+    def _post_wrong(self) -> None:
+        """A secret that fits another hashlock."""
+        try:
+            self.api.post(f"{self._path}/secret", secret="0x" + secrets.token_hex(32))
+        except ApiError as error:
+            if error.code not in ("invalid_secret", "secret_not_taken"):
+                raise
+        else:
+            raise RuntimeError(f"{self.session} took a wrong secret")
+
+    def _post_early(self, secret: bytes) -> None:
+        """The right one, before both locks are final (unless they have just become so)."""
+        try:
+            self.api.post(f"{self._path}/secret", secret="0x" + secret.hex())
+        except ApiError as error:
+            if error.code != "secret_not_taken":
+                raise
 
     def _withdraw(self, secret: bytes) -> None:
         """On chain, until the service has seen it there."""
@@ -246,8 +259,11 @@ class Maker:
         return kit
 
     def _cancel(self) -> None:
-        with suppress(ApiError):  # our lock may be on its way
+        try:
             self.api.post(f"{self._path}/cancel")
+        except ApiError as error:
+            if error.code != "not_cancellable":  # the service's lock may be on its way
+                raise
 
     def _wait_for(self, chain: str, at: int) -> None:
         while self._chain_time(chain) < at:

@@ -12,7 +12,7 @@ from devnet.api import ENDS, Api, ApiError
 
 PATIENCE: Final = 120.0  # seconds
 PAUSE: Final = 0.5
-AWAY: Final = frozenset({"unavailable", "price_unavailable", "maker_mode_full", "internal_error",
+AWAY: Final = frozenset({"unavailable", "price_unavailable", "maker_mode_full",
                          "request_in_progress", "too_many_requests"})  # fmt: skip
 
 

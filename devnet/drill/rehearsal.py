@@ -56,6 +56,7 @@ class Rehearsal:
         self._times = {"base": 0, "near": 0}
         self._vault: dict[str, bytes] = {}
         self._statuses: dict[str, tuple[str, str]] = {}  # session to status and attention
+        self._stalled: list[str] = []
         self._began = self._shown_at = time.monotonic()
         swaps = [*schedule.swaps, *beyond_swaps(len(schedule.swaps))]
         env = devnet.environment
@@ -153,6 +154,11 @@ class Rehearsal:
         """Let the clocks run on to each instant that somebody waits for, until all have ended."""
         self._tell("no more faults")
         self._wait_until_still()
+        self._stalled += [
+            f"maker {each.swap.number} waits in the calm, {self._status(each)}"
+            for each in makers
+            if self._should_have_moved(each)
+        ]
         late = [each for each in makers if each.swap.behaviour is Behaviour.WITHDRAWS_LATE]
         for maker in sorted(late, key=self._last_moment):
             if self._status(maker) == "both_locked":
@@ -163,6 +169,15 @@ class Rehearsal:
                 self._jump_to(moment)
                 self._wait_until_still()
         self._wait(lambda: self._have_ended(makers))
+
+    def _should_have_moved(self, maker: Maker) -> bool:
+        """Whether nothing but the service is missing: neither a clock nor what the maker does."""
+        status = self._status(maker)
+        if status == "source_locking":
+            legs = self._api.get(f"/sessions/{maker.session}")["legs"]
+            return bool(legs[0]["state"]["head"] == "open")
+        is_late = maker.swap.behaviour in (Behaviour.KEEPS_SECRET, Behaviour.WITHDRAWS_LATE)
+        return status in MOVING or (status == "both_locked" and not is_late)
 
     def _last_moment(self, maker: Maker) -> int:
         return maker.last_moment() if self._status(maker) == "both_locked" else 0
@@ -204,11 +219,17 @@ class Rehearsal:
             raise RuntimeError("the swaps of the halt were not locked")
         takers = go_beyond(self._devnet, self._service, self._beyond, self._jump_to)
         self._wait(lambda: self._have_ended(self._beyond))
+        everybody = [*self._makers, *self._beyond]
+        self._wait(lambda: all(each.is_done for each in everybody), 30)
+        self._stalled += [
+            f"maker {each.swap.number} heard of no end" for each in everybody if not each.is_done
+        ]
         return takers
 
     def _finish(self) -> None:
         """No write on its way any more, all of it final, and nobody writes anything."""
-        self._wait(lambda: ask(self._devnet, OPEN_WORK) == [(0,)], 60)
+        if not self._wait(lambda: ask(self._devnet, OPEN_WORK) == [(0,)], 60):
+            self._stalled.append(f"{ask(self._devnet, OPEN_WORK)[0][0]} writes have not ended")
         self._sessions = [self._api.get(f"/sessions/{session}") for session in self._statuses]
         self._service.stop()
         self._devnet.wait_blocks(4)
@@ -228,9 +249,9 @@ class Rehearsal:
             for session, (status, attention) in self._statuses.items()
             if is_stuck(status, attention, locks[session])
         ]
-        stuck += [
-            f"maker {maker.swap.number}: {maker.error}" for maker in self._makers if maker.error
-        ]
+        makers = [*self._makers, *self._beyond]
+        stuck += [f"maker {each.swap.number}: {each.error}" for each in makers if each.error]
+        stuck += self._stalled
         unexplained = [*self._books.errors(), *self._misplaced(locks)]
         leaked = self._leaks(locks, heard)
         self._show_lives()
@@ -273,7 +294,8 @@ class Rehearsal:
         makers = [*self._makers, *self._beyond]
         own = {each.session: each.secret for each in makers if each.session and each.secret}
         secrets = self._vault | own
-        said = "".join(text for each in makers for text in each.api.said)
+        apis = [self._api, *(each.api for each in makers)]
+        said = "".join(text for api in apis for text in api.said)
         shown = {
             secret
             for session, secret in secrets.items()

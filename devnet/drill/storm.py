@@ -23,13 +23,13 @@ SUPERVISED_EVERY: Final = 0.5
 
 
 class Storm:
-    """`injected` counts faults by kind; `say` is told of each."""
+    """`injected`: how often each fault met something, by kind; `say` is told of each."""
 
     def __init__(
         self, devnet: Devnet, service: Service, schedule: Schedule, say: Callable[[str], None]
     ) -> None:
         self._devnet, self._service, self._schedule, self._say = devnet, service, schedule, say
-        self.injected, self.errors = Counter[str](), list[BaseException]()
+        self._met, self.errors = Counter[str](), list[BaseException]()
         self._began, self._calm = time.monotonic(), threading.Event()
         self._held_down: set[str] = set()
         self._machines = threading.RLock()
@@ -44,6 +44,12 @@ class Storm:
         self._began = time.monotonic()
         for thread in (*self._threads, self._supervisor):
             thread.start()
+
+    @property
+    def injected(self) -> Counter[str]:
+        """Those of machines that were there to be met, and what the chains' faults met."""
+        of_chains = self._devnet.faults.injected.values()
+        return sum(of_chains, Counter[str](self._met))
 
     @property
     def is_over(self) -> bool:
@@ -69,9 +75,9 @@ class Storm:
             if self._calm.wait(max(0.0, self._began + fault.at - time.monotonic())):
                 return
             self._say(_told(fault))
-            with self._act(fault):
+            with self._act(fault) as met:
                 self._calm.wait(fault.seconds)
-            self.injected[fault.kind] += 1
+            self._met[fault.kind] += met is True
 
     def _supervise(self) -> None:
         while not self._calm.wait(SUPERVISED_EVERY):
@@ -95,55 +101,55 @@ class Storm:
             case "stall":
                 return chain.stalling()
             case "reorganise" | "reorganise_away":
-                return _at_once(
-                    partial(
-                        chain.reorganise,
-                        fault.size,
-                        keep_transactions=fault.kind == "reorganise",
-                    )
-                )
+                keep = fault.kind == "reorganise"
+                return _counted(partial(chain.reorganise, fault.size, keep_transactions=keep))
             case "fee_spike":
                 return chain.fee_spike(PRICES[fault.target] * fault.size)
             case _:
                 return _of_way(chain, fault)
 
     def _jump(self, fault: Fault) -> AbstractContextManager[Any]:
-        return _at_once(partial(self._devnet.faults.jump, fault.size))
+        return _counted(partial(self._devnet.faults.jump, fault.size))
 
     @contextmanager
-    def _kill(self, fault: Fault) -> Iterator[None]:
+    def _kill(self, fault: Fault) -> Iterator[bool]:
         with self._machines:
             self._held_down.add(fault.target)
-            self._service.processes[fault.target].kill()
-        yield
+            child = self._service.processes[fault.target]
+            was_alive = not child.has_ended
+            child.kill()
+        yield was_alive
         with self._machines:
             self._held_down.discard(fault.target)
 
     @contextmanager
-    def _kill_one(self, fault: Fault) -> Iterator[None]:
+    def _kill_one(self, fault: Fault) -> Iterator[bool]:
         """One of the processes that a process has started."""
         leader = self._service.processes[fault.target].process.pid
+        met = False
         with suppress(OSError):  # it is starting at this moment
             children = Path(f"/proc/{leader}/task/{leader}/children").read_text().split()
-            if children:
-                os.kill(int(children[-1]), signal.SIGKILL)
-        yield
+            for child in children[-1:]:
+                os.kill(int(child), signal.SIGKILL)
+                met = True
+        yield met
 
     @contextmanager
-    def _freeze(self, fault: Fault) -> Iterator[None]:
-        group = self._service.processes[fault.target].process.pid
+    def _freeze(self, fault: Fault) -> Iterator[bool]:
+        child = self._service.processes[fault.target]
+        group, met = child.process.pid, not child.has_ended
         with suppress(ProcessLookupError):
             os.killpg(group, signal.SIGSTOP)
-        yield
+        yield met
         with suppress(ProcessLookupError):
             os.killpg(group, signal.SIGCONT)
 
     @contextmanager
-    def _second_worker(self, _: Fault) -> Iterator[None]:
+    def _second_worker(self, _: Fault) -> Iterator[bool]:
         """Two at the same work, and then one of them is gone."""
         with self._machines:
             self._service.start("worker-2", self._service.command("worker"))
-        yield
+        yield True
         with self._machines, suppress(ProcessLookupError):
             self._service.processes.pop("worker-2").kill()
 
@@ -155,9 +161,9 @@ class Storm:
         return _at_once(flush)
 
     @contextmanager
-    def _stop_redis(self, _: Fault) -> Iterator[None]:
+    def _stop_redis(self, _: Fault) -> Iterator[bool]:
         self._devnet.redis.stop()
-        yield
+        yield True
         self._devnet.redis.restart()
 
     def _restart_postgres(self, _: Fault) -> AbstractContextManager[Any]:
@@ -190,7 +196,14 @@ def _of_way(chain: ChainFaults, fault: Fault) -> AbstractContextManager[Any]:
 
 
 @contextmanager
-def _at_once(act: Callable[[], object]) -> Iterator[None]:
+def _at_once(act: Callable[[], object]) -> Iterator[bool]:
+    act()
+    yield True
+
+
+@contextmanager
+def _counted(act: Callable[[], object]) -> Iterator[None]:
+    """What the devnet's faults count themselves."""
     act()
     yield
 

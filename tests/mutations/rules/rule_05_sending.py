@@ -16,6 +16,13 @@ TOO_LATE = DECIDED + "test_rule_5_nothing_is_sent_that_could_only_be_mined_too_l
 
 ROWS = (
     Guard(
+        5, "creation-in-time", "A maker's bytes are sent again only while they can be mined in time.",
+        "chains_app/creations.py",
+        "if chain_now(watch.chain) + 1 > watch.terms.lock_by:", "if False:",
+        ("tests/integration/sessions/test_reorganisations.py::"
+         "test_rule_5_what_could_only_be_mined_too_late_is_not_sent_again",),
+    ),
+    Guard(
         5, "guard-at-the-signature", "The guard is asked before anything is signed.", SIGNING,
         """    if not verdict.ok:
         raise GuardRefusedError(verdict)

@@ -228,9 +228,19 @@ ROWS = (
     ),
     Guard(
         7, "strangers-wait", "Strangers' locks are read after those of agreed swaps.", POLLER,
-        'found = list(due.order_by("-pays_out", "due_time")[:MOST_READS])',
-        'found = list(due.order_by("due_time")[:MOST_READS])',
+        'due.order_by("-pays_out", _IS_COMPARED, "due_time")',
+        'due.order_by(_IS_COMPARED, "due_time")',
         (STRANGERS + "test_strangers_locks_hold_no_reading_of_an_agreed_one_up",),
+    ),
+    Guard(
+        7, "compared-waits", "What is merely compared at a start waits behind what is due.", POLLER,
+        "if watch.pays_out and watch.due_time != COMPARED]", "if watch.pays_out]",
+        (POLLED + "test_what_is_merely_compared_waits_behind_what_is_due",),
+    ),
+    Guard(
+        7, "creation-of-the-lock", "Only what made the lock itself is kept to make it again.", POLLER,
+        "if is_ours or not learned.shows_made(watch, fact) or", "if is_ours or",
+        (POLLED + "test_the_bytes_that_made_a_makers_lock_are_kept_until_it_is_over",),
     ),
     Guard(
         7, "strangers-hide-nothing", "Too many events of strangers hide none of ours.", POLLER,

@@ -132,13 +132,19 @@ ROWS = (
         (UNKNOWN + "test_rule_15_in_a_hurry_the_signers_caps_hold_as_ever",),
     ),
     Guard(
+        15, "freed-without-value", "A freed nonce's fee is bounded by fees, not by a value.", SIGNING,
+        "return cap + fee if to_self else cap", "return 2 * cap if to_self else cap",
+        (UNKNOWN + "test_rule_15_a_freed_nonce_never_costs_what_the_call_would_have_moved",),
+    ),
+    Guard(
         15, "hurry-behind", "The most urgent call sets the fee of the nonces before it.", SIGNING,
         "nonce__gt=replaced.nonce, status__in=ALIVE", "nonce__gt=10**9, status__in=ALIVE",
         (UNKNOWN + "test_rule_15_the_most_urgent_call_sets_the_fee_of_the_nonces_before_it",),
     ),
     Guard(
         15, "hurry", "Near its last moment a stuck call pays all that it may.", SIGNING,
-        "return last is not None and chain_now(intent.chain) >= last - HURRY", "return False",
+        "return last is not None and last - HURRY <= chain_now(intent.chain) <= last",
+        "return False",
         (UNKNOWN + "test_rule_5_near_its_last_moment_a_stuck_call_pays_all_that_it_may",),
     ),
     Guard(

@@ -43,6 +43,11 @@ def test_a_session_without_locks_is_whole() -> None:
     assert is_atomic([])
 
 
+def test_who_took_the_one_leg_of_an_unfilled_order_owes_it() -> None:
+    (source, _) = locks("withdrawn", "absent")
+    assert not is_atomic([source])
+
+
 @pytest.mark.parametrize(
     ("status", "attention", "ends"),
     [
