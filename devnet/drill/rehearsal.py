@@ -193,11 +193,12 @@ class Rehearsal:
 
     def _timelocks(self, makers: Iterable[Maker]) -> list[int]:
         """The last one of the destinations', and of the sources'."""
-        legs = [self._api.get(f"/sessions/{each.session}")["legs"] for each in makers]
-        return [
-            max((seconds_of(two[place]["timelock"]) for two in legs if two), default=0) + 1
-            for place in (1, 0)
-        ]
+        begun = [each.session for each in makers if each.session]
+        legs = [leg for each in begun for leg in self._api.get(f"/sessions/{each}")["legs"]]
+        timelocks = {"destination": 0, "source": 0}
+        for leg in legs:
+            timelocks[leg["role"]] = max(timelocks[leg["role"]], seconds_of(leg["timelock"]))
+        return [last + 1 for last in timelocks.values()]
 
     def _jump_to(self, moment: int) -> None:
         """Both chains' clocks."""
