@@ -18,6 +18,9 @@ from devnet.network import Devnet
 from devnet.search import find_all
 from orchestrator.kernel.cipher import Cipher
 
+STORED_SECRETS: Final = """
+    SELECT reference::text, id, sealed FROM secrets_app_sealedsecret WHERE sealed IS NOT NULL
+"""
 PUBLISHED: Final = "chains_app_watch.preimage"  # what a chain has shown, read from it
 
 
@@ -26,9 +29,8 @@ def read_vault(devnet: Devnet, known: dict[str, bytes]) -> None:
 
     Raises psycopg.OperationalError while the database is away.
     """
-    query = "SELECT reference::text, id, sealed FROM secrets_app_sealedsecret"
     with psycopg.connect(devnet.postgres.url) as connection:
-        rows = connection.execute(query).fetchall()
+        rows = connection.execute(STORED_SECRETS).fetchall()
     keys = json.loads(devnet.environment["VAULT_KEYS"])
     cipher = Cipher({int(name): bytes.fromhex(key) for name, key in keys.items()})
     for session, key, sealed in rows:
