@@ -39,7 +39,7 @@ from devnet.service import Service
 
 SHOWN_EVERY: Final = 5.0
 STEP: Final = 0.5
-CALM_SECONDS: Final = 120.0  # the most that any wait of the calm takes; far more than it needs
+CALM_SECONDS: Final = 240.0  # the most that any wait of the calm takes; far more than it needs
 STILL_SECONDS: Final = 6.0  # nothing moved for so long
 AWAKE_SECONDS: Final = 4
 MOVING: Final = ("executing", "source_locked", "destination_locking", "revealing_secret")
