@@ -91,7 +91,7 @@ def begin(cursor: ChainCursor, head: Block, finals: Finals) -> None:
         _store_blocks(cursor, [head])
 
 
-def restart(cursor: ChainCursor, head: Block, finals: Finals) -> None:
+def restart(cursor: ChainCursor, start: Block, finals: Finals) -> None:
     """Start anew, no block that we knew being on the chain; every unsettled lock is read again."""
     with transaction.atomic():
         lock(cursor)
@@ -100,7 +100,7 @@ def restart(cursor: ChainCursor, head: Block, finals: Finals) -> None:
             _forget_above(cursor, oldest.height - 1, is_ours=False)
         Watch.objects.filter(chain=cursor.chain, is_settled=False).update(due_time=0)
         cursor.finals = {}
-        begin(cursor, head, finals)
+        begin(cursor, start, finals)
 
 
 def rewind(cursor: ChainCursor, fork: ChainBlock) -> None:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Final
 
 import structlog
-from django.db.models import BooleanField, ExpressionWrapper, Max, Q
+from django.db.models import BooleanField, ExpressionWrapper, Max, Min, Q
 from django.utils import timezone
 
 from chains_app.adapters.interface import (
@@ -196,10 +196,21 @@ def _undo_reorganised(
     fork = _fork(cursor, adapter, head)
     if fork is None:
         log.error("no_common_block", chain=cursor.chain, cursor=cursor.height, head=head.height)
-        restart(cursor, head, finals)
+        restart(cursor, _below_all_known(cursor, adapter) or head, finals)
     elif fork.height < cursor.height:
         log.warning("reorganised", chain=cursor.chain, depth=cursor.height - fork.height)
         rewind(cursor, fork)
+
+
+def _below_all_known(cursor: ChainCursor, adapter: ChainAdapter) -> Block | None:
+    """From where on every fact of the other branch is read; None where the node has no such block,
+    and locks that nobody watches stay unknown.
+    """
+    known = ChainBlock.objects.filter(chain=cursor.chain).aggregate(oldest=Min("height"))
+    try:
+        return adapter.block(max(0, (known["oldest"] or 0) - 1))
+    except BlockUnknownError:
+        return None
 
 
 def _fork(cursor: ChainCursor, adapter: ChainAdapter, head: Block) -> ChainBlock | None:

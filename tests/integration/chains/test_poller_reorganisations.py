@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from chains_app.locks import Call, LockState
+from chains_app.adapters.interface import BlockUnknownError
+from chains_app.locks import Block, Call, LockState
 from chains_app.models import (
     AttemptStatus,
     ChainBlock,
@@ -12,6 +13,7 @@ from chains_app.models import (
     InboxFact,
     IntentStatus,
     Observation,
+    SeenLock,
     Watch,
 )
 from chains_app.outbox.worker import drain
@@ -205,9 +207,33 @@ def test_a_chain_that_no_longer_knows_our_blocks_is_read_anew(world: World) -> N
     world.base.mine(3)
     poll_all()
     facts = facts_of(reference)
-    assert (facts.head, facts.final) == (LockState.OPEN, LockState.ABSENT)
+    assert (facts.head, facts.final) == (LockState.OPEN, LockState.OPEN)  # as its own block tells
     assert chain_clocks()["base"].head_height == 4
-    assert list(Observation.objects.values_list("height", flat=True)) == [4]
-    world.base.mine(2)
+    assert set(Observation.objects.values_list("height", flat=True)) == {1, 4}
+
+
+def test_what_a_branch_without_our_blocks_holds_is_seen(world: World) -> None:
+    """A lock that no swap agreed on is told of by its fact alone."""
     poll_all()
-    assert facts_of(reference).final is LockState.OPEN
+    world.lock_by_maker(world.terms(ours=False))
+    ChainBlock.objects.update(hash="0xforeign")
+    ChainCursor.objects.update(hash="0xforeign")
+    world.base.mine(3)
+    poll_all()
+    assert SeenLock.objects.filter(is_for_us=True).count() == 1
+
+
+def test_a_branch_that_begins_above_our_blocks_is_read_from_its_head(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll_all()
+
+    def unknown(*_: object) -> Block:
+        raise BlockUnknownError("pruned")
+
+    monkeypatch.setattr(world.adapters["base"], "block", unknown, raising=False)
+    ChainBlock.objects.update(hash="0xforeign")
+    ChainCursor.objects.update(hash="0xforeign")
+    world.base.mine(3)
+    poll_all()
+    assert chain_clocks()["base"].head_height == 3
