@@ -170,8 +170,9 @@ class Demo:
         say(f"transactions and waits for the same finality, {bare:.1f} s: overhead {ratio:.2f}")
 
     def _lock_by(self, wallet: BaseWallet | NearWallet) -> None:
-        for transaction in self._api.get(self._session)["walletTransactions"]:
-            say(f"           the maker's wallet sends {wallet.send(transaction)}")
+        asked = self._api.get(self._session)["walletTransactions"]
+        for transaction_hash in wallet.send_in_order(asked):
+            say(f"           the maker's wallet sends {transaction_hash}")
 
     def _post(self, secret: bytes) -> None:
         self._api.post(f"{self._session}/secret", secret="0x" + secret.hex())

@@ -1,7 +1,8 @@
 """A maker's wallets: they sign and send what the service asks for, whatever its contracts."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eth_abi import decode
@@ -12,6 +13,8 @@ from eth_utils import to_checksum_address
 from devnet.evm import call_data
 from devnet.jsonrpc import JsonRpc
 from devnet.near.client import Key, NearClient, Signer, call
+
+PATIENCE = 60.0  # s, for a transaction to come into a block
 
 
 class BaseWallet:
@@ -37,6 +40,22 @@ class BaseWallet:
         signed = self._account.sign_transaction(filled)
         sent = self._rpc.call("eth_sendRawTransaction", signed.raw_transaction.to_0x_hex())
         return str(sent)
+
+    def send_in_order(self, transactions: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Each when the one before it stands in a block; the hashes. Raises TimeoutError."""
+        hashes: list[str] = []
+        for transaction in transactions:
+            if hashes:  # an estimate of gas, too, needs the effect of the one before
+                self._wait_for(hashes[-1])
+            hashes.append(self.send(transaction))
+        return hashes
+
+    def _wait_for(self, transaction_hash: str) -> None:
+        until = time.monotonic() + PATIENCE
+        while self._rpc.call("eth_getTransactionReceipt", transaction_hash) is None:
+            if time.monotonic() > until:
+                raise TimeoutError(f"{transaction_hash} is in no block after {PATIENCE:.0f} s")
+            time.sleep(0.1)
 
     def _gas(self, transaction: Mapping[str, Any]) -> int:
         if "gas" in transaction:
@@ -100,6 +119,10 @@ class NearWallet:
             for action in transaction["actions"]
         ]
         return self._client.send(self._signer, transaction["receiverId"], actions).hash
+
+    def send_in_order(self, transactions: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Each when the one before it ran; the hashes."""
+        return [self.send(transaction) for transaction in transactions]
 
     def close(self) -> None:
         """Close the connection."""

@@ -33,8 +33,7 @@ class Maker(Demo):
         while not (transactions := self.look_at(session)["walletTransactions"]):
             assert self.look_at(session)["status"] in ("executing", "source_locking")
             time.sleep(0.1)
-        for transaction in transactions:
-            self._wallets[way[0].split(":")[0]].send(transaction)
+        self._wallets[way[0].split(":")[0]].send_in_order(transactions)
 
     def look_at(self, session: str) -> dict[str, Any]:
         """The session as the API shows it now."""

@@ -53,10 +53,11 @@ class Makers(Maker):
         own = "0x" + hashlib.sha256(secret).hexdigest() if wanted.secret_mode == "maker" else None
         if wanted.lock_mode == "gasless":
             session = self.create_gasless(way, hashlock=own)
-            self._wait_for_lock(session)  # the next permit needs the next nonce of the token
-            return session
-        session = self.create(way, hashlock=own)
-        self.lock_source(session, way)
+        else:
+            session = self.create(way, hashlock=own)
+            self.lock_source(session, way)
+        if wanted.source == "base:USDC":  # the next one needs its own permit or approval
+            self._wait_for_lock(session)
         return session
 
     def _wait_for_lock(self, session: str) -> None:
