@@ -74,8 +74,9 @@ def registration_fee(route: Route, deposit: int, prices: PriceSource) -> int:
 def minimum_problem(route: Route, prices: PriceSource, times: int) -> str | None:
     """Why the route's minimum is too small, or None.
 
-    It is worth at least `times` what all claims and refunds of a swap are expected to cost, and
-    something of it is left for the maker at the auction's end.
+    It is worth at least `times` what all claims and refunds of a swap are expected to cost;
+    something of it is left for the maker at the auction's end; and no call of ours, its fee raised
+    to the cap, costs more than the smaller of the two locks: nothing pays more than is at risk.
     """
     least = times * _expected(route, _cost_of_all_calls(route, prices))
     if route.source.value(route.minimum, prices) < least:
@@ -85,10 +86,31 @@ def minimum_problem(route: Route, prices: PriceSource, times: int) -> str | None
             f"costs to claim and refund: raise it to at least {needed}"
         )
     try:
-        make_offer(route, route.minimum, prices, route.lock_modes[-1])
+        offer = make_offer(route, route.minimum, prices, route.lock_modes[-1])
     except AmountOutOfLimitsError as error:
         return f"route {route.id}: at the minimum, {error}"
-    return None
+    return _fee_problem(route, prices, route.destination.value(offer.end_amount, prices))
+
+
+def _fee_problem(route: Route, prices: PriceSource, at_risk: Fraction) -> str | None:
+    """Whether the outbox may raise one call's fee above `at_risk` dollars, and which call's."""
+    source, destination = route.source, route.destination
+    sides = [
+        (source, source.source_calls(route.lock_modes[-1])),
+        (destination, destination.destination_calls),
+    ]
+    fee, call, chain = max(
+        (side.cost_value(prices, call), call.value, side.chain.name)
+        for side, calls in sides
+        for call in (*calls, Call.PAY)
+    )
+    if fee <= at_risk:
+        return None
+    return (
+        f"route {route.id}: at the minimum {route.minimum} a lock may hold only "
+        f"{float(at_risk):.2f} dollars, and one {call} on {chain} may cost {float(fee):.2f}: "
+        "raise the minimum"
+    )
 
 
 def _fair_amount(route: Route, amount: int, prices: PriceSource) -> int:

@@ -138,12 +138,20 @@ def refund_objection(surplus: Surplus, facts: LegFacts) -> str | None:
     """Why it is not given back early now, or None."""
     if (facts.head, facts.final) != (LockState.OPEN, LockState.OPEN):
         return "it is not open and final"
-    value, floor = worth(surplus.lock_terms), current_market().surplus_floor_dollars
+    value = worth(surplus.lock_terms)
     if value is None:
         return "nobody knows what it is worth: it is left to its timelock"
+    floor = _floor(surplus.lock_terms)
     if value <= floor:
-        return f"it is not worth more than {floor} dollars: it is left to its timelock"
+        return f"it is not worth more than {float(floor):.2f} dollars: it is left to its timelock"
     return _session_objection(surplus)
+
+
+def _floor(terms: LockTerms) -> Fraction:
+    """Dollars; not less than what giving it back may cost us, where a fee is raised to its cap."""
+    market = current_market()
+    fee = _side(terms).cost_value(market.prices, Call.REFUND_EARLY)
+    return max(Fraction(market.surplus_floor_dollars), fee)
 
 
 def _leg_objection(surplus: Surplus) -> str | None:
@@ -169,14 +177,18 @@ def _session_objection(surplus: Surplus) -> str | None:
     return None
 
 
+def _side(terms: LockTerms) -> Side:
+    spec = get_chain(terms.chain)
+    return Side(spec, spec.asset(terms.token), {})
+
+
 def worth(terms: LockTerms) -> Fraction | None:
     """Dollars; None of a token that is none of ours, or has no price."""
     spec = get_chain(terms.chain)
     if terms.token is not None and terms.token not in spec.tokens:
         return None
     try:
-        side = Side(spec, spec.asset(terms.token), {})
-        return side.value(terms.amount, current_market().prices)
+        return _side(terms).value(terms.amount, current_market().prices)
     except PriceUnavailableError:
         return None
 

@@ -11,7 +11,7 @@ from auctions_app.routes import SecretMode
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import Attempt, Intent, SeenLock
 from chains_app.ports import Moment
-from chains_app.registry import get_adapter
+from chains_app.registry import get_adapter, get_chain
 from sessions_app import staff, surplus, sweeps
 from sessions_app.domain.states import Status
 from sessions_app.guard import judge
@@ -90,6 +90,18 @@ def test_what_is_worth_no_more_than_the_floor_is_left_to_its_timelock(
     assert stands(lock) is (LockState.REFUNDED if above else LockState.OPEN)
     assert the_surplus().state == (State.REFUNDED if above else State.OPEN)
     assert refunds() == int(above)
+
+
+@pytest.mark.parametrize("above", [False, True])
+def test_what_may_cost_more_to_give_back_than_it_is_worth_is_left_to_its_timelock(
+    world: World, monkeypatch: pytest.MonkeyPatch, above: bool
+) -> None:
+    spec = replace(get_chain("base"), data_fee=ETHER // 100)  # 25 dollars, beside the gas
+    monkeypatch.setattr(surplus, "get_chain", {"base": spec}.__getitem__)
+    most = spec.fee_cap(Call.REFUND_EARLY, None)
+    make(world, for_us(world, "base", drawn()[1], amount=most + above))
+    live(world, 8)
+    assert the_surplus().state == (State.REFUNDED if above else State.OPEN)
 
 
 def test_a_token_that_is_none_of_ours_is_shown_and_left(world: World) -> None:

@@ -202,8 +202,19 @@ ROWS = (
         (SURPLUSES + "test_what_is_worth_no_more_than_the_floor_is_left_to_its_timelock",),
     ),
     Guard(
+        15, "surplus-fee", "What may cost more to give back than it is worth is left, too.", SURPLUS,
+        "    return max(Fraction(market.surplus_floor_dollars), fee)\n",
+        "    return Fraction(market.surplus_floor_dollars)\n",
+        (SURPLUSES + "test_what_may_cost_more_to_give_back_than_it_is_worth_is_left_to_its_timelock",),
+    ),
+    Guard(
+        15, "fee-at-risk", "No call may cost more than the smallest lock of its route.",
+        "auctions_app/pricing.py", "    if fee <= at_risk:\n", "    if True:\n",
+        ("tests/unit/auctions/test_market.py::test_no_call_may_cost_more_than_the_smaller_lock_of_the_least_swap",),
+    ),
+    Guard(
         15, "surplus-tokens", "A token that is none of ours is left.", SURPLUS,
-        "    if value is None:\n", "    if value is None:\n        value = floor + 1\n    if False:\n",
+        "    if value is None:\n", "    if value is None:\n        return _session_objection(surplus)\n    if False:\n",
         (SURPLUSES + "test_a_token_that_is_none_of_ours_is_shown_and_left",),
     ),
     Guard(

@@ -150,6 +150,22 @@ def test_a_minimum_must_be_worth_its_costs_many_times() -> None:
     assert len(problems(routes=[route_of(minimum=str(int(needed) - 1))])) == 1
 
 
+def test_no_call_may_cost_more_than_the_smaller_lock_of_the_least_swap() -> None:
+    """A withdrawal on BASE may cost 350,000 gas at 20 gwei and 50,000 gwei: 17.625 dollars."""
+    costly = dict.fromkeys(Call, 0) | {Call.WITHDRAW: 350_000}
+    chains = with_spec("base", native=TokenSpec("ETH", None, 18, costly))
+    for route, coin, unit in ((THERE, "base:ETH", ETHER), (BACK, "near:NEAR", NEAR)):
+        source, destination = route.split("->")
+        # of 18.10 dollars 60 basis points of it and 2 % of the caps are gone by the end
+        enough = int(Fraction("18.10") / Fraction(PRICES[coin]) * unit)
+        ends = {"source": source, "destination": destination, "maximum": str(9_000_000 * unit)}
+        ends["service_maximum"] = str(8_000_000 * unit)
+        assert problems(chains, routes=[route_of(**ends, minimum=str(enough))]) == []
+        [problem] = problems(chains, routes=[route_of(**ends, minimum=str(enough * 9 // 10))])
+        assert problem.startswith(f"route {route}: at the minimum {enough * 9 // 10} a lock may ")
+        assert "one withdraw on base may cost 17.6" in problem
+
+
 def test_a_minimum_that_scales_to_nothing_is_refused() -> None:
     free = dict.fromkeys(Call, 0)
     ether, near = TokenSpec("ETH", None, 18, free), TokenSpec("NEAR", None, 6, free)
