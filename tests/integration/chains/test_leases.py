@@ -171,6 +171,36 @@ def test_the_most_urgent_comes_first(world: World) -> None:
     assert nonces == [2, 0, 1]
 
 
+@pytest.fixture
+def batch(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A small one."""
+    monkeypatch.setattr("chains_app.outbox.worker.BATCH", 10)
+    return 10
+
+
+def test_of_more_than_a_batch_the_most_urgent_goes_first_and_each_goes_once(
+    world: World, batch: int
+) -> None:
+    full = [world.plan(world.terms()) for _ in range(batch + 2)]
+    urgent = world.plan(world.terms(), urgency=1)
+    drain()
+    assert [each.nonce for each in world.attempts(urgent)] == [0]
+    nonces = [each.nonce for reference in full for each in world.attempts(reference)]
+    assert sorted(nonces) == list(range(1, len(full) + 1))
+    world.turn(4)
+    assert {world.intent(each).status for each in [*full, urgent]} == {IntentStatus.DONE}
+
+
+def test_more_than_a_batch_that_must_not_go_holds_up_nothing(world: World, batch: int) -> None:
+    refused = {world.plan(world.terms(), urgency=1) for _ in range(batch + 2)}
+    good = world.plan(world.terms())
+    no = Verdict(ok=False, reason="not now", inputs={})
+    world.guard = lambda reference, _: no if reference in refused else YES
+    drain()
+    assert world.statuses(good) == [AttemptStatus.SENT]
+    assert Attempt.objects.count() == 1
+
+
 def test_rule_8_what_fails_is_set_aside_and_the_others_go_on(world: World) -> None:
     bad = world.plan(world.terms(), urgency=1)
     good = world.plan(world.terms())
