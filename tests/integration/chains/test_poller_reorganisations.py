@@ -1,6 +1,7 @@
 """The poller: what a chain takes back, and whose finality is believed (rules 5 and 7)."""
 
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
@@ -94,7 +95,8 @@ def test_rule_5_a_reorganisation_sends_an_included_attempt_back(world: World) ->
     assert len(world.attempts(reference)) == 1
 
 
-def test_rule_5_a_reorganisation_opens_a_done_intent_again(world: World) -> None:
+def locked(world: World) -> UUID:
+    """The reference of a lock of ours that is done, one block below the head."""
     reference = world.plan(world.terms())
     shallow(world)
     world.turn()
@@ -102,6 +104,11 @@ def test_rule_5_a_reorganisation_opens_a_done_intent_again(world: World) -> None
     poll_all()
     make_all_due()
     drain()
+    return reference
+
+
+def test_rule_5_a_reorganisation_opens_a_done_intent_again(world: World) -> None:
+    reference = locked(world)
     assert world.intent(reference).status == IntentStatus.DONE
     world.base.reorganise(2)
     poll_all()
@@ -114,13 +121,7 @@ def test_rule_5_a_reorganisation_opens_a_done_intent_again(world: World) -> None
 
 
 def test_rule_5_a_lock_that_a_reorganisation_dropped_is_made_again(world: World) -> None:
-    reference = world.plan(world.terms())
-    shallow(world)
-    world.turn()
-    world.base.mine()
-    poll_all()
-    make_all_due()
-    drain()
+    reference = locked(world)
     gone = world.attempts(reference)[0].hash
     world.base.reorganise(2, dropped={gone})
     poll_all()

@@ -66,15 +66,21 @@ def test_a_lock_that_was_seen_in_time_and_comes_back_late_is_still_taken(world: 
     assert path(session)[-1] == "completed"
 
 
-def test_rule_4_a_source_that_vanishes_behind_our_lock_reveals_nothing_and_calls_a_person(
-    world: World,
-) -> None:
+def vanished_behind_our_lock(world: World) -> Session:
+    """A session whose source lock was reorganised away after ours had left."""
     session = world.start()
     world.lock_source(session)
     locks = Attempt.objects.filter(intent__call=Call.LOCK.value, left_at__isnull=False)
     while not locks.exists():
         world.live(1)
     reorganise_the_source_away(world)
+    return session
+
+
+def test_rule_4_a_source_that_vanishes_behind_our_lock_reveals_nothing_and_calls_a_person(
+    world: World,
+) -> None:
+    session = vanished_behind_our_lock(world)
     world.live(6)
     assert reload(session).attention == "source_lock_vanished"
     assert reload(session).attention_since is not None
@@ -92,12 +98,7 @@ def test_rule_4_a_source_that_vanishes_behind_our_lock_reveals_nothing_and_calls
 def test_rule_4_a_source_that_vanished_behind_our_lock_is_made_again_by_its_own_bytes(
     world: World,
 ) -> None:
-    session = world.start()
-    world.lock_source(session)
-    locks = Attempt.objects.filter(intent__call=Call.LOCK.value, left_at__isnull=False)
-    while not locks.exists():
-        world.live(1)
-    reorganise_the_source_away(world)
+    session = vanished_behind_our_lock(world)
     world.live(2)
     assert world.on_chain(session, Role.SOURCE) is ABSENT
     assert reload(session).attention == "source_lock_vanished"
@@ -109,12 +110,7 @@ def test_rule_4_a_source_that_vanished_behind_our_lock_is_made_again_by_its_own_
 
 
 def test_rule_5_what_could_only_be_mined_too_late_is_not_sent_again(world: World) -> None:
-    session = world.start()
-    world.lock_source(session)
-    locks = Attempt.objects.filter(intent__call=Call.LOCK.value, left_at__isnull=False)
-    while not locks.exists():
-        world.live(1)
-    reorganise_the_source_away(world)
+    session = vanished_behind_our_lock(world)
     world.live(2)
     lock_by = terms(session, Role.SOURCE).lock_by
     world.live(int(lock_by - world.clock.now) - 1)
