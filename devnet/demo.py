@@ -254,10 +254,10 @@ def show(symbol: str, amount: int, *, sign: bool = False) -> str:
 
 
 @contextmanager
-def running_service() -> Iterator[tuple[Devnet, Service]]:
-    """A devnet with timed blocks and the service on it."""
+def running_service(settings: Mapping[str, str] = SETTINGS) -> Iterator[tuple[Devnet, Service]]:
+    """A devnet with timed blocks and the service on it, with these variables beside its own."""
     with Devnet(BlockTimes()) as devnet, tempfile.TemporaryDirectory() as folder:
-        service = Service(Path(folder), devnet.environment | SETTINGS)
+        service = Service(Path(folder), {**devnet.environment, **settings})
         try:
             yield devnet, service
         finally:

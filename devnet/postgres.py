@@ -25,8 +25,9 @@ def start_postgres(folder: Path, *, is_durable: bool = True) -> "Postgres":
     """
     user = NOBODY if os.geteuid() == 0 else None
     binaries, data = _binaries(folder, user), folder / "postgres"
-    port, password = free_port(), secrets.token_hex(16)
+    password = secrets.token_hex(16)
     _create_cluster(binaries, data, password, user)
+    port = free_port()  # as late as can be, or another takes it
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": str(port),

@@ -78,6 +78,7 @@ class Child:
             if time.monotonic() > deadline:
                 raise StartError(f"{self.name} was not ready within {seconds} s; see {self.log}")
             time.sleep(0.02)
+        self.require_running()  # and nobody else answers on its port
 
     def stop(self, seconds: float = 10) -> None:
         """Ask the process to end and wait; kill it when it does not within `seconds`."""

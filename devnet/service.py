@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from string import Template
 
-from devnet.processes import Child, StartError, free_port, start
+from devnet.processes import Child, StartError, accepts_connections, free_port, start
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -73,6 +73,7 @@ class Service(Installation):
             for name in processes():
                 self.start(name)
             self.processes["web"].wait_until(self.is_listening, 60)
+            self.processes["ws"].wait_until(lambda: accepts_connections(self.ws_port), 60)
             self.require_running()
             stack.pop_all()
 

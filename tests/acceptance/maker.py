@@ -1,10 +1,12 @@
 """The demo's maker, who begins several swaps before he follows one."""
 
 import time
-from typing import Any
+from typing import Any, Final
 
-from devnet.demo import Demo
+from devnet.demo import SETTINGS, Demo
 
+# No deadline comes while a slow machine begins many swaps, or many workers die.
+PATIENT: Final = SETTINGS | {"DURATIONS": '{"time_to_lock": 120, "claim_window": 900}'}
 Way = tuple[str, int]  # a route, and base units of the source's coin
 TO_NEAR: Way = ("base:ETH->near:NEAR", 10**17)
 TO_BASE: Way = ("near:NEAR->base:ETH", 20 * 10**24)

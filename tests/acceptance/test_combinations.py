@@ -13,7 +13,7 @@ import pytest
 
 from devnet.api import ENDS
 from devnet.demo import running_service
-from tests.acceptance.maker import Maker
+from tests.acceptance.maker import PATIENT, Maker
 
 AMOUNTS = {
     "base:ETH": 2 * 10**16, "base:USDC": 50 * 10**6, "near:NEAR": 20 * 10**24,
@@ -82,7 +82,7 @@ class Makers(Maker):
 @pytest.fixture(scope="module")
 def ended() -> Iterator[dict[Combination, dict[str, Any]]]:
     """All of them in flight together."""
-    with running_service() as (devnet, service), closing(Makers(devnet, service)) as maker:
+    with running_service(PATIENT) as (devnet, service), closing(Makers(devnet, service)) as maker:
         own = {wanted: secrets.token_bytes(32) for wanted in COMBINATIONS}
         begun = {wanted: maker.begin(wanted, own[wanted]) for wanted in COMBINATIONS}
         found = maker.finish({begun[wanted]: own[wanted] for wanted in COMBINATIONS})

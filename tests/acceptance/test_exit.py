@@ -24,7 +24,7 @@ from devnet.demo import running_service
 from devnet.network import Devnet
 from orchestrator.kernel.clock import Seconds
 from sessions_app.api.examples import EXIT_KIT
-from tests.acceptance.maker import TO_BASE, TO_NEAR, Maker, Way
+from tests.acceptance.maker import PATIENT, TO_BASE, TO_NEAR, Maker, Way
 
 SCRIPT = Path(__file__).resolve().parents[2] / "docs/exit.py"
 WAYS = {"to NEAR": TO_NEAR, "to BASE": TO_BASE}
@@ -146,7 +146,7 @@ def test_a_mistake_is_told_in_one_line(tmp_path: Path, mistake: str) -> None:
 def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, str], Left]]:
     """Two swaps each way in mode `maker`, left alone when both their locks were final."""
     folder = tmp_path_factory.mktemp("exit")
-    with running_service() as (devnet, service):
+    with running_service(PATIENT) as (devnet, service):
         with closing(Maker(devnet, service)) as maker:
             begun = {
                 (way, end): begin(maker, WAYS[way], devnet, folder / f"{way} {end}")

@@ -192,6 +192,7 @@ def test_timed_blocks_stall_and_hold_their_fee(tmp_path_factory: pytest.TempPath
 
         until(lambda: height() >= 2)
         with base.stalling():
+            anvil.mine()  # behind one that may have been under way
             stalled = height()
             anvil.mine(2)
             assert height() == stalled + 2

@@ -17,13 +17,11 @@ from typing import Any, LiteralString, NamedTuple
 import psycopg
 import pytest
 
-from devnet.demo import SETTINGS
 from devnet.network import BlockTimes, Devnet
 from devnet.service import Service
 from tests.acceptance.crashes.points import ACTIONS, AGED, OVERTAKEN, POINTS, Ledger
-from tests.acceptance.maker import TO_BASE, TO_NEAR, Maker, Way
+from tests.acceptance.maker import PATIENT, TO_BASE, TO_NEAR, Maker, Way
 
-PATIENT = {"DURATIONS": '{"time_to_lock": 120, "claim_window": 900}'}  # for many deaths
 BACK = (
     "its bytes are committed",
     "left_at is committed",
@@ -104,7 +102,7 @@ class ManySwaps(Maker):
 @pytest.fixture(scope="module")
 def ended() -> Iterator[Ended]:
     with Devnet(BlockTimes(base=1.0, near=0.3)) as devnet, tempfile.TemporaryDirectory() as folder:
-        service = Service(Path(folder), devnet.environment | SETTINGS | PATIENT)
+        service = Service(Path(folder), devnet.environment | PATIENT)
         try:
             with closing(ManySwaps(devnet, service)) as maker:
                 yield run_all(devnet, service, maker)

@@ -1,10 +1,12 @@
 """A world per test, over the real database."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from chains_app import leases
 from tests.integration.chains.world import World
 
 HERE = Path(__file__).parent
@@ -16,6 +18,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(committed)
+
+
+@pytest.fixture(autouse=True)
+def leases_outlive_a_slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that ends is made to."""
+    monkeypatch.setattr(leases, "LEASE", timedelta(minutes=10))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ OPTIONS = (
     "--no-first-run", "--disable-background-networking", "--remote-debugging-port=0",
     "--window-size=1100,1000",
 )  # fmt: skip
-SECONDS = 20
+SECONDS = 60
 
 
 class Page:

@@ -49,11 +49,12 @@ def base() -> MemoryChain:
 
 @pytest.fixture
 def node(base: MemoryChain, monkeypatch: pytest.MonkeyPatch) -> Generator[Node]:
-    """BASE and NEAR in memory, stale after 5 seconds, and a prober that knows nothing yet."""
+    """BASE and NEAR in memory, stale after a minute, and a prober that knows nothing yet."""
     near = MemoryChain("near", start=wall_clock())
     node = Node(base)
-    specs = {chain.name: replace(memory_spec(chain), stale_after=5) for chain in (base, near)}
+    specs = {chain.name: replace(memory_spec(chain), stale_after=60) for chain in (base, near)}
     monkeypatch.setattr(health, "_prober", Prober())
+    monkeypatch.setattr(health, "PROBE_SECONDS", 10)
     with ExitStack() as stack:
         stack.enter_context(use_adapters({"base": node, "near": MemoryAdapter(near)}, specs, {}))
         stack.callback(node.answers.set)
@@ -131,9 +132,9 @@ def test_a_chain_that_does_not_answer_is_down_and_the_rest_goes_on(
 def test_rule_11_a_chain_whose_head_is_stale_is_down(
     node: Node, base: MemoryChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "wall_clock", lambda: base.head.time + 6)
+    monkeypatch.setattr(health, "wall_clock", lambda: base.head.time + 61)
     assert ask()[1]["connections"]["base"] is False
-    monkeypatch.setattr(health, "wall_clock", lambda: base.head.time + 5)
+    monkeypatch.setattr(health, "wall_clock", lambda: base.head.time + 60)
     assert ask_anew(monkeypatch)[1]["connections"]["base"] is True
 
 

@@ -115,29 +115,32 @@ def test_source_locking_that_nobody_drives(world: World) -> None:
 
 
 # --- source_locked --------------------------------------------------------------------------------
-def test_source_locked_while_the_destination_stands_still(world: World) -> None:
+def locked_while_the_destination_stands_still(world: World) -> Session:
+    """Its head is stale before the source is final."""
     world.trust_heads_for(5)
-    session = with_lock(world)
-    world.live(1)
-    for _ in range(8):
-        world.block(1, "base")
-        world.work()
+    session = world.start()
+    without_the_destination(world, 6)
+    world.lock_source(session)
+    without_the_destination(world, 4)
     assert status(session) is Status.SOURCE_LOCKED
-    follow("source_locked", "The maker should not wait for a chain that stands still", session)
-    for _ in range(6):
+    return session
+
+
+def without_the_destination(world: World, seconds: int) -> None:
+    for _ in range(seconds):
         world.block(1, "base")
         world.work()
+
+
+def test_source_locked_while_the_destination_stands_still(world: World) -> None:
+    session = locked_while_the_destination_stands_still(world)
+    follow("source_locked", "The maker should not wait for a chain that stands still", session)
+    without_the_destination(world, 6)
     assert (path(session)[-1], world.both_on_chain(session)) == ("refunded", ONLY_THE_SOURCE)
 
 
 def test_source_locked_that_nobody_drives(world: World) -> None:
-    session = with_lock(world)
-    world.trust_heads_for(2)
-    world.live(1)
-    for _ in range(3):
-        world.block(1, "base")
-        world.work()
-    world.trust_heads_for(None)
+    session = locked_while_the_destination_stands_still(world)
     world.block()
     world.poll()
     assert status(session) is Status.SOURCE_LOCKED

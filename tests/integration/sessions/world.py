@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -227,8 +228,10 @@ def memory_world(**configuration: Any) -> Iterator[World]:
         chain.mine(blocks=HISTORY)
         for account in (MAKER, STRANGER, "lock", "duty"):
             chain.fund(account, RICH[chain.name])
+    advanced = SimpleNamespace(now=lambda: datetime.fromtimestamp(clock.now, UTC))
     with pytest.MonkeyPatch.context() as patch, use_memory_chains(base, near):
         patch.setattr("orchestrator.kernel.clock.time", clock)
+        patch.setattr("chains_app.poller.timezone", advanced)  # when a head has advanced
         market = build_market(_configuration(**configuration), configured_chains())
         with use_market(market):
             client, _ = create_client(name="frontend", scopes=[Scope.READ, Scope.WRITE])
