@@ -167,7 +167,7 @@ def _unsent(s: Situation, attempt: Alive) -> Move:
 
 def _on_the_way(s: Situation, attempt: Alive) -> Move:
     is_stuck = attempt.age >= STUCK_AFTER and attempt.may_be_replaced
-    if not s.is_open or not s.is_useful:
+    if not s.is_open or not s.is_useful or s.effect is Effect.AT_HEAD:  # others wait behind it
         return Move.FREE_NONCE if is_stuck else Move.WAIT
     if s.effect is not Effect.MISSING:
         return Move.WAIT

@@ -226,6 +226,28 @@ def test_rule_15_a_freed_nonce_never_costs_what_the_call_would_have_moved(world:
     assert call.cost_cap + fee < freed.cost_cap <= 10_000 + 2 * fee
 
 
+def test_rule_15_a_stuck_nonce_whose_effect_somebody_made_holds_nothing_up(world: World) -> None:
+    """A stranger withdraws for us; our own withdrawal of another lock waits behind ours of this."""
+    secrets = [Secret.generate(), Secret.generate()]
+    terms = [world.terms("base", secret) for secret in secrets]
+    references = [world.plan(each) for each in terms]
+    world.turn(4)
+    for reference, each, secret in zip(references, terms, secrets, strict=True):
+        kept = world.keep(secret)
+        world.plan(each, Call.WITHDRAW, reference=reference, secret_id=kept)
+        drain()
+    stuck, behind = (Attempt.objects.get(intent__reference=each, intent__call="withdraw")
+                     for each in references)  # fmt: skip
+    assert behind.nonce == stuck.nonce + 1
+    world.base.held.add(stuck.hash)
+    world.send_as("maker", Call.WITHDRAW, terms[0], secrets[0])
+    world.base.mine()
+    age_attempts(STUCK_AFTER)
+    look_again(world)
+    world.base.mine()
+    assert world.base.state.locks[get_adapter("base").lock_id(terms[1])].state.value == "withdrawn"
+
+
 def test_rule_5_no_new_nonce_while_the_old_one_may_be_included(world: World) -> None:
     reference = world.plan(world.terms("near"))
     drain()

@@ -82,6 +82,8 @@ def test_rule_5_without_an_attempt(situation: Situation, move: Move) -> None:
         (with_attempt(Fate.UNKNOWN, last_sent=9, effect=Effect.AT_HEAD), Move.WAIT),
         (with_attempt(Fate.UNKNOWN, last_sent=9, effect=Effect.NOT_YET), Move.WAIT),
         (with_attempt(Fate.PENDING, age=STUCK_AFTER), Move.RAISE_FEE),
+        (with_attempt(Fate.PENDING, age=STUCK_AFTER, effect=Effect.AT_HEAD), Move.FREE_NONCE),
+        (with_attempt(Fate.PENDING, age=STUCK_AFTER, effect=Effect.NOT_YET), Move.WAIT),
         (with_attempt(Fate.PENDING, age=STUCK_AFTER, is_useful=False), Move.FREE_NONCE),
         (with_attempt(Fate.PENDING, age=STUCK_AFTER, is_open=False), Move.FREE_NONCE),
         (with_attempt(Fate.PENDING, is_open=False), Move.WAIT),
