@@ -88,6 +88,11 @@ class ChainSpec:
         """18 for wei, 24 for yocto."""
         return self.native.decimals
 
+    @property
+    def slowest_tier(self) -> str:
+        """The finality that nothing comes back from."""
+        return max(self.finality, key=lambda tier: self.finality[tier])
+
     def require_tier(self, tier: str) -> None:
         """Raise ConfigurationError when `tier` is none of this chain's."""
         if tier not in self.finality:

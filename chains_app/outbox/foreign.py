@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 from django.db import transaction
 
-from chains_app.adapters.interface import ChainError
+from chains_app.adapters.interface import ChainError, Stage
 from chains_app.config import Nonces
 from chains_app.models import Attempt, AttemptStatus, Intent, Signer
 from chains_app.outbox import settling
@@ -30,7 +30,7 @@ def stop_after_stranger(signer: Signer, nonce: int) -> None:
 
     No transaction may be open.
     """
-    if _is_used(signer, nonce):
+    if _is_a_strangers(signer, nonce):
         with transaction.atomic():
             _stop(signer, nonce)
 
@@ -42,19 +42,26 @@ def mark_dead(intent: Intent, group: Sequence[Attempt]) -> None:
     """
     signer, nonce = group[-1].signer, group[-1].nonce
     in_turn = get_chain(intent.chain).nonces is Nonces.SEQUENTIAL
-    is_a_strangers = in_turn and _is_used(signer, nonce)
+    is_a_strangers = in_turn and _is_a_strangers(signer, nonce)
     with transaction.atomic():
         settling.mark_dead(intent, group)
         if is_a_strangers:
             _stop(signer, nonce)
 
 
-def _is_used(signer: Signer, nonce: int) -> bool:
-    key, finals = key_of(signer), []
-    for view in get_adapter(signer.chain).views():
+def _is_a_strangers(signer: Signer, nonce: int) -> bool:
+    """Used, and by nothing that ever left us: a reorganisation may revive what was dead."""
+    key, finals, adapter = key_of(signer), [], get_adapter(signer.chain)
+    for view in adapter.views():
         with suppress(ChainError):
             finals.append(view.key_state(key).final_nonce)
-    return bool(finals) and min(finals) >= nonce
+    if not finals or min(finals) < nonce:
+        return False
+    left = Attempt.objects.filter(signer=signer, nonce=nonce, left_at__isnull=False)
+    tier = get_chain(signer.chain).slowest_tier
+    hashes = list(left.values_list("hash", flat=True))
+    found = [adapter.transaction_status(each, signer.account, tier).stage for each in hashes]
+    return not {Stage.INCLUDED, Stage.FINAL} & set(found)
 
 
 def _stop(signer: Signer, nonce: int) -> None:

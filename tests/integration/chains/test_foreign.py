@@ -11,9 +11,11 @@ from chains_app.adapters.interface import ChainUnavailableError, KeyState
 from chains_app.adapters.memory import MemoryAdapter
 from chains_app.adapters.memory_chain import Transaction
 from chains_app.models import AttemptStatus, IntentStatus, Signer
+from chains_app.outbox.decision import STUCK_AFTER
 from chains_app.outbox.foreign import REASON
 from chains_app.outbox.worker import drain
 from chains_app.ports import Moment, Verdict
+from tests.integration.chains.test_poller_reorganisations import shallow
 from tests.integration.chains.world import YES, World, age_attempts, make_all_due, resume_signers
 
 CHAINS = pytest.mark.parametrize("chain", ["base", "near"])
@@ -175,3 +177,23 @@ def test_one_node_alone_stops_no_key_beside_another(
     monkeypatch.setattr(MemoryAdapter, "views", nodes(*told))
     drain()
     assert [row.is_enabled for row in locks_of("base")] == [not stops]
+
+
+def test_a_sibling_that_a_reorganisation_revives_is_no_strangers(world: World) -> None:
+    """Its fee was raised, the dearer one was final, and another branch takes the first one."""
+    reference = world.plan(world.terms())
+    shallow(world)
+    drain()
+    first = world.base.mempool[0]
+    age_attempts(STUCK_AFTER)
+    make_all_due()
+    drain()
+    world.turn(2)
+    make_all_due()
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.DEAD, AttemptStatus.FINAL]
+    world.base.reorganise(2, dropped={world.attempts(reference)[1].hash})
+    world.base.mempool[:] = [first]
+    world.turn(6)
+    assert world.intent(reference).status == IntentStatus.DONE
+    assert {row.is_enabled for row in locks_of("base")} == {True}
