@@ -19,7 +19,7 @@ from chains_app.models import (
     Watch,
 )
 from chains_app.orders import SignedOrder
-from chains_app.outbox.effects import is_useful
+from chains_app.outbox.effects import goes_by_its_chain, is_useful
 from chains_app.outbox.nonces import NEVER, void_attempt
 from chains_app.selectors import chain_now
 from orchestrator.hints import send_hint
@@ -102,7 +102,7 @@ def release_repayment(*, reference: UUID, terms: LockTerms) -> bool:
 def _may_be_wanted_again(call: Call, terms: LockTerms, send_by: Seconds) -> bool:
     if call is Call.LOCK:
         return False
-    now = chain_now(terms.chain)
+    now = chain_now(terms.chain, by_itself=goes_by_its_chain(call, terms, send_by))
     return now <= send_by and is_useful(call, terms, now)
 
 

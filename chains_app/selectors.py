@@ -95,10 +95,13 @@ def _clock(cursor: ChainCursor) -> ChainClock:
     return ChainClock(Seconds(cursor.time), finals, cursor.height, cursor.advanced_at)
 
 
-def chain_now(chain: str) -> Seconds:
-    """The time that a deadline which we must beat counts from: the later of head and wall clock."""
+def chain_now(chain: str, *, by_itself: bool = False) -> Seconds:
+    """The time that a deadline which we must beat counts from: the later of head and wall clock.
+
+    `by_itself`: the head's, of what goes by its chain's clock alone (`goes_by_its_chain`).
+    """
     times = ChainCursor.objects.filter(chain=chain).values_list("time", flat=True)
-    return Seconds(max(wall_clock(), *times, 0))
+    return Seconds(max(0 if by_itself else wall_clock(), *times, 0))
 
 
 def open_since(

@@ -20,7 +20,7 @@ from chains_app.models import (
     Intent,
     Signer,
 )
-from chains_app.outbox.effects import is_useful
+from chains_app.outbox.effects import goes_by_its_chain, is_useful
 from chains_app.outbox.nonces import lock_signer
 from chains_app.outbox.signing import raw_bytes
 from chains_app.registry import get_adapter
@@ -163,8 +163,10 @@ def waiting_attempts(references: Iterable[UUID]) -> list[Attempt]:
 
 def _may_be_mined_in_time(attempt: Attempt) -> bool:
     call, watch = attempt.intent.contract_call, attempt.intent.watch
-    now = chain_now(attempt.intent.chain)
-    return call is None or watch is None or is_useful(call, watch.terms, now)
+    if call is None or watch is None:
+        return True
+    by_itself = goes_by_its_chain(call, watch.terms, attempt.intent.send_by)
+    return is_useful(call, watch.terms, chain_now(attempt.intent.chain, by_itself=by_itself))
 
 
 def send_again(attempts: Iterable[Attempt]) -> str:

@@ -104,7 +104,7 @@ class Commit:
                 reference=legs[role].id,
                 call=call,
                 terms=terms,
-                send_by=_send_by(call, terms),
+                send_by=_send_by(action, call, terms),
                 secret_id=session.secret_id if call is Call.WITHDRAW else None,
                 order=session.order if call is Call.LOCK_FOR else None,
             )
@@ -133,9 +133,11 @@ class Commit:
         )
 
 
-def _send_by(call: Call, terms: LockTerms) -> Seconds:
-    """The last instant at which the contract could still take the call."""
-    last = last_useful_moment(call, terms)
+def _send_by(action: Action, call: Call, terms: LockTerms) -> Seconds:
+    """The last instant at which the contract could still take the call, by any clock. Nothing but a
+    fee is at risk with a source that is ours by now: its own chain's clock alone ends that.
+    """
+    last = None if action is Action.WITHDRAW_SOURCE else last_useful_moment(call, terms)
     return NEVER_TOO_LATE if last is None else last
 
 

@@ -97,6 +97,15 @@ def last_useful_moment(call: Call, terms: LockTerms) -> Seconds | None:
             return None
 
 
+def goes_by_its_chain(call: Call, terms: LockTerms, send_by: int) -> bool:
+    """Whether a call's end counts from its own chain's clock alone, and not from the later of that
+    and the wall clock (11): it is wanted for as long as the contract takes it, since what it may
+    cost is a fee. A chain that stood still may go on where it stood, however late it is elsewhere.
+    """
+    last = last_useful_moment(call, terms)
+    return last is not None and send_by > last
+
+
 def is_useful(call: Call, terms: LockTerms, now: Seconds) -> bool:
     """Whether bytes sent now could still be mined in time; the next block comes after `now`."""
     last = last_useful_moment(call, terms)

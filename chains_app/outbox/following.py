@@ -13,7 +13,7 @@ from chains_app.locks import Block, Call
 from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent
 from chains_app.outbox.deaths import are_dead
 from chains_app.outbox.decision import Alive, Fate, Situation, fate_of, tries_of
-from chains_app.outbox.effects import Effect, Standing, effect_of, is_useful
+from chains_app.outbox.effects import Effect, Standing, effect_of, goes_by_its_chain, is_useful
 from chains_app.outbox.nonces import key_of
 from chains_app.outbox.preliminaries import is_preliminary, missing_before, preliminary_effect
 from chains_app.outbox.repayments import is_repayment, repayment_effect
@@ -59,7 +59,7 @@ def follow(intent: Intent) -> Followed:
     cursor = ChainCursor.objects.filter(chain=intent.chain).first()
     read = _read_effect(intent, adapter, cursor, attempts)
     fate, statuses = _read_fate(intent, adapter, cursor, group)
-    now = Seconds(max(read.head.time, wall_clock()))
+    now = _judged_at(intent, read.head)
     call, watch = intent.contract_call, intent.watch
     finals = [attempt for attempt in attempts if attempt.status == AttemptStatus.FINAL]
     tries = [attempt for attempt in finals if _counts(attempt, intent)]
@@ -77,6 +77,14 @@ def follow(intent: Intent) -> Followed:
         most_tries=tries_of(call),
     )
     return Followed(situation, group, statuses, read_at, read.final_height)
+
+
+def _judged_at(intent: Intent, head: Block) -> Seconds:
+    """The time from which it is too late counts (11)."""
+    call, watch = intent.contract_call, intent.watch
+    if call and watch and goes_by_its_chain(call, watch.terms, intent.send_by):
+        return head.time
+    return Seconds(max(head.time, wall_clock()))
 
 
 def _read_effect(
@@ -134,8 +142,7 @@ def tier_of(intent: Intent) -> str:
     """The tier by which the intent's transactions are final; a repayment's end is never undone."""
     if intent.watch is not None and not is_repayment(intent):
         return intent.watch.tier
-    finality = get_chain(intent.chain).finality
-    return max(finality, key=lambda tier: finality[tier])
+    return get_chain(intent.chain).slowest_tier
 
 
 def _final_height(cursor: ChainCursor | None, tier: str) -> int:

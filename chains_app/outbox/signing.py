@@ -11,7 +11,7 @@ from chains_app.leases import LeaseLostError, lock
 from chains_app.locks import Call, LockTerms
 from chains_app.models import ALIVE, Attempt, AttemptStatus, Intent, IntentStatus, Signer
 from chains_app.orders import SignedOrder
-from chains_app.outbox.effects import last_useful_moment
+from chains_app.outbox.effects import goes_by_its_chain, last_useful_moment
 from chains_app.outbox.nonces import (
     check_signer,
     choose_key,
@@ -113,8 +113,10 @@ def _is_urgent(replaced: Attempt, *, to_self: bool) -> bool:
 
 def _is_nearly_too_late(intent: Intent) -> bool:
     call, terms = intent.contract_call, terms_of(intent)
-    last = None if call is None or terms is None else last_useful_moment(call, terms)
-    return last is not None and last - HURRY <= chain_now(intent.chain) <= last
+    if call is None or terms is None or (last := last_useful_moment(call, terms)) is None:
+        return False
+    by_itself = goes_by_its_chain(call, terms, intent.send_by)
+    return last - HURRY <= chain_now(intent.chain, by_itself=by_itself) <= last
 
 
 def _at_the_cap(intent: Intent, prepared: Prepared, cap: int) -> Prepared:

@@ -10,20 +10,23 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from chains_app import ports
+from chains_app import ports, selectors
 from chains_app.intents import NotWatchedError, plan_intent, void_intents
 from chains_app.leases import LeaseLostError, claim, is_free
-from chains_app.locks import Call
+from chains_app.locks import Call, LockState
 from chains_app.models import Attempt, AttemptStatus, Intent, IntentStatus
 from chains_app.outbox import following, sending
+from chains_app.outbox.decision import STUCK_AFTER
 from chains_app.outbox.worker import drain
 from chains_app.ports import Moment, Verdict
+from chains_app.registry import get_adapter
 from chains_app.selectors import writes_left
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.world import (
     YES,
     World,
+    age_attempts,
     in_other_connections,
     make_all_due,
     sign_only,
@@ -239,6 +242,36 @@ def test_rule_11_a_deadline_to_beat_counts_from_the_wall_when_the_head_lags(
     drain()
     assert world.now() < send_by
     assert world.attempts(reference) == []
+
+
+ENDLESS = Seconds(2**40)
+
+
+@pytest.mark.parametrize("has_left", [True, False])
+def test_rule_11_what_is_wanted_without_end_outlives_a_halt_of_its_chain(
+    world: World, monkeypatch: pytest.MonkeyPatch, has_left: bool
+) -> None:
+    """The chain goes on where it stood, before the timelock, however late it is by the wall."""
+    secret = Secret.generate()
+    terms = world.terms("base", secret)
+    reference = world.plan(terms)
+    world.turn(4)
+    fields = {"reference": reference, "secret_id": world.keep(secret), "send_by": ENDLESS}
+    if has_left:
+        world.plan(terms, Call.WITHDRAW, **fields)
+        drain()
+    monkeypatch.setattr(following, "wall_clock", lambda: Seconds(terms.timelock + 1))
+    monkeypatch.setattr(selectors, "wall_clock", lambda: Seconds(terms.timelock + 1))
+    if has_left:
+        age_attempts(STUCK_AFTER)
+    else:
+        world.plan(terms, Call.WITHDRAW, **fields)
+    make_all_due()
+    drain()
+    world.turn(4)
+    assert world.now() < terms.timelock
+    assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.DONE
+    assert world.base.state.locks[get_adapter("base").lock_id(terms)].state is LockState.WITHDRAWN
 
 
 def test_rule_5_what_is_signed_is_voided_when_its_time_has_passed(world: World) -> None:

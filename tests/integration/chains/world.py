@@ -22,6 +22,7 @@ from chains_app.adapters.memory_tokens import MemoryToken
 from chains_app.intents import plan_intent
 from chains_app.locks import Call, LockTerms
 from chains_app.models import Attempt, ChainCursor, Intent, Signer
+from chains_app.outbox.effects import last_useful_moment
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll_all
 from chains_app.ports import Moment, Verdict
@@ -174,7 +175,7 @@ class World:
     ) -> UUID:
         """Watch a lock and want a call on it; returns the reference."""
         reference = reference or uuid4()
-        send_by = fields.pop("send_by", Seconds(terms.timelock))
+        send_by = fields.pop("send_by", last_useful_moment(call, terms) or terms.timelock)
         with transaction.atomic():
             watch_lock(reference=reference, terms=terms, tier=TIER)
             plan_intent(reference=reference, call=call, terms=terms, send_by=send_by, **fields)

@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Final
+from uuid import UUID
 
 import pytest
 
@@ -23,11 +22,9 @@ HONEST: Final = {"lock": 1, "withdraw": 2}
 
 
 @pytest.fixture(autouse=True)
-def heads_grow_stale(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def heads_grow_stale(world: World) -> None:
     """By the machine's own clock, which also says when it has seen a head advance."""
     world.trust_heads_for(5)
-    clock = SimpleNamespace(now=lambda: datetime.fromtimestamp(world.clock.now, UTC))
-    monkeypatch.setattr("chains_app.poller.timezone", clock)
 
 
 @contextmanager
@@ -87,6 +84,39 @@ def test_rule_11_a_machine_that_is_an_hour_behind_goes_by_the_chains(
     live_on(world, 14, -HOUR)
     assert path(session) == SWAPPED
     assert calls() == HONEST
+
+
+@pytest.mark.parametrize("has_left", [True, False])
+def test_rule_11_a_source_whose_chain_stood_still_past_its_timelock_is_still_taken(
+    world: World, has_left: bool
+) -> None:
+    """By the wall it is too late; the chain goes on where it stood."""
+    session = world.start(THERE)
+    world.lock_source(session)
+    source = terms(session, Role.SOURCE)
+    wanted = Attempt.objects.filter(intent__call="withdraw", intent__reference=leg_of(session))
+    world.live_until(Status.REVEALING_SECRET, session)
+    while not (wanted.exists() if has_left else withdrawn(world, session)):
+        world.block(1, "near")
+        world.work()
+    world.block(int(source.timelock - world.clock.now) + 5, "near")
+    for _ in range(3):
+        world.work()
+    base = world.chains["base"]
+    for _ in range(4):
+        base.mine()
+        world.work()
+    assert base.head.time < source.timelock
+    assert world.on_chain(session, Role.SOURCE) is LockState.WITHDRAWN
+
+
+def leg_of(session: Session) -> UUID:
+    return session.legs.get(role=Role.SOURCE).pk
+
+
+def withdrawn(world: World, session: Session) -> bool:
+    """The maker is paid, at the head."""
+    return world.on_chain(session, Role.DESTINATION) is LockState.WITHDRAWN
 
 
 @pytest.mark.parametrize("ahead", [HOUR, -HOUR])
