@@ -13,14 +13,15 @@ from chains_app.selectors import chain_now
 log = structlog.get_logger(__name__)
 
 
-def send_creations_again(references: Iterable[UUID]) -> int:
-    """Give the nodes the makers' own bytes again that made these locks; how many were taken.
+def send_creations_again(references: Iterable[UUID], *, most: int) -> int:
+    """Give the nodes the makers' own bytes again that made these locks, where they were kept; how
+    many were taken, of the `most` that are tried.
 
     They made exactly these locks, and the contracts take each once; not when they could only be
     mined after `lock_by`, at the maker's cost.
     """
     kept = Creation.objects.filter(watch__reference__in=references).select_related("watch")
-    return sum(_was_taken(each) for each in kept.order_by("pk"))
+    return sum(_was_taken(each) for each in kept.order_by("pk")[:most])
 
 
 def _was_taken(creation: Creation) -> bool:

@@ -77,8 +77,8 @@ def send_vanished_again() -> int:
         attention_since__isnull=False,  # its index has no others
         signed_order__isnull=True,  # an order is the outbox's to submit again
     )
-    sources = Leg.objects.filter(session__in=vanished, role=Role.SOURCE).order_by("pk")
-    return send_creations_again(list(sources.values_list("pk", flat=True)[:BATCH]))
+    sources = Leg.objects.filter(session__in=vanished, role=Role.SOURCE)
+    return send_creations_again(sources.values_list("pk", flat=True), most=BATCH)
 
 
 def wake_overdue() -> int:

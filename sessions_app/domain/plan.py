@@ -253,8 +253,9 @@ def _returning(s: Filled) -> Step:
         return Step(S.REFUNDING, "a leg holds funds") if seen else Step()
     if s.destination_is_gone and _source_is_back(s):
         return Step(S.REFUNDED, "each funded leg is finally refunded")
-    attention = _owed_source(s) or _unread_preimage(s)
-    return Step(actions=_refund_actions(s), attention=attention)
+    attention = _owed_source(s) or _unread_preimage(s) or _source_is_missed(s)
+    wanted = frozenset() if s.destination_is_gone else _order_to_submit(s)
+    return Step(actions=_refund_actions(s) | wanted, attention=attention)
 
 
 def _nothing_was_locked(s: Filled) -> Step:
@@ -272,6 +273,12 @@ def _unread_preimage(s: Filled) -> Attention | None:
     """The maker has withdrawn, and we have not read with what: a person must find it in time."""
     taken = s.destination.head is LockState.WITHDRAWN
     return Attention.PREIMAGE_UNKNOWN if taken and not s.facts.secret_is_shown else None
+
+
+def _source_is_missed(s: Filled) -> Attention | None:
+    """It may be needed against our lock; and what was final and is gone has no end by itself."""
+    is_missed = s.source.stood_finally or not s.destination_is_gone
+    return _vanished_source(s) if is_missed else None
 
 
 def _owed_source(s: Filled) -> Attention | None:

@@ -21,10 +21,12 @@ def wake_at(facts: Snapshot) -> Seconds | None:
     """The wall time at which to look again; None when only a reorganisation can change it."""
     if facts.status in ENDS:
         return None
-    waits = [instant - clock for instant, clock in _timers(facts) if clock < instant]
-    if facts.status in _WAITS_FOR_FRESH_CHAINS and not facts.chains_are_fresh:
-        waits.append(SHORTEST_WAIT)
-    shortest = min(waits, default=LONGEST_WAIT)
+    pauses = [instant - clock for instant, clock in _timers(facts) if clock < instant]
+    has_an_order = facts.status is Status.SOURCE_LOCKING and facts.order_is_held
+    waits = facts.status in _WAITS_FOR_FRESH_CHAINS or has_an_order
+    if waits and not facts.chains_are_fresh:
+        pauses.append(SHORTEST_WAIT)
+    shortest = min(pauses, default=LONGEST_WAIT)
     return Seconds(facts.clocks.wall + min(max(shortest, SHORTEST_WAIT), LONGEST_WAIT))
 
 

@@ -291,6 +291,25 @@ def test_a_vanished_source_calls_for_a_person_and_nothing_else() -> None:
         assert (found.move_to, found.attention) == (None, "source_lock_vanished")
 
 
+def test_a_source_that_vanished_is_missed_for_as_long_as_our_lock_can_be_taken() -> None:
+    gone = {"source": source(ABSENT, OPEN)}
+    until = DEADLINES.source_lock_by
+    for clock in (clocks(FILL + 12), clocks(until)):
+        found = step(REFUNDING, clocks=clock, order_is_held=True, **gone)
+        assert found.attention == "source_lock_vanished"
+        assert found.actions == {Action.LOCK_SOURCE}
+    back = {"destination": destination(REFUNDED, REFUNDED)}
+    assert step(REFUNDING, order_is_held=True, **gone, **back) == Step()
+
+
+def test_a_source_that_was_final_and_vanished_for_good_is_shown_to_a_person() -> None:
+    """Neither refunded nor never locked: this session does not end by itself."""
+    missed = replace(source(ABSENT, ABSENT, DEADLINES.source_lock_by + 1), stood_finally=True)
+    back = {"destination": destination(REFUNDED, REFUNDED)}
+    found = step(REFUNDING, source=missed, **back)
+    assert (found.move_to, found.attention) == (None, "source_lock_vanished")
+
+
 def test_rule_4_a_destination_that_nobody_can_withdraw_any_more_is_taken_back() -> None:
     timelock = DEADLINES.destination_timelock
     assert step(REVEALING, clocks=clocks(timelock - 1)).actions == {Action.WITHDRAW_DESTINATION}

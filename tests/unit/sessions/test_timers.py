@@ -61,7 +61,10 @@ def test_rule_11_a_lock_that_never_came_waits_for_finality_and_is_not_forgotten(
     assert wake_at(waiting) == late.wall + 3
 
 
-@pytest.mark.parametrize("facts", [SOURCE_LOCKED, BOTH_LOCKED])
+ORDERED = replace(WAITING, order_is_held=True)
+
+
+@pytest.mark.parametrize("facts", [SOURCE_LOCKED, BOTH_LOCKED, ORDERED])
 def test_a_stale_chain_is_waited_for(facts: Snapshot) -> None:
     assert wake_at(replace(facts, chains_are_fresh=False)) == FILL + 11
 
