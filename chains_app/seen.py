@@ -35,6 +35,8 @@ def unwatched_locks(
             terms = adapter.lock_made(fact, block)
         except BlockUnknownError:  # its state is gone
             continue
+        if terms is not None and terms.depositor in ours:  # it left us, and our records forgot it
+            log.error("own_lock_unknown", chain=adapter.name, lock=fact.lock_id)
         if terms is not None:
             found[fact.lock_id] = SeenLock(
                 chain=adapter.name, lock_id=fact.lock_id, hashlock=terms.hashlock,

@@ -14,7 +14,7 @@ from uuid import UUID
 from chains_app import ports
 from chains_app.adapters.interface import ChainError
 from chains_app.agreement import require_agreement
-from chains_app.locks import PRELIMINARIES, Call, LockTerms
+from chains_app.locks import PRELIMINARIES, Call, LockState, LockTerms
 from chains_app.models import Signer
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import get_adapter, get_chain, signing_keys
@@ -76,8 +76,8 @@ def judge(call: Call, reference: UUID, moment: Moment) -> Verdict:
         reason = submission_problem(session)
     if reason is None and _is_a_risk(action, facts):
         reason = _problem_on_chain(evidence.legs[session.id], call)
-    if reason is None and action is Action.REFUND_SOURCE_EARLY and facts.destination_lock_left:
-        reason = _disagreement(evidence.legs[session.id][Role.DESTINATION])
+    if reason is None and action is Action.REFUND_SOURCE_EARLY:
+        reason = _lock_of_ours(session, evidence.legs[session.id], left=facts.destination_lock_left)
     if reason is None and action is Action.REPAY_SOURCE:
         reason = _repayment_problem(evidence.legs[session.id])
     return Verdict(ok=reason is None, reason=reason or "agreed", inputs=inputs)
@@ -86,6 +86,25 @@ def judge(call: Call, reference: UUID, moment: Moment) -> Verdict:
 def _is_a_risk(action: Action, facts: Snapshot) -> bool:
     """Whether something that we can still keep would leave us: our money, or the secret."""
     return action in _RISKING_OURS and not (facts.secret_left or facts.secret_is_shown)
+
+
+def _lock_of_ours(session: Session, legs: Legs, *, left: bool) -> str | None:
+    """Why a lock of ours may stand against the source, which is then not given back (4).
+
+    One that left us is back as two nodes tell it. That none has left is not believed of our own
+    records alone: a database that was put back has forgotten it.
+    """
+    if Role.DESTINATION not in legs:
+        return surplus.forgotten_lock(bytes(session.hashlock))
+    if left:
+        return _disagreement(legs[Role.DESTINATION])
+    terms = legs[Role.DESTINATION].lock_terms
+    try:
+        adapter = get_adapter(terms.chain)
+        state = adapter.read_lock(terms, adapter.head()).state
+    except ChainError as error:
+        return f"a chain could not be asked: {error}"
+    return None if state is LockState.ABSENT else f"our lock is {state.value}, and was forgotten"
 
 
 def _disagreement(destination: Leg) -> str | None:

@@ -21,8 +21,9 @@ from chains_app.intents import plan_intent
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import SeenLock, Watch
 from chains_app.ports import Moment, Verdict
-from chains_app.registry import get_adapter, get_chain
+from chains_app.registry import chains, get_adapter, get_chain, signing_keys
 from chains_app.selectors import LegFacts, chain_clocks, leg_facts, repaid
+from chains_app.signers import SignerRole
 from chains_app.watching import WatchConflictError, watch_lock
 from orchestrator.audit.acts import NotDoneError
 from orchestrator.kernel.clock import wall_clock
@@ -65,9 +66,10 @@ def _record(seen: SeenLock) -> bool:
     try:
         with transaction.atomic():
             Surplus.objects.bulk_create([surplus], ignore_conflicts=True)
-            slowest = max(spec.finality, key=lambda tier: spec.finality[tier])
             if Surplus.objects.filter(pk=surplus.pk).exists():  # else another recorded it
-                watch_lock(reference=surplus.pk, terms=terms, tier=slowest, pays_out=False)
+                watch_lock(
+                    reference=surplus.pk, terms=terms, tier=spec.slowest_tier, pays_out=False
+                )
     except WatchConflictError:
         SeenLock.objects.filter(pk=seen.pk).update(is_for_us=False)
         return False
@@ -166,6 +168,8 @@ def _session_objection(surplus: Surplus) -> str | None:
     """A session's leg is its own machine's; one that has none yet may make one."""
     if (is_a_leg := _leg_objection(surplus)) is not None:
         return is_a_leg
+    if (forgotten := forgotten_lock(surplus.lock_terms.hashlock)) is not None:
+        return forgotten
     session = surplus.session
     if session is None:
         return None
@@ -174,6 +178,18 @@ def _session_objection(surplus: Surplus) -> str | None:
         return f"it is a leg of session {session.pk}"
     if not legs and session.status not in ENDED:
         return f"session {session.pk} has not fixed its legs yet"
+    return None
+
+
+def forgotten_lock(hashlock: bytes) -> str | None:
+    """Why a lock of ours may stand under this hashlock that no leg is: a database that was put back
+    knows neither, and gives nothing back before every chain is read to its head.
+    """
+    if (stale := next(filter(None, map(_staleness, chains())), None)) is not None:
+        return stale
+    for seen in SeenLock.objects.filter(hashlock=hashlock):
+        if seen.terms.depositor in {k.account for k in signing_keys(seen.chain, SignerRole.LOCK)}:
+            return f"a forgotten lock of ours, {seen.lock_id}, stands on {seen.chain}"
     return None
 
 

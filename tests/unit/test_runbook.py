@@ -62,6 +62,7 @@ LOGGED = {
     "creation_not_sent",
     "session_set_aside",
     "signer_stopped",
+    "own_lock_unknown",
     "not_signed",
     "fee_not_raised",
     "accept_by",

@@ -9,13 +9,18 @@ from io import BytesIO
 import pytest
 from django.db import connection
 from psycopg import sql
+from structlog.testing import capture_logs
 
-from chains_app.locks import LockState
-from chains_app.models import Signer
+from chains_app.locks import Call, LockState, LockTerms
+from chains_app.models import Attempt, Signer
+from chains_app.poller import poll
+from chains_app.registry import get_adapter
 from chains_app.watching import compare_with_chains
+from orchestrator.kernel.hashlock import Secret
 from sessions_app.domain.states import Status
+from sessions_app.models import Role, Session, Surplus
 from tests.integration.chains.world import resume_signers
-from tests.integration.sessions.world import BACK, THERE, World, path, status
+from tests.integration.sessions.world import BACK, THERE, World, path, reload, status, terms
 
 WITHDRAWN = LockState.WITHDRAWN
 MOMENTS = (Status.SOURCE_LOCKING, Status.DESTINATION_LOCKING, Status.REVEALING_SECRET)
@@ -62,6 +67,69 @@ def test_rule_14_a_database_that_was_put_back_makes_nothing_twice(
     live_on(world)
     assert path(session)[-1] == "completed"
     assert world.balances("maker", "lock", "duty") == balances
+
+
+def with_a_forgotten_lock(world: World, route: str) -> tuple[Session, LockTerms, LockTerms]:
+    """Both legs stand, and the database is as it was before ours had left."""
+    session = world.start_by_maker(route, Secret(b"the maker's own secret, 32 bytes"))
+    world.lock_source(session)
+    left = Attempt.objects.filter(intent__call=Call.LOCK.value, left_at__isnull=False)
+    while not left.exists():
+        put_back = copy_of_the_database()
+        world.live(1)
+    world.live(2)
+    put_back()
+    compare_with_chains()
+    return reload(session), terms(session, Role.SOURCE), terms(session, Role.DESTINATION)
+
+
+@pytest.mark.parametrize("route", [THERE, BACK])
+@pytest.mark.parametrize("is_called_off", [False, True])
+def test_rule_4_a_forgotten_lock_of_ours_keeps_the_source(
+    world: World, is_called_off: bool, route: str
+) -> None:
+    """The maker may still take it; its own chain was not read yet."""
+    session, source, ours = with_a_forgotten_lock(world, route)
+    if is_called_off:
+        world.cancel(session)
+    else:
+        world.pass_time(int(ours.lock_by - world.clock.now) + 1)
+    for _ in range(3):
+        world.block(1, source.chain)
+        poll(source.chain)
+        world.sweep()
+        world.send()
+    assert status(session) is Status.REFUNDING
+    assert (stands(source), stands(ours)) == (LockState.OPEN, LockState.OPEN)
+    world.live_to_the_end(session)
+    assert path(session)[-1] == "refunded"
+    assert (stands(source), stands(ours)) == (LockState.REFUNDED, LockState.REFUNDED)
+
+
+@pytest.mark.parametrize("route", [THERE, BACK])
+def test_rule_4_a_lock_under_a_forgotten_swaps_hashlock_is_no_mere_surplus(
+    world: World, route: str
+) -> None:
+    """Not even the session is known: a person is told of our lock."""
+    world.sweeps_surplus = True
+    put_back = copy_of_the_database()
+    session = world.start_by_maker(route, Secret(b"the maker's own secret, 32 bytes"))
+    world.lock_source(session)
+    source, ours = terms(session, Role.SOURCE), terms(session, Role.DESTINATION)
+    world.live_until(Status.BOTH_LOCKED, session)
+    put_back()
+    with capture_logs() as logs:
+        live_on(world)
+    assert {"event": "own_lock_unknown", "chain": ours.chain} in [
+        {name: each[name] for name in ("event", "chain") if name in each} for each in logs
+    ]
+    assert Surplus.objects.get().lock_terms == source
+    assert (stands(source), stands(ours)) == (LockState.OPEN, LockState.OPEN)
+
+
+def stands(lock: LockTerms) -> LockState:
+    adapter = get_adapter(lock.chain)
+    return adapter.read_lock(lock, adapter.head()).state
 
 
 def live_on(world: World) -> None:

@@ -16,6 +16,7 @@ RETURNS = SESSIONS + "test_returns.py::"
 OWED = SESSIONS + "test_repayments.py::"
 GIVEN_BACK = NEXT_STEP + "test_rule_4_the_source_is_given_back_only_after_the_destination"
 IS_OWED = NEXT_STEP + "test_rule_4_what_reached_us_against_a_refunded_destination_is_owed"
+PUT_BACK = SESSIONS + "test_put_back.py::"
 
 ROWS = (
     Guard(
@@ -112,8 +113,7 @@ ROWS = (
     Guard(
         4, "early-refund-agreed", "The source goes back early only when two nodes show ours is back.",
         GUARD,
-        "if reason is None and action is Action.REFUND_SOURCE_EARLY and facts.destination_lock_left:",
-        "if False:",
+        "        return _disagreement(legs[Role.DESTINATION])\n", "        return None\n",
         (SESSIONS + "test_agreement.py::"
          "test_rule_4_the_source_is_not_given_back_early_on_one_nodes_word",),
     ),
@@ -183,5 +183,23 @@ ROWS = (
         "        close_route(session.quote.route_id)\n", "        pass\n",
         (SESSIONS + "test_reorganisations.py::"
          "test_rule_4_a_source_that_vanishes_behind_our_lock_reveals_nothing_and_calls_a_person",),
+    ),
+    Guard(
+        4, "forgotten-lock", "That no lock of ours left is asked of the chain before the source goes back.", GUARD,
+        '    return None if state is LockState.ABSENT else f"our lock is {state.value}, and was forgotten"\n',
+        "    return None\n",
+        (PUT_BACK + "test_rule_4_a_forgotten_lock_of_ours_keeps_the_source",),
+    ),
+    Guard(
+        4, "forgotten-swap", "A lock under the hashlock of a forgotten lock of ours is not given back early.",
+        "sessions_app/surplus.py",
+        "        if seen.terms.depositor in {k.account for k in signing_keys(seen.chain, SignerRole.LOCK)}:\n",
+        "        if False:\n",
+        (PUT_BACK + "test_rule_4_a_lock_under_a_forgotten_swaps_hashlock_is_no_mere_surplus",),
+    ),
+    Guard(
+        4, "missed-source", "A source that vanished is missed for as long as our lock can be taken.", PLAN,
+        "    return _vanished_source(s) if is_missed else None\n", "    return None\n",
+        (NEXT_STEP + "test_a_source_that_vanished_is_missed_for_as_long_as_our_lock_can_be_taken",),
     ),
 )  # fmt: skip

@@ -165,8 +165,7 @@ ROWS = (
     ),
     Guard(
         5, "stranger-by-all-nodes", "One node alone stops no key beside another.", FOREIGN,
-        "return bool(finals) and min(finals) >= nonce",
-        "return bool(finals) and max(finals) >= nonce",
+        "    if not finals or min(finals) < nonce:", "    if not finals or max(finals) < nonce:",
         (STRANGER + "test_one_node_alone_stops_no_key_beside_another",),
     ),
     Guard(

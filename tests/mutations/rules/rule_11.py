@@ -21,6 +21,10 @@ SURPLUSES = SESSIONS + "test_surplus.py::"
 GASLESS = SESSIONS + "test_gasless.py::"
 FILLED = AUCTIONS + "test_fills.py::"
 VOIDING = CHAINS + "test_voiding.py::"
+STOOD_STILL = (
+    SESSIONS
+    + "test_clocks.py::test_rule_11_a_source_whose_chain_stood_still_past_its_timelock_is_still_taken"
+)
 
 ROWS = (
     Guard(
@@ -137,7 +141,7 @@ ROWS = (
     Guard(
         11, "outbox-later-clock", "The outbox counts what it must beat from the later clock.",
         "chains_app/outbox/following.py",
-        "now = Seconds(max(read.head.time, wall_clock()))", "now = read.head.time",
+        "    return Seconds(max(head.time, wall_clock()))\n", "    return head.time\n",
         (VOIDING
          + "test_rule_11_a_deadline_to_beat_counts_from_the_wall_when_the_head_lags",),
     ),
@@ -170,5 +174,17 @@ ROWS = (
         "    yield d.destination_timelock, facts.clocks.destination_head\n", "",
         (UNIT + "test_timers.py::"
          "test_rule_11_a_refund_waits_for_a_chain_that_lags_and_is_not_forgotten",),
+    ),
+    Guard(
+        11, "by-its-chain", "A withdrawal that costs a fee at most is judged by its chain's clock alone.",
+        "chains_app/outbox/following.py",
+        "    if call and watch and goes_by_its_chain(call, watch.terms, intent.send_by):\n", "    if False:\n",
+        (VOIDING + "test_rule_11_what_is_wanted_without_end_outlives_a_halt_of_its_chain",),
+    ),
+    Guard(
+        11, "source-without-end", "The withdrawal of a source that is ours has no other end.", "sessions_app/lifecycle.py",
+        "    last = None if action is Action.WITHDRAW_SOURCE else last_useful_moment(call, terms)\n",
+        "    last = last_useful_moment(call, terms)\n",
+        (STOOD_STILL,),
     ),
 )  # fmt: skip

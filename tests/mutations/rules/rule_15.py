@@ -143,8 +143,8 @@ ROWS = (
     ),
     Guard(
         15, "hurry", "Near its last moment a stuck call pays all that it may.", SIGNING,
-        "return last is not None and last - HURRY <= chain_now(intent.chain) <= last",
-        "return False",
+        "    return last - HURRY <= chain_now(intent.chain, by_itself=by_itself) <= last\n",
+        "    return False\n",
         (UNKNOWN + "test_rule_5_near_its_last_moment_a_stuck_call_pays_all_that_it_may",),
     ),
     Guard(
@@ -221,5 +221,16 @@ ROWS = (
         15, "surplus-paid-once", "What was repaid is not repaid again.", SURPLUS,
         "    if surplus.pk in repaid([surplus.pk]):\n", "    if False:\n",
         (SURPLUSES + "test_what_reached_us_is_owed_shown_and_repaid_once",),
+    ),
+    Guard(
+        15, "made-by-another", "A stuck nonce whose effect somebody else made is freed.",
+        "chains_app/outbox/decision.py", " or s.effect is Effect.AT_HEAD:  # others", ":  # others",
+        (UNKNOWN + "test_rule_15_a_stuck_nonce_whose_effect_somebody_made_holds_nothing_up",),
+    ),
+    Guard(
+        15, "revived-sibling", "What left us and runs on another branch is no stranger's.",
+        "chains_app/outbox/foreign.py",
+        "    return not {Stage.INCLUDED, Stage.FINAL} & set(found)\n", "    return True\n",
+        (CHAINS + "test_foreign.py::test_a_sibling_that_a_reorganisation_revives_is_no_strangers",),
     ),
 )  # fmt: skip
