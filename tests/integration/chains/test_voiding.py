@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -256,16 +257,16 @@ def test_rule_11_what_is_wanted_without_end_outlives_a_halt_of_its_chain(
     terms = world.terms("base", secret)
     reference = world.plan(terms)
     world.turn(4)
-    fields = {"reference": reference, "secret_id": world.keep(secret), "send_by": ENDLESS}
+    fields: dict[str, Any] = {"secret_id": world.keep(secret), "send_by": ENDLESS}
     if has_left:
-        world.plan(terms, Call.WITHDRAW, **fields)
+        world.plan(terms, Call.WITHDRAW, reference=reference, **fields)
         drain()
     monkeypatch.setattr(following, "wall_clock", lambda: Seconds(terms.timelock + 1))
     monkeypatch.setattr(selectors, "wall_clock", lambda: Seconds(terms.timelock + 1))
     if has_left:
         age_attempts(STUCK_AFTER)
     else:
-        world.plan(terms, Call.WITHDRAW, **fields)
+        world.plan(terms, Call.WITHDRAW, reference=reference, **fields)
     make_all_due()
     drain()
     world.turn(4)
