@@ -23,6 +23,7 @@ from chains_app.models import (
     SeenLock,
     Watch,
 )
+from chains_app.registry import get_chain
 from chains_app.watching import newest
 from orchestrator.kernel.clock import Seconds, wall_clock
 
@@ -93,6 +94,14 @@ def chain_clocks(cursors: Iterable[ChainCursor] | None = None) -> dict[str, Chai
 def _clock(cursor: ChainCursor) -> ChainClock:
     finals = {tier: Seconds(final[2]) for tier, final in cursor.finals.items()}
     return ChainClock(Seconds(cursor.time), finals, cursor.height, cursor.advanced_at)
+
+
+def is_withdrawn_for_good(reference: UUID) -> bool:
+    """Whether a block that no reorganisation takes back shows the lock withdrawn."""
+    watch = Watch.objects.get(reference=reference)
+    cursor, tier = ChainCursor.objects.get(chain=watch.chain), get_chain(watch.chain).slowest_tier
+    shown = watch.observations.filter(height__lte=cursor.final_height(tier))
+    return shown.filter(state=LockState.WITHDRAWN.value).exists()
 
 
 def chain_now(chain: str, *, by_itself: bool = False) -> Seconds:

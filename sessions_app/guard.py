@@ -18,7 +18,7 @@ from chains_app.locks import PRELIMINARIES, Call, LockState, LockTerms
 from chains_app.models import Signer
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import get_adapter, get_chain, signing_keys
-from chains_app.selectors import leg_facts
+from chains_app.selectors import is_withdrawn_for_good, leg_facts
 from chains_app.signers import SignerRefusedError, SignerRole
 from orchestrator.kernel.clock import wall_clock
 from orchestrator.kernel.hashlock import Secret, fits
@@ -139,8 +139,12 @@ def _problem_on_chain(legs: Legs, call: Call) -> str | None:
 
 
 def _repayment_problem(legs: Legs) -> str | None:
-    """Why the maker would not be repaid now, or two nodes do not tell alike why we owe it."""
+    """Why the maker would not be repaid now, or two nodes do not tell alike why we owe it. What is
+    repaid is never taken back, so what it is for must not be either.
+    """
     source = legs[Role.SOURCE].lock_terms
+    if not is_withdrawn_for_good(legs[Role.SOURCE].id):
+        return "a reorganisation may still take the source's withdrawal back"
     try:
         for leg in legs.values():
             require_agreement(leg.id)

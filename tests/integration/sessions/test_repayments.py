@@ -5,7 +5,7 @@ from django.core.management import CommandError, call_command
 
 from auctions_app.routes import LockMode, SecretMode
 from chains_app.locks import Call, LockState
-from chains_app.models import Attempt, AttemptStatus, Intent
+from chains_app.models import Attempt, AttemptStatus, ChainCursor, Intent
 from chains_app.orders import SignedOrder
 from chains_app.outbox.decision import MOST_TRIES
 from chains_app.ports import Moment
@@ -89,6 +89,19 @@ def test_rule_1_a_final_repayment_counts_as_the_refund_of_the_source(
     assert (status(session), reload(session).attention) == (Status.REFUNDED, "")
     assert held(world, session) == before + amount
     assert REPAYMENTS.get().status == AttemptStatus.FINAL
+
+
+def test_rule_1_what_a_reorganisation_may_take_back_is_not_repaid_yet(world: World) -> None:
+    """The leg's own tier is a faster one."""
+    session = taken_before_our_lock(world)
+    source = session.legs.get(role=Role.SOURCE)
+    assert source.tier == "head+1"
+    assert judge(Call.REPAY, source.pk, Moment.SEND).ok
+    cursor = ChainCursor.objects.get(chain="base")
+    cursor.finals["final"][0] = 0
+    cursor.save()
+    verdict = judge(Call.REPAY, source.pk, Moment.SEND)
+    assert verdict.reason == "a reorganisation may still take the source's withdrawal back"
 
 
 def test_rule_1_the_other_direction(world: World) -> None:

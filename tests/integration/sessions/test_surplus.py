@@ -97,7 +97,8 @@ def test_what_may_cost_more_to_give_back_than_it_is_worth_is_left_to_its_timeloc
     world: World, monkeypatch: pytest.MonkeyPatch, above: bool
 ) -> None:
     spec = replace(get_chain("base"), data_fee=ETHER // 100)  # 25 dollars, beside the gas
-    monkeypatch.setattr(surplus, "get_chain", {"base": spec}.__getitem__)
+    specs = {"base": spec, "near": get_chain("near")}
+    monkeypatch.setattr(surplus, "get_chain", specs.__getitem__)
     most = spec.fee_cap(Call.REFUND_EARLY, None)
     make(world, for_us(world, "base", drawn()[1], amount=most + above))
     live(world, 8)

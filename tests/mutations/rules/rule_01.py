@@ -121,4 +121,9 @@ ROWS = (
         "not last.is_paid and watch.pays_out:", "not last.is_paid:",
         (SESSIONS + "test_surplus.py::test_what_a_strangers_lock_owes_is_not_ours_to_pay",),
     ),
+    Guard(
+        1, "repaid-for-good", "What a reorganisation may take back is not repaid yet.", "sessions_app/guard.py",
+        "    if not is_withdrawn_for_good(legs[Role.SOURCE].id):\n", "    if False:\n",
+        (OWED + "test_rule_1_what_a_reorganisation_may_take_back_is_not_repaid_yet",),
+    ),
 )  # fmt: skip
