@@ -126,10 +126,15 @@ class Side:
         """The same in dollars."""
         return self.native.value(self.cost_cap(*calls), prices)
 
-    def tier_for(self, stake: Fraction, budgets: Mapping[str, int]) -> str:
-        """The fastest tier of `budgets` (tier to seconds) that protects `stake`, or the slowest."""
+    def tier_for(
+        self, stake: Fraction, budgets: Mapping[str, int], broken: Collection[str] = ()
+    ) -> str:
+        """The fastest tier of `budgets` (tier to seconds) that protects `stake`, or the slowest.
+        One that is `broken` protects nothing.
+        """
         by_speed = sorted(budgets, key=lambda tier: budgets[tier])
-        protecting = (tier for tier in by_speed[:-1] if stake <= self.bounds.get(tier, 0))
+        trusted = (tier for tier in by_speed[:-1] if tier not in broken)
+        protecting = (tier for tier in trusted if stake <= self.bounds.get(tier, 0))
         return next(protecting, by_speed[-1])
 
 

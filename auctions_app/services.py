@@ -19,7 +19,7 @@ from django.db.models import QuerySet, Sum
 from auctions_app.market import Market, current_market
 from auctions_app.models import Hold, Quote, Reservation, RouteSwitch
 from auctions_app.pricing import acceptable_amount, make_offer
-from auctions_app.routes import LockMode, Route, SecretMode
+from auctions_app.routes import LockMode, Route, SecretMode, Side
 from auctions_app.selectors import STAKE_UNITS, Balance, exposure, get_quote, held, paused_routes
 from auctions_app.timelocks import FinalityTiers
 from chains_app.signers import SignerRole, role_of
@@ -75,12 +75,14 @@ class ChainReading:
 
     `final`: time of the newest block that is final by the slowest tier. `balances`: of our
     accounts, by role and token (None: native coin), read at a block of the time `balances_at`.
+    `broken`: tiers that protect nothing for now.
     """
 
     head: Seconds
     final: Seconds
     balances: Mapping[tuple[SignerRole, str | None], int]
     balances_at: Seconds
+    broken: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -327,13 +329,14 @@ def _choose_tiers(
     readings: Mapping[str, ChainReading],
 ) -> FinalityTiers:
     at_stake = exposure({chain: reading.final for chain, reading in readings.items()})
-    source, destination = (
-        at_stake[side.chain.name] + stake
-        for side, stake in zip((route.source, route.destination), stakes, strict=True)
-    )
+
+    def tier(side: Side, stake: Fraction, budgets: Mapping[str, int]) -> str:
+        chain = side.chain.name
+        return side.tier_for(at_stake[chain] + stake, budgets, readings[chain].broken)
+
     return FinalityTiers(
-        source=route.source.tier_for(source, quote.policy.source_finality),
-        destination=route.destination.tier_for(destination, quote.policy.destination_finality),
+        source=tier(route.source, stakes[0], quote.policy.source_finality),
+        destination=tier(route.destination, stakes[1], quote.policy.destination_finality),
     )
 
 

@@ -33,7 +33,7 @@ from chains_app.outbox.nonces import NEVER
 from chains_app.registry import get_chain
 from chains_app.watching import newest, next_due_time, shown_preimage
 from orchestrator.hints import send_hint
-from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.clock import Seconds, wall_clock
 
 KEPT_BELOW_FINAL: Final = 64  # blocks that stay readable below the slowest final one
 
@@ -99,6 +99,7 @@ def restart(cursor: ChainCursor, start: Block, finals: Finals) -> None:
         if oldest is not None:
             _forget_above(cursor, oldest.height - 1, is_ours=False)
         Watch.objects.filter(chain=cursor.chain, is_settled=False).update(due_time=0)
+        _break(cursor, cursor.finals)
         cursor.finals = {}
         begin(cursor, start, finals)
 
@@ -112,10 +113,15 @@ def rewind(cursor: ChainCursor, fork: ChainBlock) -> None:
         lock(cursor)
         _forget_above(cursor, fork.height, is_ours=True)
         _move(cursor, Block(fork.height, fork.hash, fork.parent_hash, Seconds(fork.time)))
-        for tier, final in cursor.finals.items():
-            if final[0] > fork.height:
-                cursor.finals[tier] = [fork.height, fork.hash, fork.time]
+        above = [tier for tier, final in cursor.finals.items() if final[0] > fork.height]
+        _break(cursor, above)
+        cursor.finals |= {tier: [fork.height, fork.hash, fork.time] for tier in above}
         _save(cursor)
+
+
+def _break(cursor: ChainCursor, tiers: Iterable[str]) -> None:
+    """What they called final is gone: for a while nothing new is staked on them."""
+    cursor.broken |= dict.fromkeys(tiers, wall_clock())
 
 
 def _forget_above(cursor: ChainCursor, height: int, *, is_ours: bool) -> None:
@@ -269,6 +275,7 @@ def _save(cursor: ChainCursor) -> None:
         parent_hash=cursor.parent_hash,
         time=cursor.time,
         finals=cursor.finals,
+        broken=cursor.broken,
         advanced_at=cursor.advanced_at,
     )
     if not written:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
@@ -26,6 +26,8 @@ from chains_app.models import (
 from chains_app.registry import get_chain
 from chains_app.watching import newest
 from orchestrator.kernel.clock import Seconds, wall_clock
+
+DISTRUST: Final = 24 * 3600  # seconds; a chain that reorganised so deep may do it again
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,15 @@ class LegFacts:
 
 @dataclass(frozen=True)
 class ChainClock:
-    """A chain's times. `advanced_at`: wall time at which its head was last seen to advance."""
+    """A chain's times. `advanced_at`: wall time at which its head was last seen to advance.
+    `broken`: tiers that a reorganisation has gone below within the last `DISTRUST` seconds.
+    """
 
     head_time: Seconds
     final_time: dict[str, Seconds]
     head_height: int
     advanced_at: datetime | None
+    broken: frozenset[str]
 
 
 def leg_facts(
@@ -93,7 +98,9 @@ def chain_clocks(cursors: Iterable[ChainCursor] | None = None) -> dict[str, Chai
 
 def _clock(cursor: ChainCursor) -> ChainClock:
     finals = {tier: Seconds(final[2]) for tier, final in cursor.finals.items()}
-    return ChainClock(Seconds(cursor.time), finals, cursor.height, cursor.advanced_at)
+    since = wall_clock() - DISTRUST
+    broken = frozenset(tier for tier, at in cursor.broken.items() if at > since)
+    return ChainClock(Seconds(cursor.time), finals, cursor.height, cursor.advanced_at, broken)
 
 
 def is_withdrawn_for_good(reference: UUID) -> bool:

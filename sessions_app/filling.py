@@ -76,7 +76,7 @@ def _read_chain(name: str, clock: ChainClock) -> ChainReading:
     }
     tiers = get_chain(name).finality
     final = min(clock.final_time.get(tier, Seconds(0)) for tier in tiers)
-    return ChainReading(clock.head_time, final, balances, balances_at=clock.head_time)
+    return ChainReading(clock.head_time, final, balances, clock.head_time, clock.broken)
 
 
 def our_account(chain: str, role: SignerRole) -> str:

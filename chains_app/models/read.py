@@ -123,6 +123,7 @@ class ChainCursor(Leased):
     """How far a chain is fully read, and its newest final block of each tier that we believe.
 
     `finals`: tier to [height, hash, time]; each is an ancestor of the block that the cursor is at.
+    `broken`: tier to the wall time at which a block that it called final was last taken back.
     `advanced_at`: wall time at which the head was last seen to advance. `reread_after`: a person
     wants all blocks above that height read again; nothing is forgotten meanwhile.
     """
@@ -133,6 +134,7 @@ class ChainCursor(Leased):
     parent_hash = models.CharField(max_length=66, default="", blank=True)
     time = models.BigIntegerField(default=0)
     finals = models.JSONField(default=dict)
+    broken = models.JSONField(default=dict)
     advanced_at = models.DateTimeField(null=True)
     reread_after = models.BigIntegerField(null=True)
 

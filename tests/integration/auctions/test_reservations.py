@@ -126,6 +126,13 @@ def test_a_stake_of_an_ended_reservation_slows_a_fill_until_it_is_final() -> Non
         assert filled(third, other, readings(10)).tiers.source == "head+1"
 
 
+def test_a_tier_that_a_reorganisation_has_broken_protects_nothing() -> None:
+    (first, quote), (second, other) = bound_quote(), bound_quote()
+    broken = changed(readings(), "base", broken=frozenset({"head+1"}))
+    assert filled(first, quote, broken).tiers.source == "finalized"
+    assert filled(second, other).tiers.source == "head+1"
+
+
 def test_tiers_are_those_of_the_quotes_own_durations() -> None:
     session_id, quote = bound_quote()
     quote.policy_json["source_finality"] = {"slow": 60, "slower": 90}

@@ -4,7 +4,8 @@ import pytest
 
 from auctions_app.services import RoutePausedError
 from chains_app.locks import Call, LockState
-from chains_app.models import Attempt
+from chains_app.models import Attempt, ChainBlock, ChainCursor
+from chains_app.selectors import DISTRUST
 from sessions_app import sweeps
 from sessions_app.domain.states import Status
 from sessions_app.models import Role, Session
@@ -33,6 +34,33 @@ def reorganise_the_source_away(world: World) -> None:
 def back_moves(session: Session) -> list[tuple[str, str]]:
     rows = reload(session).transitions.filter(by_reorganisation=True).order_by("seq")
     return list(rows.values_list("before", "after"))
+
+
+@pytest.mark.parametrize(("depth", "tier"), [(1, "head+1"), (2, "final")])
+def test_rule_7_finality_is_slower_after_a_reorganisation_below_it(
+    world: World, depth: int, tier: str
+) -> None:
+    """For a day, on that chain: whatever a swap is worth there."""
+    world.live(2)
+    world.chains["base"].reorganise(depth)
+    world.live(2)
+    assert tier_of_the_source(world) == tier
+    world.pass_time(DISTRUST)
+    world.live(1)
+    assert tier_of_the_source(world) == "head+1"
+
+
+def tier_of_the_source(world: World) -> str:
+    """That a new swap gets."""
+    return str(world.start().legs.get(role=Role.SOURCE).tier)
+
+
+def test_rule_7_a_chain_without_a_common_block_is_trusted_by_no_fast_tier(world: World) -> None:
+    world.live(2)
+    ChainBlock.objects.filter(chain="base").update(hash="another branch's")
+    ChainCursor.objects.filter(chain="base").update(hash="another branch's")
+    world.live(2)
+    assert tier_of_the_source(world) == "final"
 
 
 def test_a_source_lock_that_is_reorganised_and_comes_back_is_taken(world: World) -> None:

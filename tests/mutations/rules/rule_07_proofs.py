@@ -23,6 +23,7 @@ STRANGERS = CHAINS + "test_poller_strangers.py::"
 ON_EVM = CONFORMANCE + "test_evm.py::"
 ON_NEAR = CONFORMANCE + "test_near.py::"
 LOCKS = CONFORMANCE + "test_locks.py::"
+REORGANISATIONS = SESSIONS + "test_reorganisations.py::"
 
 ROWS = (
     Guard(
@@ -253,5 +254,15 @@ ROWS = (
         "chains_app/adapters/evm_nodes.py",
         "    if given != chain_id(spec):\n", "    if False:\n",
         (CONFORMANCE + "test_nodes.py::test_a_node_of_another_chain_is_not_used_and_is_told_of",),
+    ),
+    Guard(
+        7, "broken-tier", "A tier that a reorganisation went below protects no new swap for a day.",
+        INGEST, "        _break(cursor, above)\n", "",
+        (REORGANISATIONS + "test_rule_7_finality_is_slower_after_a_reorganisation_below_it",),
+    ),
+    Guard(
+        7, "broken-tiers", "Nor does any fast one of a chain of which no block of ours is left.",
+        INGEST, "        _break(cursor, cursor.finals)\n", "",
+        (REORGANISATIONS + "test_rule_7_a_chain_without_a_common_block_is_trusted_by_no_fast_tier",),
     ),
 )  # fmt: skip
