@@ -145,7 +145,7 @@ ROWS = (
     ),
     Guard(
         7, "reorganised-finality", "Finality of a replaced block is taken back.", INGEST,
-        "            if final[0] > fork.height:\n", "            if False:\n",
+        "        cursor.finals |= {tier: [fork.height, fork.hash, fork.time] for tier in above}\n", "",
         (REORGANISED + "test_finality_of_a_replaced_block_is_taken_back",),
     ),
     Guard(
