@@ -76,6 +76,23 @@ def test_a_source_lock_that_is_reorganised_and_comes_back_is_taken(world: World)
     assert (path(session)[-1], back_moves(session)) == ("completed", [])
 
 
+@pytest.mark.parametrize("role", Role)
+def test_a_withdrawal_that_leaves_the_chain_after_the_reveal_is_made_again(
+    world: World, role: Role
+) -> None:
+    session = world.start()
+    world.lock_source(session)
+    while world.on_chain(session, role) is not WITHDRAWN:
+        world.live(1)
+    chain = world.chains[terms(session, role).chain]
+    (ours,) = chain.between(chain.head.height, chain.head.height)[0].transactions
+    chain.reorganise(1, dropped=[ours.hash])
+    assert world.on_chain(session, role) is OPEN
+    world.live(20)
+    assert path(session)[-1] == "completed"
+    assert world.both_on_chain(session) == (WITHDRAWN, WITHDRAWN)
+
+
 def test_a_lock_that_was_seen_in_time_and_comes_back_late_is_still_taken(world: World) -> None:
     session = world.start()
     world.live(18, step=3)
