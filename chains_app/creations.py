@@ -21,7 +21,7 @@ def send_creations_again(references: Iterable[UUID], *, most: int) -> int:
     mined after `lock_by`, at the maker's cost.
     """
     kept = Creation.objects.filter(watch__reference__in=references).select_related("watch")
-    return sum(_was_taken(each) for each in kept.order_by("pk")[:most])
+    return sum(_was_taken(each) for each in kept.order_by("-pk")[:most])
 
 
 def _was_taken(creation: Creation) -> bool:

@@ -276,6 +276,7 @@ def _save(cursor: ChainCursor) -> None:
         time=cursor.time,
         finals=cursor.finals,
         broken=cursor.broken,
+        left_out_at=cursor.left_out_at,
         advanced_at=cursor.advanced_at,
     )
     if not written:

@@ -42,6 +42,7 @@ from chains_app.seen import unwatched_locks
 from chains_app.signers import SignerRole
 from chains_app.watching import COMPARED
 from orchestrator.hints import send_hint
+from orchestrator.kernel.clock import wall_clock
 
 MOST_BLOCKS: Final = 500  # of one page
 MOST_STEPS: Final = 40  # of one claim; whoever asks next goes on
@@ -184,6 +185,7 @@ def _facts(
         return adapter.facts(from_height, to_height)
     except TooManyFactsError:
         log.warning("too_many_facts", chain=cursor.chain, height=from_height)
+        cursor.left_out_at = wall_clock()
         followed = Watch.objects.filter(chain=cursor.chain, is_settled=False, pays_out=True)
         locks = followed.order_by("pk").values_list("lock_id", flat=True)
         return adapter.facts(from_height, to_height, list(locks))
@@ -250,7 +252,9 @@ def _read(
             learned.facts.append((watch, fact))
             _read_lock(adapter, watch, block, learned)
             _keep_creation(adapter, watch, fact, learned)
-    learned.seen = unwatched_locks(adapter, page, by_lock)
+    learned.seen, left_out = unwatched_locks(adapter, page, by_lock)
+    if left_out:
+        cursor.left_out_at = wall_clock()
     if is_at_head:
         for watch in _due(cursor, last):
             _read_lock(adapter, watch, last, learned)

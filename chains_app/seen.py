@@ -1,7 +1,7 @@
 """Locks in our contracts that nobody watches: others', or such as were not agreed on."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -20,55 +20,69 @@ log = structlog.get_logger(__name__)
 
 def unwatched_locks(
     adapter: ChainAdapter, page: FactsPage, watches: Mapping[str, Sequence[Watch]]
-) -> list[SeenLock]:
-    """Those that a page shows made, to be stored with it. `watches`: of its locks, by lock id.
+) -> tuple[list[SeenLock], bool]:
+    """Those that a page shows made, to be stored with it, and whether any was left out. `watches`:
+    of its locks, by lock id.
 
-    No more than `MOST_LOCKS` of a page are looked at: what a stranger can make us do is bounded,
-    and what is left out is left to its own timelock. Raises ChainError.
+    No more than `MOST_LOCKS` of a page are looked at, beside such as the page itself tells to be
+    ours: what a stranger can make us do is bounded. Raises ChainError.
     """
     ours = {key.account for key in signing_keys(adapter.name, SignerRole.LOCK)}
+    facts = _new_facts(adapter.name, page, watches)
+    chosen = _chosen(facts, ours)
+    if left_out := len(chosen) < len(facts):
+        log.error("locks_left_out", chain=adapter.name, count=len(facts) - len(chosen))
     found: dict[str, SeenLock] = {}
-    for fact, block in _new_facts(adapter.name, page, watches):
+    for fact, block in chosen:
         if fact.lock_id in found:
             continue
         try:
             terms = adapter.lock_made(fact, block)
         except BlockUnknownError:  # its state is gone
+            left_out = True
             continue
-        if terms is not None and terms.depositor in ours:  # it left us, and our records forgot it
-            log.error("own_lock_unknown", chain=adapter.name, lock=fact.lock_id)
         if terms is not None:
-            found[fact.lock_id] = SeenLock(
-                chain=adapter.name, lock_id=fact.lock_id, hashlock=terms.hashlock,
-                terms_json=terms.to_json(), height=block.height,
-                is_for_us=terms.beneficiary in ours
-                and terms.timelock < NEVER
-                and adapter.lock_id(terms) == fact.lock_id,
-            )  # fmt: skip
-    return list(found.values())
+            found[fact.lock_id] = _seen(adapter, fact, block, terms, ours)
+    return list(found.values()), left_out
+
+
+def _chosen(facts: Sequence[tuple[Fact, Block]], ours: Collection[str]) -> list[tuple[Fact, Block]]:
+    told = [each for each in facts if each[0].terms and each[0].terms.depositor in ours]
+    return told + [each for each in facts if each not in told][:MOST_LOCKS]
+
+
+def _seen(
+    adapter: ChainAdapter, fact: Fact, block: Block, terms: LockTerms, ours: Collection[str]
+) -> SeenLock:
+    if terms.depositor in ours:  # it left us, and our records have forgotten it
+        log.error("own_lock_unknown", chain=adapter.name, lock=fact.lock_id)
+    is_told = terms.timelock < NEVER and adapter.lock_id(terms) == fact.lock_id
+    return SeenLock(
+        chain=adapter.name, lock_id=fact.lock_id, hashlock=terms.hashlock,
+        terms_json=terms.to_json(), height=block.height,
+        is_for_us=terms.beneficiary in ours and is_told,
+    )  # fmt: skip
 
 
 def _new_facts(
     chain: str, page: FactsPage, watches: Mapping[str, Sequence[Watch]]
-) -> Iterator[tuple[Fact, Block]]:
+) -> list[tuple[Fact, Block]]:
     """Facts that may be of locks that are neither watched nor stored."""
-    blocks, looked_at = {block.hash: block for block in page.blocks}, 0
+    blocks = {block.hash: block for block in page.blocks}
     maybe = [fact for fact in page.facts if fact.may_be_new and not _is_watched(fact, watches)]
     named = {fact.lock_id for fact in maybe}
     stored = SeenLock.objects.filter(chain=chain, lock_id__in=named) if named else ()
     known: dict[str, list[LockTerms]] = defaultdict(list)
     for seen in stored:
         known[seen.lock_id].append(seen.terms)
-    for fact in maybe:
-        block = blocks.get(fact.block_hash)
+
+    def is_new(fact: Fact) -> bool:
+        """At the place of another's terms (EVM, after a reorganisation) it is."""
         others = known.get(fact.lock_id, [])
-        if block is None or (others and fact.terms in (None, *others)):
-            continue  # at the place of another's terms (EVM, after a reorganisation) it is new
-        looked_at += 1
-        if looked_at <= MOST_LOCKS:
-            yield fact, block
-    if looked_at > MOST_LOCKS:
-        log.error("locks_left_out", chain=chain, count=looked_at - MOST_LOCKS)
+        return not (others and fact.terms in (None, *others))
+
+    return [(fact, blocks[fact.block_hash]) for fact in maybe
+            if fact.block_hash in blocks and is_new(fact)]  # fmt: skip
 
 
 def _is_watched(fact: Fact, watches: Mapping[str, Sequence[Watch]]) -> bool:

@@ -54,6 +54,7 @@ class LegFacts:
 class ChainClock:
     """A chain's times. `advanced_at`: wall time at which its head was last seen to advance.
     `broken`: tiers that a reorganisation has gone below within the last `DISTRUST` seconds.
+    `left_out_at`: wall time at which strangers' locks were last too many to look at each.
     """
 
     head_time: Seconds
@@ -61,6 +62,7 @@ class ChainClock:
     head_height: int
     advanced_at: datetime | None
     broken: frozenset[str]
+    left_out_at: Seconds
 
 
 def leg_facts(
@@ -100,7 +102,10 @@ def _clock(cursor: ChainCursor) -> ChainClock:
     finals = {tier: Seconds(final[2]) for tier, final in cursor.finals.items()}
     since = wall_clock() - DISTRUST
     broken = frozenset(tier for tier, at in cursor.broken.items() if at > since)
-    return ChainClock(Seconds(cursor.time), finals, cursor.height, cursor.advanced_at, broken)
+    return ChainClock(
+        Seconds(cursor.time), finals, cursor.height, cursor.advanced_at, broken,
+        Seconds(cursor.left_out_at),
+    )  # fmt: skip
 
 
 def is_withdrawn_for_good(reference: UUID) -> bool:

@@ -94,8 +94,10 @@ def _lock_of_ours(session: Session, legs: Legs, *, left: bool) -> str | None:
     One that left us is back as two nodes tell it. That none has left is not believed of our own
     records alone: a database that was put back has forgotten it.
     """
-    if Role.DESTINATION not in legs:
-        return surplus.forgotten_lock(bytes(session.hashlock))
+    fixed = Role.DESTINATION in legs and not session.is_gasless  # else another fill may fix others
+    forgotten = surplus.forgotten_lock(bytes(session.hashlock), all_read=not fixed)
+    if forgotten is not None or Role.DESTINATION not in legs:
+        return forgotten
     if left:
         return _disagreement(legs[Role.DESTINATION])
     terms = legs[Role.DESTINATION].lock_terms

@@ -17,12 +17,13 @@ from auctions_app.prices import PriceUnavailableError
 from auctions_app.routes import Side
 from chains_app.adapters.interface import ChainError
 from chains_app.agreement import require_agreement
+from chains_app.config import ConfigurationError
 from chains_app.intents import plan_intent
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import SeenLock, Watch
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import chains, get_adapter, get_chain, signing_keys
-from chains_app.selectors import LegFacts, chain_clocks, leg_facts, repaid
+from chains_app.selectors import DISTRUST, LegFacts, chain_clocks, leg_facts, repaid
 from chains_app.signers import SignerRole
 from chains_app.watching import WatchConflictError, watch_lock
 from orchestrator.audit.acts import NotDoneError
@@ -140,19 +141,24 @@ def refund_objection(surplus: Surplus, facts: LegFacts) -> str | None:
     """Why it is not given back early now, or None."""
     if (facts.head, facts.final) != (LockState.OPEN, LockState.OPEN):
         return "it is not open and final"
-    value = worth(surplus.lock_terms)
-    if value is None:
+    value, floor = worth(surplus.lock_terms), _floor(surplus.lock_terms)
+    if value is None or floor is None:
         return "nobody knows what it is worth: it is left to its timelock"
-    floor = _floor(surplus.lock_terms)
     if value <= floor:
         return f"it is not worth more than {float(floor):.2f} dollars: it is left to its timelock"
     return _session_objection(surplus)
 
 
-def _floor(terms: LockTerms) -> Fraction:
-    """Dollars; not less than what giving it back may cost us, where a fee is raised to its cap."""
+def _floor(terms: LockTerms) -> Fraction | None:
+    """Dollars; not less than what giving it back may cost us, where a fee is raised to its cap.
+
+    None of a token that is none of ours, or while fees have no price.
+    """
     market = current_market()
-    fee = _side(terms).cost_value(market.prices, Call.REFUND_EARLY)
+    try:
+        fee = _side(terms).cost_value(market.prices, Call.REFUND_EARLY)
+    except (ConfigurationError, PriceUnavailableError):
+        return None
     return max(Fraction(market.surplus_floor_dollars), fee)
 
 
@@ -168,7 +174,7 @@ def _session_objection(surplus: Surplus) -> str | None:
     """A session's leg is its own machine's; one that has none yet may make one."""
     if (is_a_leg := _leg_objection(surplus)) is not None:
         return is_a_leg
-    if (forgotten := forgotten_lock(surplus.lock_terms.hashlock)) is not None:
+    if (forgotten := forgotten_lock(surplus.lock_terms.hashlock, all_read=True)) is not None:
         return forgotten
     session = surplus.session
     if session is None:
@@ -181,15 +187,33 @@ def _session_objection(surplus: Surplus) -> str | None:
     return None
 
 
-def forgotten_lock(hashlock: bytes) -> str | None:
+def forgotten_lock(hashlock: bytes, *, all_read: bool) -> str | None:
     """Why a lock of ours may stand under this hashlock that no leg is: a database that was put back
-    knows neither, and gives nothing back before every chain is read to its head.
+    has forgotten it. `all_read`: also where not every chain is read to its head, with all locks.
     """
-    if (stale := next(filter(None, map(_staleness, chains())), None)) is not None:
-        return stale
+    if all_read and (unread := _unread()) is not None:
+        return unread
     for seen in SeenLock.objects.filter(hashlock=hashlock):
         if seen.terms.depositor in {k.account for k in signing_keys(seen.chain, SignerRole.LOCK)}:
             return f"a forgotten lock of ours, {seen.lock_id}, stands on {seen.chain}"
+    return None
+
+
+def _unread() -> str | None:
+    """Which chain may hold locks of ours that were not read: its cursor is old or lags behind the
+    others and the wall, or strangers' locks were too many for a page.
+    """
+    clocks, wall = chain_clocks(), wall_clock()
+    latest = max(wall, *(clock.head_time for clock in clocks.values()))
+    slack = max(r.policy.clock_slack for r in current_market().routes.values())
+    for chain in chains():
+        if (stale := _staleness(chain)) is not None:
+            return stale
+        clock, bound = clocks.get(chain), get_chain(chain).stale_after
+        if clock is None or (bound is not None and latest - clock.head_time > slack):
+            return f"{chain} is not read to its head"
+        if clock.left_out_at > wall - DISTRUST:
+            return f"locks on {chain} were left out within the last day"
     return None
 
 

@@ -124,6 +124,7 @@ class ChainCursor(Leased):
 
     `finals`: tier to [height, hash, time]; each is an ancestor of the block that the cursor is at.
     `broken`: tier to the wall time at which a block that it called final was last taken back.
+    `left_out_at`: wall time at which locks that nobody watches were last too many to look at.
     `advanced_at`: wall time at which the head was last seen to advance. `reread_after`: a person
     wants all blocks above that height read again; nothing is forgotten meanwhile.
     """
@@ -135,6 +136,7 @@ class ChainCursor(Leased):
     time = models.BigIntegerField(default=0)
     finals = models.JSONField(default=dict)
     broken = models.JSONField(default=dict)
+    left_out_at = models.BigIntegerField(default=0)
     advanced_at = models.DateTimeField(null=True)
     reread_after = models.BigIntegerField(null=True)
 

@@ -80,13 +80,16 @@ class Move(Enum):
 
 @dataclass(frozen=True)
 class Alive:
-    """The attempt whose nonce is alive. Ages in seconds; `last_sent` None: no node took it yet."""
+    """The attempt whose nonce is alive. Ages in seconds; `last_sent` None: no node took it yet.
+    `holds_up`: its nonce is unused at the head, and later ones of its key wait behind it.
+    """
 
     status: AttemptStatus
     fate: Fate
     age: float
     last_sent: float | None
     may_be_replaced: bool
+    holds_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Situation:
     `tries`: attempts that became final without the effect, the last one `last_try` seconds ago.
     `read_is_old`: the effect was read at a block before the one that holds the last of them.
     `missing`: what has to be made before the write can succeed. `most_tries`: see `tries_of`.
+    `is_endless`: nothing but the chain ends it.
     """
 
     effect: Effect
@@ -109,6 +113,7 @@ class Situation:
     attempt: Alive | None = None
     missing: Call | None = None
     most_tries: int = MOST_TRIES
+    is_endless: bool = False
 
 
 def next_move(s: Situation) -> Move:
@@ -143,7 +148,7 @@ def _without_attempt(s: Situation) -> Move:
     if s.effect is Effect.AT_HEAD:
         return Move.WAIT
     if not (s.may_leave and s.is_useful):
-        return Move.WAIT if s.ever_left else Move.END_VOID
+        return Move.WAIT if s.ever_left or s.is_endless else Move.END_VOID
     ready = s.effect is Effect.MISSING and not s.read_is_old and _has_rested(s)
     if not ready:
         return Move.WAIT
@@ -167,7 +172,8 @@ def _unsent(s: Situation, attempt: Alive) -> Move:
 
 def _on_the_way(s: Situation, attempt: Alive) -> Move:
     is_stuck = attempt.age >= STUCK_AFTER and attempt.may_be_replaced
-    if not s.is_open or not s.is_useful or s.effect is Effect.AT_HEAD:  # others wait behind it
+    is_made = s.effect is Effect.AT_HEAD and attempt.holds_up  # by somebody else's transaction
+    if not s.is_open or not s.is_useful or is_made:
         return Move.FREE_NONCE if is_stuck else Move.WAIT
     if s.effect is not Effect.MISSING:
         return Move.WAIT

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from chains_app.adapters.interface import ChainAdapter, TransactionStatus
+from chains_app.adapters.interface import ChainAdapter, KeyState, TransactionStatus
 from chains_app.config import Nonces
 from chains_app.locks import Block, Call
 from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent
@@ -58,8 +58,9 @@ def follow(intent: Intent) -> Followed:
     group = tuple(attempt for attempt in attempts if attempt.status in ALIVE)
     cursor = ChainCursor.objects.filter(chain=intent.chain).first()
     read = _read_effect(intent, adapter, cursor, attempts)
-    fate, statuses = _read_fate(intent, adapter, cursor, group)
-    now = _judged_at(intent, read.head)
+    fate, statuses, key = _read_fate(intent, adapter, cursor, group)
+    is_endless = _goes_by_its_chain(intent)
+    now = Seconds(max(read.head.time, 0 if is_endless else wall_clock()))
     call, watch = intent.contract_call, intent.watch
     finals = [attempt for attempt in attempts if attempt.status == AttemptStatus.FINAL]
     tries = [attempt for attempt in finals if _counts(attempt, intent)]
@@ -72,19 +73,17 @@ def follow(intent: Intent) -> Followed:
         tries=len(tries),
         last_try=min((_age(attempt.ended_at) or 0.0 for attempt in tries), default=0.0),
         read_is_old=any((a.included_height or 0) > read.head.height for a in finals),
-        attempt=_alive(intent, group, fate) if group else None,
+        attempt=_alive(intent, group, fate, key) if group else None,
         missing=read.missing,
         most_tries=tries_of(call),
+        is_endless=is_endless,
     )
     return Followed(situation, group, statuses, read_at, read.final_height)
 
 
-def _judged_at(intent: Intent, head: Block) -> Seconds:
-    """The time from which it is too late counts (11)."""
+def _goes_by_its_chain(intent: Intent) -> bool:
     call, watch = intent.contract_call, intent.watch
-    if call and watch and goes_by_its_chain(call, watch.terms, intent.send_by):
-        return head.time
-    return Seconds(max(head.time, wall_clock()))
+    return bool(call and watch and goes_by_its_chain(call, watch.terms, intent.send_by))
 
 
 def _read_effect(
@@ -123,11 +122,11 @@ def _effect_of_fill(intent: Intent, adapter: ChainAdapter) -> Effect:
 
 def _read_fate(
     intent: Intent, adapter: ChainAdapter, cursor: ChainCursor | None, group: Sequence[Attempt]
-) -> tuple[Fate, dict[str, TransactionStatus]]:
+) -> tuple[Fate, dict[str, TransactionStatus], KeyState | None]:
     """Statuses last: what concludes from their absence was true before they were asked for."""
     left = [attempt for attempt in group if attempt.left_at is not None]
     if not left:
-        return Fate.UNSENT, {}
+        return Fate.UNSENT, {}, None
     signer, tier = left[0].signer, tier_of(intent)
     key, final_height = adapter.key_state(key_of(signer)), _final_height(cursor, tier)
     statuses = {a.hash: adapter.transaction_status(a.hash, signer.account, tier) for a in left}
@@ -135,7 +134,7 @@ def _read_fate(
     fate = fate_of(left[0].nonce, key, statuses.values(), expires, final_height)
     if fate is Fate.DEAD and not are_dead(intent, left, adapter, tier):
         fate = Fate.UNKNOWN
-    return fate, statuses
+    return fate, statuses, key
 
 
 def tier_of(intent: Intent) -> str:
@@ -149,8 +148,9 @@ def _final_height(cursor: ChainCursor | None, tier: str) -> int:
     return -1 if cursor is None else cursor.final_height(tier)
 
 
-def _alive(intent: Intent, group: Sequence[Attempt], fate: Fate) -> Alive:
+def _alive(intent: Intent, group: Sequence[Attempt], fate: Fate, key: KeyState | None) -> Alive:
     newest = group[-1]
+    is_unused = key is not None and key.head_nonce < newest.nonce and not is_repayment(intent)
     included = any(attempt.status == AttemptStatus.INCLUDED for attempt in group)
     return Alive(
         status=AttemptStatus.INCLUDED if included else AttemptStatus(newest.status),
@@ -158,7 +158,14 @@ def _alive(intent: Intent, group: Sequence[Attempt], fate: Fate) -> Alive:
         age=_age(newest.left_at or newest.signed_at) or 0.0,
         last_sent=_age(newest.last_sent_at),
         may_be_replaced=get_chain(intent.chain).nonces is Nonces.SEQUENTIAL,
+        holds_up=is_unused and _others_wait(newest),
     )
+
+
+def _others_wait(attempt: Attempt) -> bool:
+    """Behind its nonce."""
+    later = attempt.signer.attempts.filter(nonce__gt=attempt.nonce, status__in=ALIVE)
+    return later.exists()
 
 
 def _counts(attempt: Attempt, intent: Intent) -> bool:

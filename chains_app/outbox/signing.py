@@ -116,7 +116,8 @@ def _is_nearly_too_late(intent: Intent) -> bool:
     if call is None or terms is None or (last := last_useful_moment(call, terms)) is None:
         return False
     by_itself = goes_by_its_chain(call, terms, intent.send_by)
-    return last - HURRY <= chain_now(intent.chain, by_itself=by_itself) <= last
+    begun = last - HURRY <= chain_now(intent.chain)
+    return begun and chain_now(intent.chain, by_itself=by_itself) <= last
 
 
 def _at_the_cap(intent: Intent, prepared: Prepared, cap: int) -> Prepared:

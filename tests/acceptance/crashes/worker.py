@@ -260,19 +260,19 @@ def follow(original: Callable[..., Any], intent: Intent) -> Any:
 @wrap("chains_app.outbox.following._read_fate")
 def read_fate(original: Callable[..., Any], intent: Intent, *args: Any) -> Any:
     """As a node that lags says it: included, before it is final."""
-    fate, statuses = original(intent, *args)
+    fate, statuses, key = original(intent, *args)
     case, points = (
         case_of_intent(intent),
         ("its inclusion is not marked", "its inclusion is marked"),
     )
     is_armed = case is not None and any(ledger.is_armed(*case, point) for point in points)
     if not is_armed or fate is not Fate.FINAL:
-        return fate, statuses
+        return fate, statuses, key
     lagging = {
         hash_: replace(one, stage=Stage.INCLUDED) if one.stage is Stage.FINAL else one
         for hash_, one in statuses.items()
     }
-    return Fate.INCLUDED, lagging
+    return Fate.INCLUDED, lagging, key
 
 
 @wrap("chains_app.poller.commit")

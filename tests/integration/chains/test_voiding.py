@@ -227,7 +227,7 @@ def test_rule_5_nothing_leaves_after_its_last_moment(world: World, deadline: str
     world.base.mine(seconds=10)
     now = world.now()
     terms = world.terms(lock_by=now) if deadline == "lock_by" else world.terms()
-    send_by = Seconds(now - 1) if deadline == "send_by" else terms.timelock
+    send_by = Seconds(now - 1) if deadline == "send_by" else terms.lock_by
     reference = world.plan(terms, send_by=send_by)
     drain()
     assert world.attempts(reference) == []

@@ -4,23 +4,28 @@ All that was written since some moment of a swap is taken back when the swap is 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from io import BytesIO
+from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from psycopg import sql
 from structlog.testing import capture_logs
 
 from chains_app.locks import Call, LockState, LockTerms
-from chains_app.models import Attempt, Signer
+from chains_app.models import Attempt, ChainCursor, SeenLock, Signer
 from chains_app.poller import poll
 from chains_app.registry import get_adapter
 from chains_app.watching import compare_with_chains
 from orchestrator.kernel.hashlock import Secret
+from sessions_app import surplus
 from sessions_app.domain.states import Status
 from sessions_app.models import Role, Session, Surplus
 from tests.integration.chains.world import resume_signers
-from tests.integration.sessions.world import BACK, THERE, World, path, reload, status, terms
+from tests.integration.sessions.world import BACK, START, THERE, World, path, reload, status, terms
 
 WITHDRAWN = LockState.WITHDRAWN
 MOMENTS = (Status.SOURCE_LOCKING, Status.DESTINATION_LOCKING, Status.REVEALING_SECRET)
@@ -125,6 +130,53 @@ def test_rule_4_a_lock_under_a_forgotten_swaps_hashlock_is_no_mere_surplus(
     ]
     assert Surplus.objects.get().lock_terms == source
     assert (stands(source), stands(ours)) == (LockState.OPEN, LockState.OPEN)
+
+
+UNREAD: dict[str, tuple[dict[str, Any], str]] = {
+    "behind": ({"time": F("time") - 11}, "near is not read to its head"),
+    "left out": ({"left_out_at": START}, "locks on near were left out within the last day"),
+    "stale": (
+        {"advanced_at": datetime.fromtimestamp(START - 60, UTC)},
+        "the head of near is stale",
+    ),
+    "not begun": ({"hash": ""}, "near was not read yet"),
+}
+
+
+@pytest.mark.parametrize("case", UNREAD)
+def test_rule_4_nothing_goes_back_early_while_locks_may_be_unread(world: World, case: str) -> None:
+    """Where a lock of ours may stand that no session knows."""
+    world.trust_heads_for(30)
+    world.live(2)
+    hashlock = bytes(32)
+    assert surplus.forgotten_lock(hashlock, all_read=True) is None
+    changes, said = UNREAD[case]
+    ChainCursor.objects.filter(chain="near").update(**changes)
+    assert surplus.forgotten_lock(hashlock, all_read=True) == said
+    assert surplus.forgotten_lock(hashlock, all_read=False) is None
+
+
+@pytest.mark.parametrize("route", [THERE, BACK])
+def test_rule_4_a_forgotten_lock_of_other_terms_keeps_the_source_too(
+    world: World, route: str
+) -> None:
+    """At the place of another fill's, whose own terms read absent."""
+    session = world.start(route)
+    world.lock_source(session)
+    world.live(1)
+    source, ours = terms(session, Role.SOURCE), terms(session, Role.DESTINATION)
+    other = replace(ours, amount=ours.amount + 1)
+    SeenLock.objects.create(
+        chain=other.chain, lock_id="its place", hashlock=other.hashlock,
+        terms_json=other.to_json(), is_for_us=False, height=1,
+    )  # fmt: skip
+    world.pass_time(int(ours.lock_by - world.clock.now) + 1)
+    world.live(6)
+    assert status(session) is Status.REFUNDING
+    assert stands(source) is LockState.OPEN
+    SeenLock.objects.all().delete()
+    world.live(6)
+    assert stands(source) is LockState.REFUNDED
 
 
 def stands(lock: LockTerms) -> LockState:

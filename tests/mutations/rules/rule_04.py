@@ -202,4 +202,15 @@ ROWS = (
         "    return _vanished_source(s) if is_missed else None\n", "    return None\n",
         (NEXT_STEP + "test_a_source_that_vanished_is_missed_for_as_long_as_our_lock_can_be_taken",),
     ),
+    Guard(
+        4, "forgotten-unread", "Nothing goes back early where locks of ours may be unread.", "sessions_app/surplus.py",
+        "    if all_read and (unread := _unread()) is not None:\n", "    if (unread := None) is not None:\n",
+        (PUT_BACK + "test_rule_4_nothing_goes_back_early_while_locks_may_be_unread",),
+    ),
+    Guard(
+        4, "forgotten-terms", "Nor a leg's source while a forgotten lock of other terms stands.", GUARD,
+        "    if forgotten is not None or Role.DESTINATION not in legs:\n",
+        "    if Role.DESTINATION not in legs:\n",
+        (PUT_BACK + "test_rule_4_a_forgotten_lock_of_other_terms_keeps_the_source_too",),
+    ),
 )  # fmt: skip

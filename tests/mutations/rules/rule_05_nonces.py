@@ -70,7 +70,7 @@ ROWS = (
     Guard(
         5, "void-only-what-stayed", "An intent of which something left us does not end void.",
         DECISION,
-        "return Move.WAIT if s.ever_left else Move.END_VOID", "return Move.END_VOID",
+        "return Move.WAIT if s.ever_left or s.is_endless else", "return Move.WAIT if s.is_endless else",
         (WITHOUT_ATTEMPT,),
     ),
     Guard(

@@ -130,7 +130,7 @@ ROWS = (
     ),
     Guard(
         5, "no-resend-too-late", "Nothing is sent again that could only be mined too late.", DECISION,
-        "if not s.is_open or not s.is_useful or s.effect", "if not s.is_open or s.effect",
+        "if not s.is_open or not s.is_useful or is_made:", "if not s.is_open or is_made:",
         (WITH_ATTEMPT, UNKNOWN
          + "test_rule_5_bytes_are_not_sent_again_when_they_could_only_come_too_late"),
     ),

@@ -143,8 +143,7 @@ ROWS = (
     ),
     Guard(
         15, "hurry", "Near its last moment a stuck call pays all that it may.", SIGNING,
-        "    return last - HURRY <= chain_now(intent.chain, by_itself=by_itself) <= last\n",
-        "    return False\n",
+        "    return begun and chain_now(intent.chain, by_itself=by_itself) <= last\n", "    return False\n",
         (UNKNOWN + "test_rule_5_near_its_last_moment_a_stuck_call_pays_all_that_it_may",),
     ),
     Guard(
@@ -214,7 +213,8 @@ ROWS = (
     ),
     Guard(
         15, "surplus-tokens", "A token that is none of ours is left.", SURPLUS,
-        "    if value is None:\n", "    if value is None:\n        return _session_objection(surplus)\n    if False:\n",
+        "    if value is None or floor is None:\n",
+        "    if value is None or floor is None:\n        return _session_objection(surplus)\n    if False:\n",
         (SURPLUSES + "test_a_token_that_is_none_of_ours_is_shown_and_left",),
     ),
     Guard(
@@ -224,7 +224,7 @@ ROWS = (
     ),
     Guard(
         15, "made-by-another", "A stuck nonce whose effect somebody else made is freed.",
-        "chains_app/outbox/decision.py", " or s.effect is Effect.AT_HEAD:  # others", ":  # others",
+        "chains_app/outbox/decision.py", "or not s.is_useful or is_made:", "or not s.is_useful:",
         (UNKNOWN + "test_rule_15_a_stuck_nonce_whose_effect_somebody_made_holds_nothing_up",),
     ),
     Guard(
@@ -232,5 +232,10 @@ ROWS = (
         "chains_app/outbox/foreign.py",
         "    return not {Stage.INCLUDED, Stage.FINAL} & set(found)\n", "    return True\n",
         (CHAINS + "test_foreign.py::test_a_sibling_that_a_reorganisation_revives_is_no_strangers",),
+    ),
+    Guard(
+        15, "freed-for-others", "It is freed only where others wait behind an unused nonce.",
+        "chains_app/outbox/decision.py", "s.effect is Effect.AT_HEAD and attempt.holds_up", "s.effect is Effect.AT_HEAD",
+        ("tests/unit/chains/test_decision.py::test_rule_5_with_an_attempt_alive",),
     ),
 )  # fmt: skip

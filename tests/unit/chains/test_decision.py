@@ -34,9 +34,14 @@ SENT = Alive(AttemptStatus.SENT, Fate.PENDING, age=0, last_sent=0, may_be_replac
 
 
 def with_attempt(
-    fate: Fate, *, age: float = 0, last_sent: float | None = 0, **changed: object
+    fate: Fate,
+    *,
+    age: float = 0,
+    last_sent: float | None = 0,
+    holds_up: bool = False,
+    **changed: object,
 ) -> Situation:
-    attempt = replace(SENT, fate=fate, age=age, last_sent=last_sent)
+    attempt = replace(SENT, fate=fate, age=age, last_sent=last_sent, holds_up=holds_up)
     return replace(WANTED, attempt=attempt, ever_left=True, **changed)  # type: ignore[arg-type]
 
 
@@ -50,6 +55,7 @@ def with_attempt(
         (replace(WANTED, effect=Effect.IMPOSSIBLE), Move.END_IMPOSSIBLE),
         (replace(WANTED, may_leave=False), Move.END_VOID),
         (replace(WANTED, is_useful=False), Move.END_VOID),
+        (replace(WANTED, is_useful=False, is_endless=True), Move.WAIT),
         (replace(WANTED, may_leave=False, ever_left=True), Move.WAIT),
         (replace(WANTED, may_leave=False, effect=Effect.AT_HEAD), Move.WAIT),
         (replace(WANTED, read_is_old=True), Move.WAIT),
@@ -82,7 +88,9 @@ def test_rule_5_without_an_attempt(situation: Situation, move: Move) -> None:
         (with_attempt(Fate.UNKNOWN, last_sent=9, effect=Effect.AT_HEAD), Move.WAIT),
         (with_attempt(Fate.UNKNOWN, last_sent=9, effect=Effect.NOT_YET), Move.WAIT),
         (with_attempt(Fate.PENDING, age=STUCK_AFTER), Move.RAISE_FEE),
-        (with_attempt(Fate.PENDING, age=STUCK_AFTER, effect=Effect.AT_HEAD), Move.FREE_NONCE),
+        (with_attempt(Fate.PENDING, age=STUCK_AFTER, effect=Effect.AT_HEAD), Move.WAIT),
+        (with_attempt(Fate.PENDING, age=9, effect=Effect.AT_HEAD, holds_up=True), Move.FREE_NONCE),
+        (with_attempt(Fate.PENDING, age=7, effect=Effect.AT_HEAD, holds_up=True), Move.WAIT),
         (with_attempt(Fate.PENDING, age=STUCK_AFTER, effect=Effect.NOT_YET), Move.WAIT),
         (with_attempt(Fate.PENDING, age=STUCK_AFTER, is_useful=False), Move.FREE_NONCE),
         (with_attempt(Fate.PENDING, age=STUCK_AFTER, is_open=False), Move.FREE_NONCE),
