@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from chains_app.adapters.interface import ChainUnavailableError, KeyState
 from chains_app.adapters.memory import MemoryAdapter
@@ -44,21 +43,21 @@ def locks_of(chain: str) -> list[Signer]:
 
 @CHAINS
 def test_a_key_that_took_part_in_a_strangers_transaction_stops_and_says_so(
-    world: World, chain: str
+    world: World, chain: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     finish(world, chain, 4)
     stranger_signs(world, chain)
     world.chains[chain].mine(3)  # final
     reference = world.plan(world.terms(chain))
-    with capture_logs() as logs:
-        for _ in range(len(locks_of(chain))):
-            make_all_due()
-            drain()
+    for _ in range(len(locks_of(chain))):
+        make_all_due()
+        drain()
     assert world.attempts(reference) == []
     assert {(row.is_enabled, row.stopped_for) for row in locks_of(chain)} == {(False, REASON)}
-    told = [line for line in logs if line["event"] == "signer_stopped"]
+    logged = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    told = [line for line in logged if line["event"] == "signer_stopped"]
     assert len(told) == len(locks_of(chain))
-    assert told[0]["log_level"] == "error"
+    assert told[0]["level"] == "error"
     assert {row.is_enabled for row in Signer.objects.exclude(chain=chain, role="lock")} == {True}
 
 

@@ -13,7 +13,6 @@ import pytest
 from django.db import connection
 from django.db.models import F
 from psycopg import sql
-from structlog.testing import capture_logs
 
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import Attempt, ChainCursor, SeenLock, Signer
@@ -113,7 +112,7 @@ def test_rule_4_a_forgotten_lock_of_ours_keeps_the_source(
 
 @pytest.mark.parametrize("route", [THERE, BACK])
 def test_rule_4_a_lock_under_a_forgotten_swaps_hashlock_is_no_mere_surplus(
-    world: World, route: str
+    world: World, route: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not even the session is known: a person is told of our lock."""
     world.sweeps_surplus = True
@@ -123,11 +122,10 @@ def test_rule_4_a_lock_under_a_forgotten_swaps_hashlock_is_no_mere_surplus(
     source, ours = terms(session, Role.SOURCE), terms(session, Role.DESTINATION)
     world.live_until(Status.BOTH_LOCKED, session)
     put_back()
-    with capture_logs() as logs:
-        live_on(world)
-    assert {"event": "own_lock_unknown", "chain": ours.chain} in [
-        {name: each[name] for name in ("event", "chain") if name in each} for each in logs
-    ]
+    live_on(world)
+    told = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    (unknown,) = [each for each in told if each["event"] == "own_lock_unknown"]
+    assert (unknown["chain"], unknown["level"]) == (ours.chain, "error")
     assert Surplus.objects.get().lock_terms == source
     assert (stands(source), stands(ours)) == (LockState.OPEN, LockState.OPEN)
 
