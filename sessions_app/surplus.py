@@ -204,7 +204,7 @@ def _unread() -> str | None:
     others and the wall, or strangers' locks were too many for a page.
     """
     clocks, wall = chain_clocks(), wall_clock()
-    latest = max(wall, *(clock.head_time for clock in clocks.values()))
+    latest = max([wall, *(clock.head_time for clock in clocks.values())])
     slack = max((r.policy.clock_slack for r in current_market().routes.values()), default=0)
     for chain in chains():
         if (stale := _staleness(chain)) is not None:

@@ -152,6 +152,8 @@ def test_rule_4_nothing_goes_back_early_while_locks_may_be_unread(world: World, 
     ChainCursor.objects.filter(chain="near").update(**changes)
     assert surplus.forgotten_lock(hashlock, all_read=True) == said
     assert surplus.forgotten_lock(hashlock, all_read=False) is None
+    ChainCursor.objects.all().delete()
+    assert surplus.forgotten_lock(hashlock, all_read=True) == "base was not read yet"
 
 
 @pytest.mark.parametrize("route", [THERE, BACK])
