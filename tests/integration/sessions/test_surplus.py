@@ -208,8 +208,9 @@ def test_rule_11_nothing_goes_back_on_stale_facts(world: World) -> None:
     assert judge(Call.REFUND_EARLY, the_surplus().pk, Moment.SIGN).ok
     world.trust_heads_for(5)
     world.read_heads(seconds_ago=6)
-    verdict = judge(Call.REFUND_EARLY, the_surplus().pk, Moment.SIGN)
-    assert verdict.reason == "the head of base is stale"
+    for call in (Call.REFUND_EARLY, Call.REPAY):
+        verdict = judge(call, the_surplus().pk, Moment.SIGN)
+        assert verdict.reason == "the head of base is stale"
 
 
 def test_rule_11_nothing_goes_back_on_facts_older_than_ten_seconds(world: World) -> None:
