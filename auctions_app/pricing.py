@@ -5,13 +5,14 @@ Pure, in exact rationals until one named rounding: fees up, payouts down.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil, floor
 from typing import Final
 
 from auctions_app.curve import Curve, initial_rate_bump
 from auctions_app.prices import PriceSource
 from auctions_app.routes import SUBMISSIONS, AmountOutOfLimitsError, LockMode, Route
 from chains_app.locks import Call
-from orchestrator.kernel.amounts import Rounding, multiply_divide
+from orchestrator.kernel.amounts import Rounding, in_coins, multiply_divide
 
 _BASIS_POINTS: Final = 10_000
 
@@ -108,8 +109,8 @@ def _fee_problem(route: Route, prices: PriceSource, at_risk: Fraction) -> str | 
         return None
     return (
         f"route {route.id}: at the minimum {route.minimum} a lock may hold only "
-        f"{float(at_risk):.2f} dollars, and one {call} on {chain} may cost {float(fee):.2f}: "
-        "raise the minimum"
+        f"{in_coins(floor(at_risk * 100), 2)} dollars, and one {call} on {chain} may cost "
+        f"{in_coins(ceil(fee * 100), 2)}: raise the minimum"
     )
 
 

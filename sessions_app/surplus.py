@@ -5,6 +5,7 @@ Nothing here asks a session to move. A lock of exactly a leg's terms is that leg
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from math import ceil
 from typing import Final
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from chains_app.selectors import DISTRUST, LegFacts, chain_clocks, leg_facts, re
 from chains_app.signers import SignerRole
 from chains_app.watching import WatchConflictError, watch_lock
 from orchestrator.audit.acts import NotDoneError
+from orchestrator.kernel.amounts import in_coins
 from orchestrator.kernel.clock import wall_clock
 from sessions_app.binding import FACTS_AGE
 from sessions_app.lifecycle import NEVER_TOO_LATE
@@ -145,7 +147,8 @@ def refund_objection(surplus: Surplus, facts: LegFacts) -> str | None:
     if value is None or floor is None:
         return "nobody knows what it is worth: it is left to its timelock"
     if value <= floor:
-        return f"it is not worth more than {float(floor):.2f} dollars: it is left to its timelock"
+        dollars = in_coins(ceil(floor * 100), 2)
+        return f"it is not worth more than {dollars} dollars: it is left to its timelock"
     return _session_objection(surplus)
 
 
