@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from chains_app.adapters.interface import BlockUnknownError, ChainError, Refusal
 from chains_app.adapters.node import Node, RpcError
 from chains_app.adapters.rpc import Dialect, JsonRpc
-from chains_app.adapters.shapes import fits_near
+from chains_app.adapters.shapes import fits_near, fits_view
 from chains_app.config import ChainSpec
 from chains_app.locks import Block
 from orchestrator.kernel.clock import from_nanoseconds
@@ -95,14 +95,20 @@ class NearRpc:
         return [key["public_key"] for key in answer["keys"]]
 
     def view(self, contract: str, method: str, arguments: Any, at: dict[str, Any]) -> Any:
-        """What a view method answers; raises ChainError when it panics or is not there."""
+        """What a view method answers.
+
+        Raises ChainError when it panics, is not there, or answers in another shape.
+        """
         packed = b64encode(json.dumps(arguments).encode()).decode()
         answer = self._query(
             "call_function", at, account_id=contract, method_name=method, args_base64=packed
         )
         if "error" in answer:
             raise ChainError(f"{self.chain}: {contract} refused the view {method}")
-        return json.loads(bytes(answer["result"]))
+        found = _decoded(bytes(answer["result"]))
+        if not fits_view(method, found):
+            raise ChainError(f"{self.chain}: {contract} answers the view {method} in another shape")
+        return found
 
     def transaction(self, hash_: str, sender: str) -> dict[str, Any] | None:
         """A transaction and what has run of it, not waited for; None when no node knows it."""
@@ -160,6 +166,14 @@ def _foreign(spec: ChainSpec, node: Node) -> str | None:
     if spec.genesis_hash not in (None, status.get("genesis_hash")):
         return f"has another genesis than {spec.genesis_hash}"
     return None
+
+
+def _decoded(answer: bytes) -> Any:
+    """JSON; bytes themselves, which have no view's shape, where it is none."""
+    try:
+        return json.loads(answer)
+    except ValueError:
+        return answer
 
 
 def _head(node: Node) -> Block:

@@ -45,7 +45,7 @@ class Nep141:
                 yield type(problem)(f"{name} {problem}")
         except ChainUnavailableError:
             raise
-        except (ChainError, KeyError, TypeError, ValueError):
+        except ChainError:
             yield f"{name} does not answer as a NEP-141: correct its account, or take it out"
 
     def _problems(self, coin: TokenSpec, htlc: str, holder: str | None) -> Iterator[str]:

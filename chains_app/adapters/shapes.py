@@ -145,3 +145,37 @@ def fits_near(method: str, params: Any, result: Any) -> bool:
         has_run = isinstance(result, dict) and "transaction_outcome" in result
         return record(final_execution_status=text)(result) and (not has_run or _EXECUTED(result))
     return _NEAR[method](result)
+
+
+# What contracts on NEAR answer to views (NEP-141, NEP-145, NEP-148, and ours), by method
+
+_BYTES32: Final = matching(r"[0-9a-f]{64}")
+_TERMS: Final = record(
+    depositor=text,
+    beneficiary=text,
+    token=either(null, text),
+    amount=digits,
+    hashlock=_BYTES32,
+    lock_by=digits,
+    timelock=digits,
+)
+_LOCK: Final = record(state=text, secret=either(null, _BYTES32))
+_VIEWS: Final[dict[str, Shape]] = {
+    "chain_id": text,
+    "ft_balance_of": digits,
+    "ft_metadata": record(decimals=natural),
+    "get_lock": either(null, lambda lock: _LOCK(lock) and (_is_over(lock) or _TERMS(lock))),
+    "storage_balance_bounds": record(min=digits),
+    "storage_balance_of": either(null, record()),
+    "storage_deposit": digits,
+}
+
+
+def _is_over(lock: dict[str, Any]) -> bool:
+    """A tombstone, which has no terms."""
+    return lock["state"] in ("withdrawn", "refunded")
+
+
+def fits_view(method: str, answer: Any) -> bool:
+    """Whether a contract's answer has the view method's shape."""
+    return _VIEWS[method](answer)

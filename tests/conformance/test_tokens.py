@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from chains_app.adapters.interface import FeeAboveCapError
+from chains_app.adapters.interface import ChainError, FeeAboveCapError
 from chains_app.adapters.memory import MemoryAdapter
 from chains_app.adapters.near import NearAdapter
 from chains_app.locks import Call, LockState
+from devnet.faults import ChainFaults, Lie
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import Secret
 from tests.conformance.conftest import NATIVE, TOKEN
@@ -237,3 +238,13 @@ def test_a_reorganised_approval_is_missing_again(world: MemoryWorld) -> None:
     assert world.adapter.preliminary(Call.LOCK, bound, bound.depositor) is Call.APPROVE
     world.include()
     assert world.adapter.preliminary(Call.LOCK, bound, bound.depositor) is None
+
+
+@pytest.mark.parametrize("world", ["near-token"], indirect=True)
+def test_what_no_token_would_answer_is_no_balance(through: World, faults: ChainFaults) -> None:
+    adapter, other_shape = through.adapter, r"answers the view [a-z_]+ in another shape"
+    with faults.lying(Lie.STATE):
+        with pytest.raises(ChainError, match=other_shape):
+            adapter.balance(through.lock.account, through.token)
+        with pytest.raises(ChainError, match=other_shape):
+            adapter.registration_cost(through.token, through.stranger())
