@@ -9,11 +9,12 @@ from uuid import UUID
 from chains_app.adapters.agreed import Agreed
 from chains_app.adapters.interface import NodesDisagreeError
 from chains_app.locks import Call, LockState
-from chains_app.models import Attempt, AttemptStatus, ChainBlock, ChainCursor, Watch
+from chains_app.models import Attempt, AttemptStatus, ChainBlock, ChainCursor, Intent, Watch
 from chains_app.registry import get_adapter, get_chain
 from chains_app.watching import newest
 
 STATE_BLOCKS: Final = 100  # below the head; full EVM nodes keep the states of 128
+_STAKED_ON: Final = (Call.LOCK.value, Call.REPAY.value)  # calls whose transactions are compared
 
 
 def require_agreement(reference: UUID) -> None:
@@ -40,6 +41,16 @@ def require_agreement(reference: UUID) -> None:
     _require_transactions(watch, agreed)
 
 
+def is_compared(intent: Intent) -> bool:
+    """Whether two nodes have to tell alike how a transaction of this call ended: what is stored of
+    it is not asked again but here, and a lie would never agree with what honest nodes tell.
+    """
+    watch = intent.watch
+    if watch is None or intent.call not in _STAKED_ON:
+        return False
+    return get_chain(watch.chain).needs_agreement(watch.terms)
+
+
 def _named_blocks(cursor: ChainCursor, tier: str) -> dict[int, str]:
     """Height and hash of the newest final block and then, where nodes may have dropped its state,
     of the oldest that is recent enough.
@@ -59,7 +70,7 @@ def _require_transactions(watch: Watch, agreed: Agreed) -> None:
     """Our own locks, and repayments, that stand in a block, with the end that they had there."""
     ours = Attempt.objects.filter(
         intent__reference=watch.reference,
-        intent__call__in=[Call.LOCK.value, Call.REPAY.value],
+        intent__call__in=_STAKED_ON,
         status__in=[AttemptStatus.INCLUDED, AttemptStatus.FINAL],
     )
     for attempt in ours.select_related("signer"):

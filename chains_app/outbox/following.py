@@ -2,12 +2,20 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.utils import timezone
 
-from chains_app.adapters.interface import ChainAdapter, KeyState, TransactionStatus
+from chains_app.adapters.agreed import Agreed
+from chains_app.adapters.interface import (
+    ChainAdapter,
+    ChainError,
+    KeyState,
+    Stage,
+    TransactionStatus,
+)
+from chains_app.agreement import is_compared
 from chains_app.config import Nonces
 from chains_app.locks import Block, Call
 from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent
@@ -134,7 +142,22 @@ def _read_fate(
     fate = fate_of(left[0].nonce, key, statuses.values(), expires, final_height)
     if fate is Fate.DEAD and not are_dead(intent, left, adapter, tier):
         fate = Fate.UNKNOWN
+    if fate is Fate.FINAL and is_compared(intent):
+        statuses = {a.hash: _as_two_tell(statuses[a.hash], a, tier) for a in left}
+        are_final = Stage.FINAL in {status.stage for status in statuses.values()}
+        fate = Fate.FINAL if are_final else Fate.INCLUDED
     return fate, statuses, key
+
+
+def _as_two_tell(status: TransactionStatus, attempt: Attempt, tier: str) -> TransactionStatus:
+    """What one node calls final stands in a block, for us, until another tells the same end."""
+    if status.stage is not Stage.FINAL:
+        return status
+    chain = Agreed(get_adapter(attempt.signer.chain))
+    try:
+        return chain.transaction_status(attempt.hash, attempt.signer.account, tier)
+    except ChainError:
+        return replace(status, stage=Stage.INCLUDED)
 
 
 def tier_of(intent: Intent) -> str:

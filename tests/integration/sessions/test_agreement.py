@@ -16,7 +16,9 @@ from chains_app.registry import signing_keys, use_adapters
 from chains_app.signers import SignerRole
 from sessions_app.domain.states import Status
 from sessions_app.models import Role
+from tests.integration.doors.staff import do
 from tests.integration.sessions.test_guard import ask, waiting_for
+from tests.integration.sessions.test_repayments import held, taken_before_our_lock
 from tests.integration.sessions.world import MAKER, World, status, terms
 
 DESTINATION = Role.DESTINATION
@@ -73,10 +75,14 @@ class TwoNodes(MemoryAdapter):
 
 @contextmanager
 def two_nodes(
-    world: World, second: type[MemoryAdapter], name: str, agree_from: int = 0
+    world: World,
+    second: type[MemoryAdapter],
+    name: str,
+    agree_from: int = 0,
+    first: "type[TwoNodes] | None" = None,
 ) -> Iterator[None]:
     """That chain has a second node."""
-    served = TwoNodes(world.chains[name])
+    served = (first or TwoNodes)(world.chains[name])
     served.second = second
     adapters = {each.name: MemoryAdapter(each) for each in world.chains.values()} | {name: served}
     specs = {each.name: memory_spec(each) for each in world.chains.values()}
@@ -265,3 +271,48 @@ def test_rule_7_a_swap_waits_while_nodes_disagree_and_goes_on_when_they_agree(
     with two_nodes(world, MemoryAdapter, "base"):
         world.live_to_the_end(session)
     assert status(session) is Status.COMPLETED
+
+
+class Liar(TwoNodes):
+    """What is asked of all is answered by a node that tells every transaction's end otherwise."""
+
+    def transaction_status(self, hash_: str, sender: str, tier: str) -> TransactionStatus:
+        return Failing(self._chain).transaction_status(hash_, sender, tier)
+
+
+def test_rule_7_a_node_that_lies_about_our_lock_alone_holds_nothing_up(world: World) -> None:
+    session = waiting_for(world, DESTINATION, Call.LOCK)
+    with two_nodes(world, MemoryAdapter, "near", first=Liar):
+        world.live_to_the_end(session)
+    assert status(session) is Status.COMPLETED
+
+
+def test_rule_7_what_two_nodes_tell_differently_of_our_lock_is_asked_again(world: World) -> None:
+    """The one that lied is gone, and the swap goes on."""
+    session = waiting_for(world, DESTINATION, Call.LOCK)
+    with two_nodes(world, Failing, "near", first=Liar):
+        world.live(8)
+        [attempt] = Attempt.objects.filter(intent__call=Call.LOCK.value)
+        assert attempt.status == AttemptStatus.INCLUDED
+        assert status(session) is Status.REVEALING_SECRET
+    with two_nodes(world, MemoryAdapter, "near"):
+        world.live_to_the_end(session)
+    assert status(session) is Status.COMPLETED
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_rule_4_how_a_repayment_ended_is_not_believed_of_one_node(
+    world: World, is_refused: bool
+) -> None:
+    """Neither made twice, nor taken for made."""
+    session = taken_before_our_lock(world)
+    owed, before = terms(session, Role.SOURCE), held(world, session)
+    world.chains["base"].refused_calls = {Call.REPAY} if is_refused else set()
+    with two_nodes(world, MemoryAdapter, "base", first=Liar):
+        do("repay_session", session.pk)
+        world.live(6)
+        assert (status(session) is Status.REFUNDED) is not is_refused
+        world.chains["base"].refused_calls = set()
+        world.live_to_the_end(session)
+    assert status(session) is Status.REFUNDED
+    assert held(world, session) == before + owed.amount

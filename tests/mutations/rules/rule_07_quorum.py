@@ -59,6 +59,18 @@ ROWS = (
          "failed",),
     ),
     Guard(
+        7, "quorum-ended", "What is kept of our lock's transaction is what two nodes tell.",
+        "chains_app/outbox/following.py",
+        "if fate is Fate.FINAL and is_compared(intent):", "if False:",
+        (TWO_NODES + "test_rule_7_a_node_that_lies_about_our_lock_alone_holds_nothing_up",),
+    ),
+    Guard(
+        7, "quorum-repaid", "How a repayment ended is what two nodes tell.", AGREEMENT,
+        "_STAKED_ON: Final = (Call.LOCK.value, Call.REPAY.value)",
+        "_STAKED_ON: Final = (Call.LOCK.value,)",
+        (TWO_NODES + "test_rule_4_how_a_repayment_ended_is_not_believed_of_one_node",),
+    ),
+    Guard(
         7, "quorum-from-its-amount", "Two nodes have to agree from the configured amount on.",
         "chains_app/config.py",
         "terms.amount >= ", "terms.amount > ",
