@@ -17,9 +17,10 @@ STATE_BLOCKS: Final = 100  # below the head; full EVM nodes keep the states of 1
 _STAKED_ON: Final = (Call.LOCK.value, Call.REPAY.value)  # calls whose transactions are compared
 
 
-def require_agreement(reference: UUID) -> None:
+def require_agreement(reference: UUID, *, is_over: bool = False) -> None:
     """Two nodes show the watched lock, its final block and our transactions on it as stored, and
-    both call that block final.
+    both call that block final. `is_over`: it is not to be made any more either, by the final time
+    that both tell: what one node told of the time may have made a lock that is on its way too late.
 
     Only where the chain has several nodes and the amount is from the configured one on. Raises
     NodesDisagreeError, ChainUnavailableError; no transaction may be open.
@@ -31,13 +32,18 @@ def require_agreement(reference: UUID) -> None:
     agreed = Agreed(get_adapter(watch.chain))
     final = cursor.final_height(watch.tier)
     _require(watch, agreed.is_final(final, watch.tier), f"the finality of block {final}")
+    blocks = []
     for height, hash_ in _named_blocks(cursor, watch.tier).items():
-        block = agreed.block(height)
-        _require(watch, block.hash == hash_, f"block {height}")
+        blocks.append(agreed.block(height))
+        _require(watch, blocks[-1].hash == hash_, f"block {height}")
+    final_block, block = blocks[0], blocks[-1]
     last = newest(watch.observations.all(), block.height)
     reading = agreed.read_lock(watch.terms, block)
     stored = (LockState.ABSENT, False) if last is None else (last.lock_state, last.is_paid)
     _require(watch, (reading.state, reading.is_paid) == stored, f"lock {watch.lock_id}")
+    is_too_late = final_block.time > watch.terms.lock_by
+    is_made = reading.state is not LockState.ABSENT
+    _require(watch, not is_over or is_made or is_too_late, f"the time of block {final}")
     _require_transactions(watch, agreed)
 
 

@@ -1,7 +1,6 @@
 """Committing what the poller learned: one transaction each, fenced by the cursor's version."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -10,10 +9,10 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from chains_app import ports
-from chains_app.adapters.interface import Fact
 from chains_app.intents import OUTBOX_TASK, plan_intent
+from chains_app.learned import Finals, Learned, is_untold, store_readings
 from chains_app.leases import LeaseLostError, lock, wake
-from chains_app.locks import Block, Call, LockReading, LockState
+from chains_app.locks import Block, Call, LockState
 from chains_app.models import (
     ALIVE,
     OPEN_INTENTS,
@@ -31,55 +30,11 @@ from chains_app.models import (
 )
 from chains_app.outbox.nonces import NEVER
 from chains_app.registry import get_chain
-from chains_app.watching import newest, next_due_time, shown_preimage
+from chains_app.watching import newest
 from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import Seconds, wall_clock
 
 KEPT_BELOW_FINAL: Final = 64  # blocks that stay readable below the slowest final one
-
-Finals = Mapping[str, Block]
-
-
-@dataclass
-class Learned:
-    """One step's blocks, facts about watched locks, and readings of them.
-
-    `unread`: watches (by key) whose state at a fact's block is gone, to be read at the head.
-    `creations`: watches' keys to what made their locks. `seen`: locks that nobody watches.
-    `asked_at`: before the first exchange of the step, so that facts are as old as they say.
-    """
-
-    blocks: tuple[Block, ...]
-    finals: Finals
-    facts: list[tuple[Watch, Fact]] = field(default_factory=list)
-    readings: list[tuple[Watch, LockReading]] = field(default_factory=list)
-    unread: set[int] = field(default_factory=set)
-    creations: dict[int, bytes] = field(default_factory=dict)
-    seen: list[SeenLock] = field(default_factory=list)
-    asked_at: datetime = field(default_factory=timezone.now)
-
-    def has_read(self, watch: Watch, block: Block) -> bool:
-        """Whether that lock was read at that block in this step."""
-        return any(w.pk == watch.pk and r.block.hash == block.hash for w, r in self.readings)
-
-    def knows_secret(self, watch: Watch, reading: LockReading) -> bool:
-        """Whether the lock's secret is stored, or was shown by the reading or a fact."""
-        if watch.preimage is not None or shown_preimage(watch, None, reading) is not None:
-            return True
-        ours = (fact for known, fact in self.facts if known.pk == watch.pk)
-        return any(shown_preimage(watch, fact, None) is not None for fact in ours)
-
-    def shows_made(self, watch: Watch, fact: Fact) -> bool:
-        """Whether the lock stands open since this fact: not another one's that took its place."""
-        return fact.may_be_new and any(
-            of.pk == watch.pk and r.block.hash == fact.block_hash and r.state is LockState.OPEN
-            for of, r in self.readings
-        )
-
-    def is_news(self, cursor: ChainCursor) -> bool:
-        """Whether there is anything to commit."""
-        is_final = any(b.height > cursor.final_height(tier) for tier, b in self.finals.items())
-        return bool(self.blocks or self.readings or is_final)
 
 
 def begin(cursor: ChainCursor, head: Block, finals: Finals) -> None:
@@ -188,7 +143,7 @@ def commit(cursor: ChainCursor, learned: Learned) -> None:
         _believe(cursor, learned.finals, learned.blocks)
         _save(cursor)
         _store_blocks(cursor, learned.blocks)
-        changed = _store_readings(learned)
+        changed = store_readings(learned)
         _prune(cursor, before)
         changed |= _became_final(cursor, before)
         if changed:
@@ -214,7 +169,7 @@ def commit_again(cursor: ChainCursor, learned: Learned, height: int) -> None:
         lock(cursor)
         for watch, reading in learned.readings:
             Observation.objects.filter(watch=watch, block_hash=reading.block.hash).delete()
-        changed = _store_readings(learned)
+        changed = store_readings(learned)
         is_over = height >= cursor.height
         if is_over:
             Watch.objects.filter(chain=cursor.chain, is_settled=False).update(due_time=0)
@@ -293,70 +248,6 @@ def _lowest_kept(finals: dict[str, list[int]]) -> int:
     return max(0, min((final[0] for final in finals.values()), default=0) - KEPT_BELOW_FINAL)
 
 
-def _store_readings(learned: Learned) -> set[int]:
-    """The inbox, the readings, and what they mean for each watch; returns the watches' keys."""
-    if learned.seen:
-        SeenLock.objects.bulk_create(learned.seen, ignore_conflicts=True)
-    InboxFact.objects.bulk_create(
-        (
-            InboxFact(
-                watch=watch, height=fact.height, block_hash=fact.block_hash,
-                transaction=fact.transaction,
-            )
-            for watch, fact in learned.facts
-        ),
-        ignore_conflicts=True,
-    )  # fmt: skip
-    Observation.objects.bulk_create(
-        (_observation(watch, reading) for watch, reading in learned.readings), ignore_conflicts=True
-    )
-    for watch, fact in learned.facts:
-        _keep_preimage(watch, shown_preimage(watch, fact, None))
-    for watch, reading in sorted(learned.readings, key=lambda read: read[1].block.height):
-        _update_watch(watch, reading)
-    if learned.unread:
-        Watch.objects.filter(pk__in=learned.unread).update(due_time=0)
-    for key, raw in learned.creations.items():
-        Creation.objects.update_or_create(watch_id=key, defaults={"raw": raw})
-    return {watch.pk for watch, _ in (*learned.readings, *learned.facts)}
-
-
-def _observation(watch: Watch, reading: LockReading) -> Observation:
-    block = reading.block
-    return Observation(
-        watch=watch,
-        height=block.height,
-        block_hash=block.hash,
-        time=block.time,
-        state=reading.state.value,
-        is_paid=reading.is_paid,
-    )
-
-
-def _update_watch(watch: Watch, reading: LockReading) -> None:
-    due_time = next_due_time(watch.terms, reading)
-    _keep_preimage(watch, shown_preimage(watch, None, reading))
-    is_gone = watch.stood_finally and reading.state is LockState.ABSENT  # not to be believed
-    if is_gone or _is_untold(watch, reading.state):
-        due_time = reading.block.time + 1  # look again until it is back, or its secret was found
-    seen = watch.first_seen_time
-    if reading.state is not LockState.ABSENT:
-        seen = min(reading.block.time, reading.block.time if seen is None else seen)
-    Watch.objects.filter(pk=watch.pk).update(due_time=due_time, first_seen_time=seen)
-    watch.first_seen_time = seen
-
-
-def _is_untold(watch: Watch, state: LockState) -> bool:
-    """Somebody has withdrawn, and no node has told with which secret."""
-    return state is LockState.WITHDRAWN and watch.preimage is None
-
-
-def _keep_preimage(watch: Watch, preimage: bytes | None) -> None:
-    if preimage is not None:
-        watch.preimage = preimage
-        Watch.objects.filter(pk=watch.pk).update(preimage=preimage)
-
-
 def _became_final(cursor: ChainCursor, before: dict[str, list[int]]) -> set[int]:
     """Watches with readings that this step made final, by their own tier or by the slowest."""
     crossed = Q()
@@ -385,8 +276,9 @@ def _settle(cursor: ChainCursor, watch: Watch) -> None:
     is_absent = last.lock_state is LockState.ABSENT and not watch.stood_finally
     never_locked = is_absent and last.time > terms.lock_by
     slowest = min(cursor.final_height(tier) for tier in get_chain(cursor.chain).finality)
-    is_over = is_decided and last.is_paid and not _is_untold(watch, last.lock_state)
-    if last.height <= slowest and (is_over or never_locked):
+    is_over = is_decided and last.is_paid and not is_untold(watch, last.lock_state)
+    is_certain = watch.due_time is None  # else it is looked at again
+    if last.height <= slowest and is_certain and (is_over or never_locked):
         Watch.objects.filter(pk=watch.pk).update(is_settled=True, due_time=None)
         Creation.objects.filter(watch=watch.pk).delete()
 

@@ -6,6 +6,7 @@ that moved has its facts, readings and finality beside it. Any number of pollers
 
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -15,16 +16,20 @@ import structlog
 from django.db.models import BooleanField, ExpressionWrapper, Max, Min, Q
 from django.utils import timezone
 
+from chains_app.adapters.agreed import Agreed
 from chains_app.adapters.interface import (
     BlockUnknownError,
     ChainAdapter,
     ChainError,
+    ChainUnavailableError,
     Fact,
     FactsPage,
+    NodesDisagreeError,
     TooManyFactsError,
 )
-from chains_app.ingest import Finals, Learned, begin, commit, commit_again, restart, rewind
+from chains_app.ingest import begin, commit, commit_again, restart, rewind
 from chains_app.intents import OUTBOX_TASK
+from chains_app.learned import Finals, Learned
 from chains_app.leases import (
     LeaseLostError,
     claim,
@@ -35,7 +40,7 @@ from chains_app.leases import (
     rest,
     wake,
 )
-from chains_app.locks import Block, LockState
+from chains_app.locks import Block, LockReading, LockState
 from chains_app.models import ChainBlock, ChainCursor, Watch
 from chains_app.registry import chains, get_adapter, get_chain, signing_keys
 from chains_app.seen import unwatched_locks
@@ -123,6 +128,7 @@ def _step(cursor: ChainCursor, adapter: ChainAdapter) -> tuple[int, bool]:
     if page is None:
         _undo_reorganised(cursor, adapter, head, finals)
         return 0, True
+    _require_present(cursor, adapter, page)
     last = page.last if page.blocks else cursor.block
     is_at_head = last.height >= head.height
     learned = _read(cursor, adapter, page, last, finals, is_at_head=is_at_head)
@@ -175,6 +181,19 @@ def _next_page(cursor: ChainCursor, adapter: ChainAdapter, head: Block) -> Facts
     links = pairwise([cursor.block, *page.blocks])
     is_connected = all(parent.hash == block.parent_hash for parent, block in links)
     return page if is_connected else None
+
+
+def _require_present(cursor: ChainCursor, adapter: ChainAdapter, page: FactsPage) -> None:
+    """A block of the future is asked of two nodes: what one tells alone would end every deadline.
+    Where only one answers, our own clock may be wrong (11). Raises NodesDisagreeError.
+    """
+    stale_after = get_chain(cursor.chain).stale_after
+    newest = max(page.blocks, key=lambda block: block.time, default=None)
+    if newest is None or stale_after is None or newest.time - wall_clock() <= stale_after:
+        return
+    with suppress(ChainUnavailableError):
+        if Agreed(adapter).block(newest.height) != newest:
+            raise NodesDisagreeError(f"two nodes of {cursor.chain} show another {newest.height}")
 
 
 def _facts(
@@ -291,12 +310,34 @@ def _read_lock(adapter: ChainAdapter, watch: Watch, block: Block, learned: Learn
         return
     try:
         reading = adapter.read_lock(watch.terms, block)
-    except BlockUnknownError:  # its state is gone, or the block is: read it at the head instead
-        learned.unread.add(watch.pk)
+        if _ends_for_us(watch, reading):
+            reading = _as_two_tell(adapter, watch, reading, learned)
+    except (BlockUnknownError, NodesDisagreeError):  # its state, or the block, is gone; or a lie
+        learned.unread.add(watch.pk)  # to be read at the head instead
         return
     if reading.state is LockState.WITHDRAWN and not learned.knows_secret(watch, reading):
         reading = replace(reading, secret=_sought_secret(adapter, watch, block))
     learned.readings.append((watch, reading))
+
+
+def _ends_for_us(watch: Watch, reading: LockReading) -> bool:
+    """Whether nothing would be done about the lock any more, if that is true."""
+    never = reading.state is LockState.ABSENT and reading.block.time > watch.terms.lock_by
+    is_end = never or reading.state is LockState.REFUNDED
+    return is_end and get_chain(watch.chain).needs_agreement(watch.terms)
+
+
+def _as_two_tell(
+    adapter: ChainAdapter, watch: Watch, reading: LockReading, learned: Learned
+) -> LockReading:
+    """An end is what two nodes tell; where only one answers, it is looked at again. Raises
+    NodesDisagreeError.
+    """
+    try:
+        return Agreed(adapter).read_lock(watch.terms, reading.block)
+    except ChainUnavailableError:
+        learned.alone.add(watch.pk)
+        return reading
 
 
 def _sought_secret(adapter: ChainAdapter, watch: Watch, block: Block) -> bytes | None:

@@ -22,6 +22,7 @@ class WatchConflictError(OrchestratorError):
     code = "watch_conflict"
 
 
+LOOK_AGAIN: Final = 15  # seconds of a chain; until what a fact named, or what is due, is there
 COMPARED: Final = 1  # a `due_time` before all others, that waits behind them
 NEVER: Final = 10**11  # seconds; a stranger may name instants that no column holds
 
@@ -78,14 +79,16 @@ def newest(readings: Iterable[Observation], up_to: int | None = None) -> Observa
     return max(low_enough, key=lambda reading: reading.height, default=None)
 
 
-def final_observation(watch: Watch, cursor: ChainCursor | None) -> Observation | None:
-    """The newest reading at a block that is an ancestor of the final head (rule 7).
+def final_observation(
+    watch: Watch, readings: Iterable[Observation], cursor: ChainCursor | None
+) -> Observation | None:
+    """The newest of a lock's readings at a block that is an ancestor of the final head (rule 7).
 
     None also for an absence of what stood finally before: that is not to be believed.
     """
     if cursor is None:
         return None
-    found = newest(watch.observations.all(), cursor.final_height(watch.tier))
+    found = newest(readings, cursor.final_height(watch.tier))
     is_absent = found is not None and found.lock_state is LockState.ABSENT
     return None if is_absent and watch.stood_finally else found
 
@@ -94,15 +97,29 @@ def next_due_time(terms: LockTerms, reading: LockReading) -> int | None:
     """Chain time of the next deadline that turns a reading into another truth, if there is one.
 
     Absence counts only when read after `lock_by`; an open lock can't be withdrawn from its timelock
-    on. Everything else is told by a fact.
+    on. Everything else is told by a fact; since a node may have left it out, what is to be refunded
+    or paid by now is read again, less and less often.
     """
     time = reading.block.time
-    due = None
-    if reading.state is LockState.ABSENT and time <= terms.lock_by:
-        due = terms.lock_by + 1
-    if reading.state is LockState.OPEN and time < terms.timelock:
+    if reading.state is LockState.ABSENT:
+        due = terms.lock_by + 1 if time <= terms.lock_by else None
+    elif reading.state is LockState.OPEN and time < terms.timelock:
         due = terms.timelock
+    elif reading.state is LockState.OPEN or not reading.is_paid:
+        due = time + max(LOOK_AGAIN, time - terms.timelock)
+    else:
+        due = None
     return due if due is not None and due < NEVER else None
+
+
+def doubt(watch: Watch, readings: Iterable[Observation], reading: LockReading) -> None:
+    """Have the poller read a lock that a node shows otherwise than its stored `readings`: a fact
+    may have been left out, or misread.
+    """
+    stored = newest(readings)
+    told = None if stored is None else (stored.lock_state, stored.is_paid)
+    if told is not None and told != (reading.state, reading.is_paid):
+        Watch.objects.filter(pk=watch.pk).update(due_time=0, is_settled=False)
 
 
 def shown_preimage(watch: Watch, fact: Fact | None, reading: LockReading | None) -> bytes | None:

@@ -114,7 +114,7 @@ def _disagreement(destination: Leg) -> str | None:
     goes back without this question.
     """
     try:
-        require_agreement(destination.id)
+        require_agreement(destination.id, is_over=True)
     except ChainError as error:
         return f"a chain could not be asked: {error}"
     return None

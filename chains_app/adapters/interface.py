@@ -198,7 +198,8 @@ class ChainAdapter(Protocol):
     def views(self) -> "Sequence[ChainAdapter]":
         """The chain as each of its nodes alone shows it, most trusted first (no exchange).
 
-        Reads of a view are tried once, at that node; itself, where there is no other.
+        Reads of a view are tried once, at that node; itself, where there is no other. Who gave no
+        answer a moment ago is left out, so that nobody waits for him again.
         """
 
     def facts(

@@ -133,8 +133,12 @@ class JsonRpc:
         return found
 
     def alone(self) -> "list[JsonRpc]":
-        """A client of each node, in the order in which they are asked; a read is tried once."""
-        return [self._of_one(node) for node in self._in_order()]
+        """A client of each node that is not set aside, one at least, in the order in which they are
+        asked; a read is tried once.
+        """
+        nodes, now = self._in_order(), self._clock()
+        awake = [node for node in nodes if not node.standing.is_aside(now)]
+        return [self._of_one(node) for node in awake or nodes[:1]]
 
     def problems(self) -> list[str]:
         """The nodes that are not on our chain, each asked anew. Silence is no problem of theirs."""

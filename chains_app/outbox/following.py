@@ -26,7 +26,7 @@ from chains_app.outbox.nonces import key_of
 from chains_app.outbox.preliminaries import is_preliminary, missing_before, preliminary_effect
 from chains_app.outbox.repayments import is_repayment, repayment_effect
 from chains_app.registry import get_adapter, get_chain
-from chains_app.watching import final_observation, standing
+from chains_app.watching import doubt, final_observation, standing
 from orchestrator.kernel.clock import Seconds, wall_clock
 
 
@@ -104,7 +104,9 @@ def _read_effect(
     if is_repayment(intent):
         effect, height = repayment_effect(attempts)
         return _Read(effect, head, height or head.height)
-    reading, final = adapter.read_lock(watch.terms, head), final_observation(watch, cursor)
+    reading, stored = adapter.read_lock(watch.terms, head), list(watch.observations.all())
+    doubt(watch, stored, reading)
+    final = final_observation(watch, stored, cursor)
     at_head = Standing(reading.state, reading.is_paid, head.time)
     at_final = None if final is None else standing(final)
     if is_preliminary(intent):

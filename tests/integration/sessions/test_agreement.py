@@ -80,6 +80,7 @@ def two_nodes(
     name: str,
     agree_from: int = 0,
     first: "type[TwoNodes] | None" = None,
+    stale_after: int | None = None,
 ) -> Iterator[None]:
     """That chain has a second node."""
     served = (first or TwoNodes)(world.chains[name])
@@ -87,7 +88,7 @@ def two_nodes(
     adapters = {each.name: MemoryAdapter(each) for each in world.chains.values()} | {name: served}
     specs = {each.name: memory_spec(each) for each in world.chains.values()}
     native = replace(specs[name].native, agree_from=agree_from)
-    specs[name] = replace(specs[name], nodes=2, native=native)
+    specs[name] = replace(specs[name], nodes=2, native=native, stale_after=stale_after)
     keys = {role: signing_keys("base", role) for role in SignerRole}
     with use_adapters(adapters, specs, dict.fromkeys(specs, keys)):
         yield

@@ -112,13 +112,13 @@ ROWS = (
     Guard(
         7, "outbox-reading-is-final-later", "The outbox goes by final readings in the same way.",
         WATCHING,
-        "found = newest(watch.observations.all(), cursor.final_height(watch.tier))",
-        "found = newest(watch.observations.all())",
+        "found = newest(readings, cursor.final_height(watch.tier))",
+        "found = newest(readings)",
         (CHAINS + "test_outbox.py::test_rule_5_a_lock_goes_from_planned_to_done",),
     ),
     Guard(
         7, "absence-after-lock-by", "Absence is read at the head after `lock_by`.", WATCHING,
-        "        due = terms.lock_by + 1\n", "        pass\n",
+        "due = terms.lock_by + 1 if time <= terms.lock_by else None", "due = None",
         (POLLED + "test_rule_7_absence_counts_only_when_read_after_lock_by",),
     ),
     Guard(

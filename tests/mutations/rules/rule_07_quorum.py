@@ -3,6 +3,8 @@
 from tests.mutations.guard import Guard
 
 AGREEMENT = "chains_app/agreement.py"
+POLLER = "chains_app/poller.py"
+ONE_LIE = "tests/integration/sessions/test_one_lie.py::"
 AGREED = "chains_app/adapters/agreed.py"
 SESSIONS = "tests/integration/sessions/"
 TWO_NODES = SESSIONS + "test_agreement.py::"
@@ -42,7 +44,7 @@ ROWS = (
     ),
     Guard(
         7, "quorum-block", "Two nodes have the block that we went by.", AGREEMENT,
-        '_require(watch, block.hash == hash_, f"block {height}")', "pass",
+        '_require(watch, blocks[-1].hash == hash_, f"block {height}")', "pass",
         (TWO_NODES + "test_rule_7_a_reading_that_two_nodes_do_not_confirm_is_not_acted_on",),
     ),
     Guard(
@@ -69,6 +71,49 @@ ROWS = (
         "_STAKED_ON: Final = (Call.LOCK.value, Call.REPAY.value)",
         "_STAKED_ON: Final = (Call.LOCK.value,)",
         (TWO_NODES + "test_rule_4_how_a_repayment_ended_is_not_believed_of_one_node",),
+    ),
+    Guard(
+        7, "quorum-time", "A lock is too late to be made by the time that two nodes tell.",
+        AGREEMENT,
+        '    _require(watch, not is_over or is_made or is_too_late, f"the time of block {final}")\n',
+        "",
+        (ONE_LIE + "test_rule_4_a_false_time_makes_no_lock_of_ours_too_late",),
+    ),
+    Guard(
+        7, "quorum-present", "A block of the future is not believed of one node.", POLLER,
+        "    _require_present(cursor, adapter, page)\n", "",
+        (ONE_LIE + "test_a_block_of_the_future_is_not_believed_of_one_node",),
+    ),
+    Guard(
+        7, "quorum-end", "That a lock is over is what two nodes tell.", POLLER,
+        "        if _ends_for_us(watch, reading):", "        if False:",
+        (ONE_LIE + "test_our_lock_that_one_node_misread_or_left_out_is_read_again",
+         ONE_LIE + "test_an_end_of_our_lock_that_one_node_alone_tells_is_looked_at_again"),
+    ),
+    Guard(
+        7, "quorum-end-alone", "An end that one node alone tells is looked at again.",
+        "chains_app/learned.py",
+        "elif is_told_alone or _is_named_absent(watch, reading):",
+        "elif _is_named_absent(watch, reading):",
+        (ONE_LIE + "test_an_end_of_our_lock_that_one_node_alone_tells_is_looked_at_again",),
+    ),
+    Guard(
+        7, "named-and-absent", "What a fact told of and is not there is read again.",
+        "chains_app/learned.py",
+        "elif is_told_alone or _is_named_absent(watch, reading):", "elif is_told_alone:",
+        (ONE_LIE + "test_the_makers_lock_that_one_node_misread_is_read_again",),
+    ),
+    Guard(
+        7, "doubted", "A lock that the outbox sees otherwise than it is stored is read again.",
+        "chains_app/outbox/following.py",
+        "    doubt(watch, stored, reading)\n", "",
+        (ONE_LIE + "test_our_lock_that_one_node_misread_or_left_out_is_read_again",),
+    ),
+    Guard(
+        7, "overdue-is-read", "What is to be refunded or paid by now is read again.",
+        "chains_app/watching.py",
+        "due = time + max(LOOK_AGAIN, time - terms.timelock)", "due = None",
+        ("tests/unit/chains/test_due_times.py::test_what_is_overdue_is_read_again_and_ever_less_often",),
     ),
     Guard(
         7, "quorum-from-its-amount", "Two nodes have to agree from the configured amount on.",
