@@ -6,6 +6,7 @@ from typing import Final
 
 from django.utils import timezone
 
+from chains_app.adapters.agreed import ENOUGH
 from chains_app.adapters.interface import ChainAdapter, ChainError, Stage
 from chains_app.config import Nonces
 from chains_app.models import Attempt, Intent
@@ -25,14 +26,16 @@ def are_dead(intent: Intent, left: Sequence[Attempt], adapter: ChainAdapter, tie
     Where nonces have no gaps (EVM), that another transaction used it finally is proof enough. Else
     one node alone shows that it is used, or the block hash too old, at its own final block, and
     knows none of them; and no node that answers knows any. A repayment, which no contract refuses
-    twice, is judged neither too early nor so late that nodes forget.
+    twice, is judged neither too early nor so late that nodes forget, and by two nodes where there
+    are several: who lied could let the first one go after the second.
     """
     if is_repayment(intent) and not _may_be_judged(left):
         return False
     if get_chain(intent.chain).nonces is Nonces.SEQUENTIAL and not is_repayment(intent):
         return True
     proofs = [_proof(view, left, tier) for view in adapter.views()]
-    return True in proofs and False not in proofs
+    needed = min(ENOUGH, get_chain(intent.chain).nodes) if is_repayment(intent) else 1
+    return proofs.count(True) >= needed and False not in proofs
 
 
 def _may_be_judged(left: Sequence[Attempt]) -> bool:

@@ -169,6 +169,17 @@ def confirm_floor(signer: Signer, key: SigningKey, floor: int) -> None:
                 raise SignerRefusedError(f"the nodes tell different nonces of {signer}: it waits")
 
 
+def least_floor(signer: Signer, key: SigningKey, floor: int) -> int:
+    """The least that a node tells of a key's next free nonce, where one told more than we gave out:
+    who lies alone keeps nothing from being signed. No transaction may be open.
+    """
+    told = [floor]
+    for view in get_adapter(signer.chain).views():
+        with suppress(ChainError):
+            told.append(view.key_state(key).head_nonce + 1)
+    return min(told)
+
+
 def _lowest_void(signer: Signer, floor: int) -> int | None:
     used = Attempt.objects.filter(signer=signer, nonce=OuterRef("nonce"))
     void = Attempt.objects.filter(signer=signer, nonce__gte=floor, status=AttemptStatus.VOID)

@@ -1,5 +1,6 @@
 """Preparing and signing: what only a node can tell first, then one transaction that stores all."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from django.db import transaction
@@ -18,6 +19,7 @@ from chains_app.outbox.nonces import (
     confirm_floor,
     is_gap,
     key_of,
+    least_floor,
     lock_signer,
     take_nonce,
 )
@@ -59,6 +61,8 @@ def sign(intent: Intent) -> Attempt | None:
     prepared = _prepare(intent, key)
     if signer.adopts_nonce:
         confirm_floor(signer, key, prepared.nonce_floor)
+    elif prepared.nonce_floor > signer.next_nonce:
+        prepared = replace(prepared, nonce_floor=least_floor(signer, key, prepared.nonce_floor))
     with transaction.atomic():
         locked = lock(intent)
         if not locked.is_open:

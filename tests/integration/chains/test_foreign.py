@@ -117,24 +117,6 @@ def test_a_new_key_begins_with_the_chains_nonce(world: World) -> None:
     assert [row.next_nonce for row in locks_of("base")] == [4]
 
 
-def test_one_wrong_count_leaves_no_gap(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    finish(world, "base")
-    honest = MemoryAdapter.prepare
-
-    def lie(self: MemoryAdapter, *arguments: Any) -> Any:
-        return replace(honest(self, *arguments), nonce_floor=9)
-
-    reference = world.plan(world.terms())
-    with monkeypatch.context() as patched:
-        patched.setattr(MemoryAdapter, "prepare", lie)
-        world.turn(5)
-    assert world.attempts(reference) == []
-    assert [row.is_enabled for row in locks_of("base")] == [True]
-    world.turn(5)
-    assert [attempt.nonce for attempt in world.attempts(reference)] == [1]
-    assert world.intent(reference).status == IntentStatus.DONE
-
-
 class Node:
     """One of several: it tells `nonce` as a key's last, or nothing."""
 
@@ -149,6 +131,28 @@ class Node:
 
 def nodes(*nonces: int | None) -> Callable[[object], list[Node]]:
     return lambda _: [Node(nonce) for nonce in nonces]
+
+
+@pytest.mark.parametrize("told", [(0,), (8, 0), (8, None, 0)])
+def test_one_wrong_count_leaves_no_gap_and_holds_nothing_up(
+    world: World, monkeypatch: pytest.MonkeyPatch, told: tuple[int | None, ...]
+) -> None:
+    finish(world, "base")
+    honest = MemoryAdapter.prepare
+
+    def lie(self: MemoryAdapter, *arguments: Any) -> Any:
+        return replace(honest(self, *arguments), nonce_floor=9)
+
+    reference = world.plan(world.terms())
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryAdapter, "prepare", lie)
+        patched.setattr(MemoryAdapter, "views", nodes(*told))
+        drain()
+    assert [attempt.nonce for attempt in world.attempts(reference)] == [1]
+    assert [row.is_enabled for row in locks_of("base")] == [True]
+    world.turn(5)
+    assert [attempt.nonce for attempt in world.attempts(reference)] == [1]
+    assert world.intent(reference).status == IntentStatus.DONE
 
 
 def test_a_new_key_waits_while_its_nodes_tell_different_nonces(

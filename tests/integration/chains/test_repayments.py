@@ -1,5 +1,6 @@
 """What reached us and is owed is paid once: whatever dies, races, fails, or is reorganised away."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from chains_app.adapters.interface import Stage, TransactionStatus
+from chains_app.adapters.interface import KeyState, SigningKey, Stage, TransactionStatus
 from chains_app.adapters.memory import MemoryAdapter
 from chains_app.intents import NotWatchedError, plan_intent, release_repayment
 from chains_app.locks import Call, LockTerms
@@ -29,7 +30,7 @@ from chains_app.outbox.nonces import sync_signers
 from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll_all
 from chains_app.ports import Verdict
-from chains_app.registry import signing_keys
+from chains_app.registry import get_chain, signing_keys
 from chains_app.selectors import repaid
 from chains_app.signers import SignerRole
 from chains_app.watching import watch_lock
@@ -246,6 +247,27 @@ def test_rule_5_what_another_node_knows_is_not_dead(
     world.turn(6)
     assert len(world.attempts(reference)) == 1
     assert world.attempts(reference)[0].status != AttemptStatus.DEAD
+
+
+def test_rule_5_one_of_several_nodes_proves_no_death_of_a_repayment(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It could let the first one go after the second."""
+    reference = overtaken(world)
+
+    class Behind(MemoryAdapter):
+        def key_state(self, key: SigningKey) -> KeyState:
+            return replace(super().key_state(key), final_nonce=-1, head_nonce=-1)
+
+    views = [MemoryAdapter(world.near), Behind(world.near)]
+    monkeypatch.setattr(world.adapters["near"], "views", lambda: views, raising=False)
+    several = replace(get_chain("near"), nodes=2)
+    monkeypatch.setattr("chains_app.outbox.deaths.get_chain", lambda _: several)
+    world.turn(6)
+    assert [each.status != AttemptStatus.DEAD for each in world.attempts(reference)] == [True]
+    views[1] = MemoryAdapter(world.near)
+    world.turn(8)
+    assert received(world, "near") == AMOUNT
 
 
 # --- reorganisations ------------------------------------------------------------------------------

@@ -135,7 +135,13 @@ ROWS = (
     Guard(
         5, "foreign-nonce", "A nonce that we never gave out is not taken from the chain.", NONCES,
         "if floor > signer.next_nonce and not signer.adopts_nonce:", "if False:",
-        (STRANGER + "test_one_wrong_count_leaves_no_gap",),
+        (STRANGER + "test_what_is_not_final_yet_stops_nothing_and_nothing_is_signed",),
+    ),
+    Guard(
+        5, "foreign-nonce-of-one", "One node that tells a nonce too high holds nothing up.",
+        "chains_app/outbox/signing.py",
+        "    elif prepared.nonce_floor > signer.next_nonce:\n", "    elif False:\n",
+        (STRANGER + "test_one_wrong_count_leaves_no_gap_and_holds_nothing_up",),
     ),
     Guard(
         5, "adopts-once", "A resumed key takes the chain's number once.", NONCES,

@@ -126,8 +126,15 @@ ROWS = (
     ),
     Guard(
         5, "repayment-unknown-to-all", "What any node knows is not dead.", DEATHS,
-        "return True in proofs and False not in proofs", "return True in proofs",
+        "return proofs.count(True) >= needed and False not in proofs",
+        "return proofs.count(True) >= needed",
         (REPAID + "test_rule_5_what_another_node_knows_is_not_dead",),
+    ),
+    Guard(
+        5, "repayment-two-proofs", "One of several nodes proves no death of a repayment.", DEATHS,
+        "needed = min(ENOUGH, get_chain(intent.chain).nodes) if is_repayment(intent) else 1",
+        "needed = 1",
+        (REPAID + "test_rule_5_one_of_several_nodes_proves_no_death_of_a_repayment",),
     ),
     Guard(
         5, "repayment-slowest-tier", "A repayment is final by the slowest tier.",
