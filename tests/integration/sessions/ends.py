@@ -36,13 +36,15 @@ def live_to_the_end(world: World, session: Session, before: Balances) -> None:
             break
     for chain in world.chains.values():
         chain.refusing.clear()
-    world.live(3)
     for _ in range(SETTLING):
+        world.live(1)
         release_what_is_owed(session)
         if not unexplained(world, session, before):
             break
+    for _ in range(2):  # what is on its way comes, and all of it is final
+        world.block()
+        world.block()
         world.live(1)
-    world.live(4)
 
 
 def release_what_is_owed(session: Session) -> None:

@@ -152,7 +152,9 @@ class World:
             self.live(5, step=5)
             if status(session) in ENDS:
                 break
-        self.live(3)
+        self.block()
+        self.block()
+        self.live(1)
 
     # --- the client --------------------------------------------------------------------------
     def quote(self, route: str = THERE) -> UUID:
