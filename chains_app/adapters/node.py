@@ -104,7 +104,7 @@ class Node:
                 "POST", self._url, body=json.dumps(body), headers=_HEADERS
             )
             return json.loads(response.data)  # an error's status may be 4xx or 5xx: its body counts
-        except (HTTPError, ValueError):
+        except (HTTPError, ValueError, RecursionError):
             raise self.unavailable(method) from None
 
     def _result(self, request: dict[str, Any], answer: Any) -> Any:
