@@ -83,6 +83,10 @@ def without(field: str) -> Change:
     return lambda result: {name: value for name, value in result.items() if name != field}
 
 
+def in_capitals(block: Any) -> Any:
+    return block | {"hash": "0x" + block["hash"][2:].upper()}
+
+
 def answered(answer: bytes) -> Change:
     """What every view of a contract answers."""
     return lambda found: {**found, "result": list(answer)} if "result" in found else found
@@ -111,7 +115,7 @@ EVM: dict[str, tuple[str, Change, str]] = {
     "another block": (BY_HASH, put("hash", value=HASH), "block by hash"),
     "a height beyond": (BY_HASH, put("number", value=hex(BEYOND)), "block by hash"),
     "a time beyond": (BY_HASH, put("timestamp", value=hex(BEYOND)), "block by hash"),
-    "a hash in capitals": (BY_HASH, put("hash", value="0x" + "AB" * 32), "block by hash"),
+    "a hash in capitals": (BY_HASH, in_capitals, "block by hash"),
     "a bloom of no digits": (BY_NUMBER, put("logsBloom", value="0x" + "zz" * 256), "facts"),
     "a short bloom": (BY_NUMBER, put("logsBloom", value="0x00"), "facts"),
     "logs of another block": ("eth_getLogs", put(0, "blockHash", value=HASH), "facts"),
@@ -153,7 +157,7 @@ NEAR: dict[str, tuple[str, Change, str]] = {
     "an account that is refused": ("query", lambda _: {"error": "no"}, "balance"),
     "storage beyond": ("query", put("storage_usage", value=BEYOND), "prepared"),
     "a lock of no JSON": ("query", answered(b"{"), "lock"),
-    "a lock too deep": ("query", answered(b"[" * 20_000), "lock"),
+    "a lock too deep": ("query", answered(b"[" * 20_000 + b"]" * 20_000), "lock"),
     "a lock that is a number": ("query", answered(b"5"), "lock"),
     "a lock of odd state": ("query", told(state=5), "lock"),
     "a lock of an odd secret": ("query", told(secret="ab"), "lock"),
