@@ -11,8 +11,8 @@ from chains_app.adapters.interface import Prepared, Signed, SigningKey
 from orchestrator.kernel.amounts import Rounding, multiply_divide
 from orchestrator.kernel.hashlock import Secret
 
-# py_ecc, which eth_account imports, raises it to 100 000: with that, lists within lists in anybody's
-# JSON overflow the stack and end the process.
+# py_ecc, which eth_account imports, raises it to 100 000: with that, lists within lists in JSON of
+# anybody overflow the stack and end the process.
 sys.setrecursionlimit(1_000)
 
 TRANSFER_GAS: Final = 21_000
