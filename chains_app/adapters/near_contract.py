@@ -36,8 +36,9 @@ def lock_id(terms: LockTerms, caip2: str) -> str:
     A lock that the contract could not hold (an amount beyond u128, an instant beyond u64) has none:
     it gets an id that no contract can know.
     """
-    latest = to_nanoseconds(max(terms.lock_by, terms.timelock))
-    if terms.amount > _MAX_AMOUNT or latest > _MAX_INSTANT:
+    if terms.amount > _MAX_AMOUNT:
+        return ""
+    if to_nanoseconds(max(terms.lock_by, terms.timelock)) > _MAX_INSTANT:
         return ""
     domain = b"".join(_string(part) for part in (_ID_DOMAIN, caip2, terms.contract))
     return hashlib.sha256(domain + _encoded(terms)).hexdigest()
