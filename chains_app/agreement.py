@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from chains_app.adapters.agreed import Agreed
-from chains_app.adapters.interface import NodesDisagreeError
+from chains_app.adapters.interface import ChainUnavailableError, NodesDisagreeError
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt, AttemptStatus, ChainBlock, ChainCursor, Intent, Watch
 from chains_app.registry import get_adapter, get_chain
@@ -60,7 +60,13 @@ def is_compared(intent: Intent) -> bool:
 def _named_blocks(cursor: ChainCursor, tier: str) -> dict[int, str]:
     """Height and hash of the newest final block and then, where nodes may have dropped its state,
     of the oldest that is recent enough.
+
+    Raises ChainUnavailableError where none is final: the chain was just begun anew.
     """
+    if tier not in cursor.finals:
+        raise ChainUnavailableError(
+            f"{cursor.chain}: no final block is read since it was begun anew: wait for the next"
+        )
     final, hash_, _ = cursor.finals[tier]
     blocks = {final: hash_}
     if cursor.height - final > STATE_BLOCKS:

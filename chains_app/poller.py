@@ -169,7 +169,10 @@ def _are_all_of(page: FactsPage, ours: Mapping[int, str]) -> bool:
 
 
 def _next_page(cursor: ChainCursor, adapter: ChainAdapter, head: Block) -> FactsPage | None:
-    """The blocks after the cursor, none when there are none; None when they do not follow on it."""
+    """The blocks after the cursor, none when there are none; None when they do not follow on it.
+
+    Raises ChainUnavailableError for heights that nobody asked for: a cursor there would never move.
+    """
     if head.height == cursor.height:
         return FactsPage((), ()) if head.hash == cursor.hash else None
     if head.height < cursor.height:
@@ -178,6 +181,9 @@ def _next_page(cursor: ChainCursor, adapter: ChainAdapter, head: Block) -> Facts
         return FactsPage((), ()) if is_ours else None
     to_height = min(head.height, cursor.height + MOST_BLOCKS)
     page = _facts(cursor, adapter, cursor.height + 1, to_height)
+    heights = [cursor.height, *(block.height for block in page.blocks)]
+    if heights[-1] > to_height or any(one >= other for one, other in pairwise(heights)):
+        raise ChainUnavailableError(f"{cursor.chain}: a node answered with other blocks: ask again")
     links = pairwise([cursor.block, *page.blocks])
     is_connected = all(parent.hash == block.parent_hash for parent, block in links)
     return page if is_connected else None

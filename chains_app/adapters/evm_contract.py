@@ -118,7 +118,7 @@ def _words(terms: LockTerms) -> tuple[Any, ...]:
 
 
 def created(data: str, chain: str, factory: str) -> LockTerms:
-    """The terms that a creation's event tells, from its data in hex."""
+    """The terms that a creation's event tells, from its data in hex; raises DecodingError."""
     (words,) = decode([_LOCK], bytes.fromhex(data.removeprefix("0x")))
     depositor, beneficiary, token, amount, hashlock, lock_by, timelock = words
     return LockTerms(

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any, Final
 
+from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_canonical_address, to_checksum_address
 from eth_utils.crypto import keccak
 
@@ -40,14 +41,15 @@ class EscrowLogs:
 
         Raises BlockUnknownError, TooManyFactsError.
         """
-        found: list[list[Log]] = [[] for _ in headers]
+        found: list[list[Fact | None]] = [[] for _ in headers]
 
         def ask(node: Node) -> bool | None:
             """None where another node may know more."""
             for number, logs in enumerate(self._of_node(node, headers, locks)):
-                found[number] = max(found[number], logs, key=len)
+                told = self._told(node, headers[number], logs)
+                found[number] = max(found[number], told, key=len)
             doubtful = zip(headers, found, strict=True)
-            return None if any(not logs and self._may_hold(h) for h, logs in doubtful) else True
+            return None if any(not told and self._may_hold(h) for h, told in doubtful) else True
 
         try:
             self._rpc.first_known(ask)
@@ -55,8 +57,7 @@ class EscrowLogs:
             if error.is_too_much:
                 raise TooManyFactsError(f"{self._spec.name}: too many logs in a block") from None
             raise BlockUnknownError(f"{self._spec.name} lost blocks while they were read") from None
-        facts = [self._fact(log) for log in chain.from_iterable(found)]
-        return tuple(fact for fact in facts if fact is not None)
+        return tuple(fact for fact in chain.from_iterable(found) if fact is not None)
 
     def secret(self, terms: LockTerms, escrow: str, first: int, last: int) -> bytes | None:
         """That opens the lock, as an event of these heights shows it, the newest looked at first.
@@ -106,13 +107,25 @@ class EscrowLogs:
     def _may_hold(self, header: Log) -> bool:
         """Whether the block's bloom has an ending's topic, or the factory with a creation's."""
         bloom = header.get("logsBloom")
-        if not isinstance(bloom, str) or len(bloom) != 2 + _BLOOM_BITS // 4:
+        if bloom is None:
             return False
         bits = int(bloom, 16)
         created = _has(bits, to_canonical_address(self._factory)) and any(
             _has(bits, bytes.fromhex(topic[2:])) for topic in evm_contract.CREATED
         )
         return created or any(_has(bits, bytes.fromhex(topic[2:])) for topic in _ENDED)
+
+    def _told(self, node: Node, header: Log, logs: Sequence[Log]) -> list[Fact | None]:
+        """A node's logs of a block; one with another height, or data that no factory of ours
+        emits, is no answer.
+        """
+        height = int(header["number"], 16)
+        if any(int(log["blockNumber"], 16) != height for log in logs):
+            raise node.unavailable("eth_getLogs")
+        try:
+            return [self._fact(log) for log in logs]
+        except DecodingError:
+            raise node.unavailable("eth_getLogs") from None
 
     def _fact(self, log: Log) -> Fact | None:
         kind, emitter = log["topics"][0], to_checksum_address(log["address"])

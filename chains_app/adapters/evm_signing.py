@@ -1,5 +1,6 @@
 """Fees, bytes and signatures of EVM transactions (EIP-1559). No exchange with a node."""
 
+import sys
 from dataclasses import replace
 from typing import Any, Final
 
@@ -9,6 +10,10 @@ from eth_utils.crypto import keccak
 from chains_app.adapters.interface import Prepared, Signed, SigningKey
 from orchestrator.kernel.amounts import Rounding, multiply_divide
 from orchestrator.kernel.hashlock import Secret
+
+# py_ecc, which eth_account imports, raises it to 100 000: with that, lists within lists in JSON of
+# anybody overflow the stack and end the process.
+sys.setrecursionlimit(1_000)
 
 TRANSFER_GAS: Final = 21_000
 _BASE_FEE_HEADROOM: Final = 2  # six full blocks in a row raise the base fee by 2.03

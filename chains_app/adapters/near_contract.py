@@ -20,6 +20,7 @@ ACCOUNT: Final = re.compile(NEAR_ACCOUNT_ID)
 IMPLICIT: Final = re.compile(r"[0-9a-f]{64}|0x[0-9a-f]{40}")
 _ID_DOMAIN: Final = "1balancer-htlc-v1"
 _MAX_AMOUNT: Final = 2**128 - 1
+_MAX_INSTANT: Final = 2**64 - 1  # nanoseconds
 _STATES: Final = {
     "open": (LockState.OPEN, False),
     "owed_to_beneficiary": (LockState.WITHDRAWN, False),
@@ -32,10 +33,12 @@ _STATES: Final = {
 def lock_id(terms: LockTerms, caip2: str) -> str:
     """SHA-256 of domain, chain, contract and all terms in Borsh, as 64 hex digits.
 
-    A lock that the contract could not hold (an amount beyond u128) has none: it gets an id that
-    no contract can know.
+    A lock that the contract could not hold (an amount beyond u128, an instant beyond u64) has none:
+    it gets an id that no contract can know.
     """
     if terms.amount > _MAX_AMOUNT:
+        return ""
+    if to_nanoseconds(max(terms.lock_by, terms.timelock)) > _MAX_INSTANT:
         return ""
     domain = b"".join(_string(part) for part in (_ID_DOMAIN, caip2, terms.contract))
     return hashlib.sha256(domain + _encoded(terms)).hexdigest()

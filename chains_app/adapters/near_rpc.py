@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from chains_app.adapters.interface import BlockUnknownError, ChainError, Refusal
 from chains_app.adapters.node import Node, RpcError
 from chains_app.adapters.rpc import Dialect, JsonRpc
-from chains_app.adapters.shapes import fits_near, fits_view
+from chains_app.adapters.shapes import decoded, fits_near, fits_view
 from chains_app.config import ChainSpec
 from chains_app.locks import Block
 from orchestrator.kernel.clock import from_nanoseconds
@@ -105,7 +105,7 @@ class NearRpc:
         )
         if "error" in answer:
             raise ChainError(f"{self.chain}: {contract} refused the view {method}")
-        found = _decoded(bytes(answer["result"]))
+        found = decoded(answer["result"])
         if not fits_view(method, found):
             raise ChainError(f"{self.chain}: {contract} answers the view {method} in another shape")
         return found
@@ -166,14 +166,6 @@ def _foreign(spec: ChainSpec, node: Node) -> str | None:
     if spec.genesis_hash not in (None, status.get("genesis_hash")):
         return f"has another genesis than {spec.genesis_hash}"
     return None
-
-
-def _decoded(answer: bytes) -> Any:
-    """JSON; bytes themselves, which have no view's shape, where it is none."""
-    try:
-        return json.loads(answer)
-    except ValueError:
-        return answer
 
 
 def _head(node: Node) -> Block:

@@ -38,9 +38,9 @@ class RpcError(ChainError):
         self.method, self.number = method, code if isinstance(code, int) else 0
         super().__init__(f"{chain}: a node refused {method} with code {self.number}")
         cause = error.get("cause")
-        self.cause = str(cause.get("name", "")) if isinstance(cause, dict) else ""
+        self.cause = _texts(cause.get("name")) if isinstance(cause, dict) else ""
         self.data = error.get("data")
-        self.said = f"{error.get('message', '')} {self.data or ''}".lower()
+        self.said = _texts(error.get("message"), self.data).lower()
 
     @property
     def is_too_much(self) -> bool:
@@ -78,7 +78,11 @@ class Node:
         if not isinstance(answers, list):
             self._result(requests[0], answers)
             raise self.unavailable(calls[0][0])
-        by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+        by_id = {
+            answer["id"]: answer
+            for answer in answers
+            if isinstance(answer, dict) and isinstance(answer.get("id"), int)
+        }
         return [self._result(request, by_id.get(request["id"])) for request in requests]
 
     def renew(self) -> None:
@@ -104,7 +108,7 @@ class Node:
                 "POST", self._url, body=json.dumps(body), headers=_HEADERS
             )
             return json.loads(response.data)  # an error's status may be 4xx or 5xx: its body counts
-        except (HTTPError, ValueError):
+        except (HTTPError, ValueError, RecursionError):
             raise self.unavailable(method) from None
 
     def _result(self, request: dict[str, Any], answer: Any) -> Any:
@@ -121,6 +125,11 @@ class Node:
         if not is_ours or not self._fits(method, request["params"], answer["result"]):
             raise self.unavailable(method)
         return answer["result"]
+
+
+def _texts(*parts: Any) -> str:
+    """Those of them that are text: anything else is nested as deeply as a node likes."""
+    return " ".join(part for part in parts if isinstance(part, str))
 
 
 def _new_pool() -> urllib3.PoolManager:

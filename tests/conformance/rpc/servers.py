@@ -79,6 +79,8 @@ NO_ANSWERS: dict[str, Answer] = {
     "the error of another request": lambda _: (200, b'{"id": 99999, "error": {"code": 3}}'),
     "a result of no request": lambda _: (200, b'{"id": null, "result": 1}'),
     "a list": lambda _: (200, b"[]"),
+    "a list too deep": lambda _: (200, b"[" * 20_000 + b"]" * 20_000),
+    "ids that are none": lambda _: (200, b'[{"id": [], "result": 1}]'),
     "overloaded": error(-32005),
     "internal error": error(-32000, "INTERNAL_ERROR", status=500),
     "timeout": error(-32000, "TIMEOUT_ERROR", status=408),

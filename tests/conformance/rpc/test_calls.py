@@ -1,7 +1,9 @@
 """How a call of the JSON-RPC client is answered, by servers that fail in every way."""
 
+import importlib
 import json
 import os
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -51,6 +53,15 @@ def test_reads_are_bounded(nodes: list[Node], rpc: JsonRpc, fault: str) -> None:
         node.answer = NO_ANSWERS[fault]
     with pytest.raises(ChainUnavailableError, match=r"^base: no node answered one$"):
         rpc.read("one", [])
+    assert [len(node.requests) for node in nodes] == [2, 2]
+
+
+@pytest.mark.parametrize("fault", NO_ANSWERS)
+def test_a_batch_that_nobody_answers_is_none(nodes: list[Node], rpc: JsonRpc, fault: str) -> None:
+    for node in nodes:
+        node.answer = NO_ANSWERS[fault]
+    with pytest.raises(ChainUnavailableError, match=r"^base: no node answered one$"):
+        rpc.read_all([("one", [])])
     assert [len(node.requests) for node in nodes] == [2, 2]
 
 
@@ -165,6 +176,22 @@ def test_what_the_chain_itself_refuses_no_other_node_is_asked(
     with pytest.raises(RpcError):
         rpc.read("eth_call", {})
     assert [len(node.requests) for node in nodes] == [1, 0]
+
+
+def test_an_error_of_no_text_is_a_refusal(nodes: list[Node], rpc: JsonRpc) -> None:
+    deep = b"[" * 300 + b"]" * 300
+    said = b'{"error": {"code": [], "message": %b, "data": %b, "cause": {"name": %b}}}'
+    for node in nodes:
+        node.answer = lambda _: (200, said % (deep, deep, deep))
+    with pytest.raises(RpcError, match=r"^base: a node refused one with code 0$") as refused:
+        rpc.read("one", [])
+    assert (refused.value.said, refused.value.cause) == ("", "")
+
+
+def test_what_parses_json_gives_up_before_its_stack_ends() -> None:
+    """Another limit, as py_ecc sets it, lets a node's deep answer end the process."""
+    importlib.import_module("chains_app.adapters.evm_signing")
+    assert sys.getrecursionlimit() == 1_000
 
 
 def test_one_refusal_in_a_batch_refuses_it(nodes: list[Node], rpc: JsonRpc) -> None:

@@ -1,5 +1,7 @@
 """The poller: facts, readings, finality, reorganisations and absences (rules 7 and 11)."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -7,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from chains_app import poller
-from chains_app.adapters.interface import Fact
+from chains_app.adapters.interface import ChainUnavailableError, Fact, FactsPage
 from chains_app.adapters.memory import PAGE_BLOCKS
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import (
@@ -298,3 +300,38 @@ def test_rule_14_the_poller_survives_a_death(world: World, method: str) -> None:
     let_leases_expire()
     poll_all()
     assert leg_facts([reference])[reference].head is LockState.OPEN
+
+
+def moved(place: int, by: int) -> Callable[[FactsPage], FactsPage]:
+    """A page on which the block at a place has another height."""
+
+    def change(page: FactsPage) -> FactsPage:
+        blocks = list(page.blocks)
+        blocks[place] = replace(blocks[place], height=blocks[place].height + by)
+        return replace(page, blocks=tuple(blocks))
+
+    return change
+
+
+@pytest.mark.parametrize("lie", [moved(-1, 10**6), moved(1, -1), moved(1, 1), moved(0, -1)],
+                         ids=["beyond", "doubled", "out of order", "known"])  # fmt: skip
+@pytest.mark.parametrize("chain", CHAINS)
+def test_blocks_at_heights_that_nobody_asked_for_are_not_believed(
+    world: World,
+    chain: str,
+    lie: Callable[[FactsPage], FactsPage],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A cursor at a height that no chain has would find that every honest node lags."""
+    poll_all()
+    start = world.chains[chain].head.height
+    world.chains[chain].mine(3)
+    told = lie(world.adapters[chain].facts(start + 1, start + 3))
+    with monkeypatch.context() as lying:
+        lying.setattr(world.adapters[chain], "facts", lambda *_: told)
+        with pytest.raises(ChainUnavailableError, match=f"^{chain}: a node answered with other"):
+            poll(chain)
+    poll_all()
+    assert chain_clocks()[chain].head_height == world.chains[chain].head.height
+    world.chains[chain].mine()
+    assert poll(chain) == 1

@@ -5,7 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from chains_app.adapters.interface import BlockUnknownError
+from chains_app.adapters.interface import BlockUnknownError, ChainUnavailableError
+from chains_app.agreement import require_agreement
+from chains_app.config import ChainSpec
+from chains_app.ingest import restart
 from chains_app.locks import Block, Call, LockState
 from chains_app.models import (
     AttemptStatus,
@@ -238,3 +241,19 @@ def test_a_branch_that_begins_above_our_blocks_is_read_from_its_head(
     world.base.mine(3)
     poll_all()
     assert chain_clocks()["base"].head_height == 3
+
+
+def test_rule_7_nothing_is_agreed_on_before_a_block_is_final_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, reference = watch(world)
+    poll_all()
+    monkeypatch.setattr(ChainSpec, "needs_agreement", lambda *_: True)
+    monkeypatch.setattr(world.adapters["base"], "views", lambda: [world.adapters["base"]] * 2)
+    require_agreement(reference)
+    restart(ChainCursor.objects.get(chain="base"), world.base.head, {})
+    with pytest.raises(ChainUnavailableError, match=r"^base: no final block is read since"):
+        require_agreement(reference)
+    world.base.mine(3)
+    poll_all()
+    require_agreement(reference)
