@@ -1,6 +1,7 @@
 """When what left us can never run and never did: the next attempt takes a new nonce (rule 5)."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -36,6 +37,23 @@ def are_dead(intent: Intent, left: Sequence[Attempt], adapter: ChainAdapter, tie
     proofs = [_proof(view, left, tier) for view in adapter.views()]
     needed = min(ENOUGH, get_chain(intent.chain).nodes) if is_repayment(intent) else 1
     return proofs.count(True) >= needed and False not in proofs
+
+
+def is_contradicted(left: Sequence[Attempt], adapter: ChainAdapter, height: int) -> bool:
+    """Whether a node whose head is at `height` or above calls the nonce of these attempts unused.
+
+    Where nonces have no gaps, what one node alone calls final or dead may be pending still, and all
+    later ones would wait behind it. A node that lags contradicts nobody.
+    """
+    spec, first = get_chain(left[0].signer.chain), left[0]
+    if spec.nodes < ENOUGH or spec.nonces is not Nonces.SEQUENTIAL:
+        return False
+    for view in adapter.views():
+        with suppress(ChainError):
+            key = view.key_state(key_of(first.signer))
+            if key.head_height >= height and key.head_nonce < first.nonce:
+                return True
+    return False
 
 
 def _may_be_judged(left: Sequence[Attempt]) -> bool:

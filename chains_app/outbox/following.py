@@ -19,7 +19,7 @@ from chains_app.agreement import is_compared
 from chains_app.config import Nonces
 from chains_app.locks import Block, Call
 from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent
-from chains_app.outbox.deaths import are_dead
+from chains_app.outbox.deaths import are_dead, is_contradicted
 from chains_app.outbox.decision import Alive, Fate, Situation, fate_of, tries_of
 from chains_app.outbox.effects import Effect, Standing, effect_of, goes_by_its_chain, is_useful
 from chains_app.outbox.nonces import key_of
@@ -143,6 +143,9 @@ def _read_fate(
     expires = left[-1].expires_at_height
     fate = fate_of(left[0].nonce, key, statuses.values(), expires, final_height)
     if fate is Fate.DEAD and not are_dead(intent, left, adapter, tier):
+        fate = Fate.UNKNOWN
+    read_up_to = 0 if cursor is None else cursor.height
+    if fate in (Fate.FINAL, Fate.DEAD) and is_contradicted(left, adapter, read_up_to):
         fate = Fate.UNKNOWN
     if fate is Fate.FINAL and is_compared(intent):
         statuses = {a.hash: _as_two_tell(statuses[a.hash], a, tier) for a in left}

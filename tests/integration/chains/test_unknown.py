@@ -1,11 +1,18 @@
 """Unknown is not failed (rule 6): lost answers, dropped and stuck transactions, and new nonces."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.db.models import F
 
-from chains_app.adapters.interface import Refusal, TransactionRefusedError
+from chains_app.adapters.interface import (
+    KeyState,
+    Refusal,
+    Stage,
+    TransactionRefusedError,
+    TransactionStatus,
+)
 from chains_app.adapters.memory import MemoryAdapter
 from chains_app.adapters.memory_chain import Transaction
 from chains_app.locks import Block, Call
@@ -354,3 +361,31 @@ def test_an_unreachable_chain_holds_no_other_back(world: World) -> None:
     drain()
     assert world.statuses(other) == [AttemptStatus.SENT]
     assert [world.attempts(reference) for reference in stuck] == [[], [], []]
+
+
+@pytest.mark.parametrize("lie", ["final", "used by another"])
+def test_rule_6_what_one_node_calls_over_is_pending_while_another_calls_its_nonce_unused(
+    world: World, monkeypatch: pytest.MonkeyPatch, lie: str
+) -> None:
+    """Else nobody would send it again, and all later nonces would wait behind it."""
+    several, liar = replace(get_chain("base"), nodes=2), world.adapters["base"]
+    monkeypatch.setattr("chains_app.outbox.deaths.get_chain", lambda _: several)
+    reference = world.plan(world.terms())
+    drain()
+    world.base.held.add(world.attempts(reference)[0].hash)
+    world.base.mine()
+    poll_all()
+    with monkeypatch.context() as patch:
+        patch.setattr(liar, "views", lambda: [liar, MemoryAdapter(world.base)], raising=False)
+        if lie == "final":
+            said = TransactionStatus(Stage.FINAL, succeeded=True, height=1, block_hash="0x1")
+            patch.setattr(liar, "transaction_status", lambda *_: said, raising=False)
+        else:
+            patch.setattr(liar, "key_state", lambda _: KeyState(9, 9, 9), raising=False)
+        age_attempts(STUCK_AFTER)
+        look_again(world)
+    assert len(world.attempts(reference)) == 2
+    assert {attempt.nonce for attempt in world.attempts(reference)} == {0}
+    world.turn(5)
+    assert world.intent(reference).status == IntentStatus.DONE
+    assert world.statuses(reference) == [AttemptStatus.DEAD, AttemptStatus.FINAL]

@@ -131,6 +131,14 @@ ROWS = (
         (REPAID + "test_rule_5_what_another_node_knows_is_not_dead",),
     ),
     Guard(
+        5, "over-of-one", "What another node calls unused is not over.",
+        "chains_app/outbox/following.py",
+        "if fate in (Fate.FINAL, Fate.DEAD) and is_contradicted(left, adapter, read_up_to):",
+        "if False:",
+        (UNKNOWN + "test_rule_6_what_one_node_calls_over_is_pending_while_another_calls_its_nonce_"
+         "unused",),
+    ),
+    Guard(
         5, "repayment-two-proofs", "One of several nodes proves no death of a repayment.", DEATHS,
         "needed = min(ENOUGH, get_chain(intent.chain).nodes) if is_repayment(intent) else 1",
         "needed = 1",
