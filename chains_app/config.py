@@ -107,8 +107,13 @@ class ChainSpec:
         return found
 
     def needs_agreement(self, terms: LockTerms) -> bool:
-        """Whether two nodes have to tell the same before anything is staked on this lock."""
-        return self.nodes > 1 and terms.amount >= self.asset(terms.token).agree_from
+        """Whether two nodes have to tell the same before anything is staked on this lock; always of
+        a token that is not configured, which a stranger may lock.
+        """
+        is_known = terms.token is None or terms.token in self.tokens
+        return self.nodes > 1 and (
+            not is_known or terms.amount >= self.asset(terms.token).agree_from
+        )
 
     def fee_cap(self, call: Call, token: str | None) -> int:
         """The most that one such call may cost us in fees, in base units of the native coin."""

@@ -9,7 +9,7 @@ from django.utils import timezone
 from chains_app.adapters.interface import Fact
 from chains_app.locks import Block, LockReading, LockState
 from chains_app.models import ChainCursor, Creation, InboxFact, Observation, SeenLock, Watch
-from chains_app.watching import LOOK_AGAIN, next_due_time, shown_preimage
+from chains_app.watching import look_again, next_due_time, overdue_time, shown_preimage
 from orchestrator.kernel.clock import Seconds
 
 Finals = Mapping[str, Block]
@@ -100,18 +100,29 @@ def _observation(watch: Watch, reading: LockReading) -> Observation:
 
 
 def _update_watch(watch: Watch, reading: LockReading, *, is_told_alone: bool) -> None:
-    due_time, time = next_due_time(watch.terms, reading), reading.block.time
     _keep_preimage(watch, shown_preimage(watch, None, reading))
-    is_gone = watch.stood_finally and reading.state is LockState.ABSENT  # not to be believed
-    if is_gone or is_untold(watch, reading.state):
-        due_time = Seconds(time + 1)  # look again until it is back, or its secret was found
-    elif is_told_alone or _is_named_absent(watch, reading):
-        due_time = Seconds(time + LOOK_AGAIN)
+    due_time = _due_time(watch, reading, is_told_alone=is_told_alone)
     seen = watch.first_seen_time
     if reading.state is not LockState.ABSENT:
         seen = min(reading.block.time, reading.block.time if seen is None else seen)
     Watch.objects.filter(pk=watch.pk).update(due_time=due_time, first_seen_time=seen)
     watch.first_seen_time = seen
+
+
+def _due_time(watch: Watch, reading: LockReading, *, is_told_alone: bool) -> Seconds | None:
+    """When the lock is read next, whatever facts come. Of strangers' locks no more than deadlines:
+    they name their instants, and may be many.
+    """
+    terms = watch.terms
+    is_gone = watch.stood_finally and reading.state is LockState.ABSENT  # not to be believed
+    if is_gone or is_untold(watch, reading.state):
+        return Seconds(reading.block.time + 1)  # until it is back, or its secret was found
+    due = next_due_time(terms, reading)
+    if not watch.pays_out:
+        return due
+    if is_told_alone or _is_named_absent(watch, reading):
+        return look_again(reading, since=terms.lock_by)
+    return due or overdue_time(terms, reading)
 
 
 def _is_named_absent(watch: Watch, reading: LockReading) -> bool:

@@ -327,7 +327,9 @@ def _read_lock(adapter: ChainAdapter, watch: Watch, block: Block, learned: Learn
 
 
 def _ends_for_us(watch: Watch, reading: LockReading) -> bool:
-    """Whether nothing would be done about the lock any more, if that is true."""
+    """Whether nothing would be done about a swap's lock any more, if that is true."""
+    if not watch.pays_out:
+        return False
     never = reading.state is LockState.ABSENT and reading.block.time > watch.terms.lock_by
     is_end = never or reading.state is LockState.REFUNDED
     return is_end and get_chain(watch.chain).needs_agreement(watch.terms)

@@ -93,23 +93,34 @@ def final_observation(
     return None if is_absent and watch.stood_finally else found
 
 
-def next_due_time(terms: LockTerms, reading: LockReading) -> int | None:
+def next_due_time(terms: LockTerms, reading: LockReading) -> Seconds | None:
     """Chain time of the next deadline that turns a reading into another truth, if there is one.
 
     Absence counts only when read after `lock_by`; an open lock can't be withdrawn from its timelock
-    on. Everything else is told by a fact; since a node may have left it out, what is to be refunded
-    or paid by now is read again, less and less often.
+    on. Everything else is told by a fact.
     """
-    time = reading.block.time
-    if reading.state is LockState.ABSENT:
-        due = terms.lock_by + 1 if time <= terms.lock_by else None
-    elif reading.state is LockState.OPEN and time < terms.timelock:
+    time, due = reading.block.time, None
+    if reading.state is LockState.ABSENT and time <= terms.lock_by:
+        due = Seconds(terms.lock_by + 1)
+    if reading.state is LockState.OPEN and time < terms.timelock:
         due = terms.timelock
-    elif reading.state is LockState.OPEN or not reading.is_paid:
-        due = time + max(LOOK_AGAIN, time - terms.timelock)
-    else:
-        due = None
     return due if due is not None and due < NEVER else None
+
+
+def overdue_time(terms: LockTerms, reading: LockReading) -> Seconds | None:
+    """When a lock that is to be refunded or paid by now is read again: a node may have left out the
+    fact that it was.
+    """
+    if reading.state is LockState.OPEN and reading.block.time >= terms.timelock:
+        return look_again(reading, since=terms.timelock)
+    is_owed = reading.state in (LockState.WITHDRAWN, LockState.REFUNDED) and not reading.is_paid
+    return look_again(reading, since=terms.lock_by) if is_owed else None
+
+
+def look_again(reading: LockReading, *, since: Seconds) -> Seconds:
+    """When a lock is read again, although no fact tells of it: ever less often."""
+    time = reading.block.time
+    return Seconds(time + max(LOOK_AGAIN, time - since))
 
 
 def doubt(watch: Watch, readings: Iterable[Observation], reading: LockReading) -> None:

@@ -28,8 +28,9 @@ T = TypeVar("T")
 class Agreed:
     """A chain as two of its nodes show it, those first that are trusted most.
 
-    A node that gives no answer, or lacks what is asked for, is no witness: another is asked. Raises
-    NodesDisagreeError as soon as two differ, ChainUnavailableError when fewer than two tell.
+    A node that gives no answer, or lacks what is asked for, is no witness, and one that differs is
+    none against two: another is asked. Raises NodesDisagreeError when no two tell the same,
+    ChainUnavailableError when fewer than two tell.
     """
 
     def __init__(self, chain: ChainAdapter) -> None:
@@ -75,22 +76,23 @@ class Agreed:
     def _same(
         self, what: str, ask: Callable[[ChainAdapter], T], heart: Callable[[T], Hashable]
     ) -> Sequence[T]:
-        """What the first two that answer tell, equal in its `heart`."""
+        """What the first two tell alike, equal in its `heart`, whatever another one tells."""
         told: list[T] = []
         for view in self._views:
             try:
                 told.append(ask(view))
             except ChainError:
                 continue
-            if len({heart(each) for each in told}) > 1:
-                log.error("nodes_disagree", chain=self._chain, about=what)
-                raise NodesDisagreeError(
-                    f"two nodes of {self._chain} disagree about {what}: find out which is false, "
-                    "and take it out"
-                )
-            if len(told) == ENOUGH:
-                return told
-        raise self._nobody_beside(what)
+            alike = [each for each in told if heart(each) == heart(told[-1])]
+            if len(alike) == ENOUGH:
+                return alike
+        if len(told) < ENOUGH:
+            raise self._nobody_beside(what)
+        log.error("nodes_disagree", chain=self._chain, about=what)
+        raise NodesDisagreeError(
+            f"two nodes of {self._chain} disagree about {what}: find out which is false, and take "
+            "it out"
+        )
 
     def _nobody_beside(self, what: str) -> ChainUnavailableError:
         return ChainUnavailableError(f"{self._chain}: no node answered beside another on {what}")

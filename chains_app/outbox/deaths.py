@@ -39,8 +39,9 @@ def are_dead(intent: Intent, left: Sequence[Attempt], adapter: ChainAdapter, tie
     return proofs.count(True) >= needed and False not in proofs
 
 
-def is_contradicted(left: Sequence[Attempt], adapter: ChainAdapter, height: int) -> bool:
-    """Whether a node whose head is at `height` or above calls the nonce of these attempts unused.
+def is_contradicted(left: Sequence[Attempt], adapter: ChainAdapter, tier: str, height: int) -> bool:
+    """Whether a node whose head is at `height` or above calls the nonce of these attempts unused,
+    and has none of them in a block.
 
     Where nonces have no gaps, what one node alone calls final or dead may be pending still, and all
     later ones would wait behind it. A node that lags contradicts nobody.
@@ -51,9 +52,15 @@ def is_contradicted(left: Sequence[Attempt], adapter: ChainAdapter, height: int)
     for view in adapter.views():
         with suppress(ChainError):
             key = view.key_state(key_of(first.signer))
-            if key.head_height >= height and key.head_nonce < first.nonce:
+            is_unused = key.head_height >= height and key.head_nonce < first.nonce
+            if is_unused and not _stages(view, left, tier) & {Stage.INCLUDED, Stage.FINAL}:
                 return True
     return False
+
+
+def _stages(view: ChainAdapter, left: Sequence[Attempt], tier: str) -> set[Stage]:
+    account = left[0].signer.account
+    return {view.transaction_status(attempt.hash, account, tier).stage for attempt in left}
 
 
 def _may_be_judged(left: Sequence[Attempt]) -> bool:
@@ -67,8 +74,7 @@ def _proof(view: ChainAdapter, left: Sequence[Attempt], tier: str) -> bool | Non
     try:
         is_used = view.key_state(key_of(first.signer)).final_nonce >= first.nonce
         has_expired = expires is not None and view.final(tier).height >= expires
-        account = first.signer.account
-        stages = {view.transaction_status(a.hash, account, tier).stage for a in left}
+        stages = _stages(view, left, tier)
     except ChainError:
         return None
     if stages != {Stage.UNKNOWN}:

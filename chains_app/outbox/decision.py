@@ -25,10 +25,13 @@ def tries_of(call: Call | None) -> int:
 
 
 class Fate(Enum):
-    """What the chain says about a nonce that is alive. UNKNOWN is not failed (rule 6)."""
+    """What the chain says about a nonce that is alive. UNKNOWN is not failed (rule 6). DISPUTED:
+    one node calls it over and another unused, so that it is sent again and nothing else.
+    """
 
     UNSENT = "unsent"
     UNKNOWN = "unknown"
+    DISPUTED = "disputed"
     PENDING = "pending"
     INCLUDED = "included"
     FINAL = "final"
@@ -171,7 +174,8 @@ def _unsent(s: Situation, attempt: Alive) -> Move:
 
 
 def _on_the_way(s: Situation, attempt: Alive) -> Move:
-    is_stuck = attempt.age >= STUCK_AFTER and attempt.may_be_replaced
+    is_disputed = attempt.fate is Fate.DISPUTED
+    is_stuck = attempt.age >= STUCK_AFTER and attempt.may_be_replaced and not is_disputed
     is_made = s.effect is Effect.AT_HEAD and attempt.holds_up  # by somebody else's transaction
     if not s.is_open or not s.is_useful or is_made:
         return Move.FREE_NONCE if is_stuck else Move.WAIT
@@ -180,7 +184,8 @@ def _on_the_way(s: Situation, attempt: Alive) -> Move:
     if is_stuck:
         return Move.RAISE_FEE
     never_taken = attempt.last_sent is None
-    silent = attempt.fate is Fate.UNKNOWN and (attempt.last_sent or 0) >= RESEND_AFTER
+    is_lost = attempt.fate is Fate.UNKNOWN or is_disputed
+    silent = is_lost and (attempt.last_sent or 0) >= RESEND_AFTER
     return Move.RESEND if never_taken or silent else Move.WAIT
 
 

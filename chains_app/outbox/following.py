@@ -145,8 +145,8 @@ def _read_fate(
     if fate is Fate.DEAD and not are_dead(intent, left, adapter, tier):
         fate = Fate.UNKNOWN
     read_up_to = 0 if cursor is None else cursor.height
-    if fate in (Fate.FINAL, Fate.DEAD) and is_contradicted(left, adapter, read_up_to):
-        fate = Fate.UNKNOWN
+    if fate in (Fate.FINAL, Fate.DEAD) and is_contradicted(left, adapter, tier, read_up_to):
+        fate = Fate.DISPUTED
     if fate is Fate.FINAL and is_compared(intent):
         statuses = {a.hash: _as_two_tell(statuses[a.hash], a, tier) for a in left}
         are_final = Stage.FINAL in {status.stage for status in statuses.values()}

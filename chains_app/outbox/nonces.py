@@ -21,6 +21,7 @@ from chains_app.models import (
     OPEN_INTENTS,
     Attempt,
     AttemptStatus,
+    ChainCursor,
     Intent,
     IntentStatus,
     Signer,
@@ -171,12 +172,15 @@ def confirm_floor(signer: Signer, key: SigningKey, floor: int) -> None:
 
 def least_floor(signer: Signer, key: SigningKey, floor: int) -> int:
     """The least that a node tells of a key's next free nonce, where one told more than we gave out:
-    who lies alone keeps nothing from being signed. No transaction may be open.
+    who lies alone keeps nothing from being signed. One that is behind what we have read tells
+    nothing. No transaction may be open.
     """
-    told = [floor]
+    told, read = [floor], ChainCursor.objects.filter(chain=signer.chain)
+    height = max(read.values_list("height", flat=True), default=0)
     for view in get_adapter(signer.chain).views():
         with suppress(ChainError):
-            told.append(view.key_state(key).head_nonce + 1)
+            state = view.key_state(key)
+            told += [state.head_nonce + 1] if state.head_height >= height else []
     return min(told)
 
 

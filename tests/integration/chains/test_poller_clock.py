@@ -1,13 +1,18 @@
-"""How old what the poller learned is (rules 5 and 11)."""
+"""How old what the poller learned is (rules 5 and 11), and when it looks again."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
 from django.utils import timezone
 
+from chains_app.adapters.memory import MemoryAdapter
 from chains_app.ingest import rewind
-from chains_app.models import ChainBlock, ChainCursor
+from chains_app.locks import Call, LockState
+from chains_app.models import ChainBlock, ChainCursor, Watch
 from chains_app.poller import poll_all
 from chains_app.selectors import chain_clocks
+from chains_app.watching import LOOK_AGAIN
 from tests.integration.chains.test_poller import watch
 from tests.integration.chains.world import World
 
@@ -56,3 +61,26 @@ def test_rule_11_a_head_that_goes_back_has_not_advanced(world: World) -> None:
     rewind(cursor, ChainBlock.objects.get(chain="base", height=cursor.height - 1))
     assert chain_clocks()["base"].head_height == world.base.head.height - 1
     assert chain_clocks()["base"].advanced_at == long_ago
+
+
+@pytest.mark.parametrize("pays_out", [True, False])
+def test_what_is_overdue_is_read_again_although_no_fact_tells_of_it(
+    world: World, monkeypatch: pytest.MonkeyPatch, pays_out: bool
+) -> None:
+    """But of strangers' locks, whose instants are theirs to choose."""
+    terms, reference = watch(world)
+    Watch.objects.update(pays_out=pays_out)
+    poll_all()
+    world.lock_by_maker(terms)
+    world.base.mine(seconds=terms.timelock - world.now())
+    poll_all()
+    facts = MemoryAdapter.facts
+    world.send_as("maker", Call.REFUND, terms)
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryAdapter, "facts", lambda *each: replace(facts(*each), facts=()))
+        world.base.mine()
+        poll_all()
+    world.base.mine(seconds=2 * LOOK_AGAIN)
+    poll_all()
+    seen = Watch.objects.get(reference=reference).observations.latest("height").lock_state
+    assert seen is (LockState.REFUNDED if pays_out else LockState.OPEN)

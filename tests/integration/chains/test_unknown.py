@@ -372,7 +372,7 @@ def test_rule_6_what_one_node_calls_over_is_pending_while_another_calls_its_nonc
     monkeypatch.setattr("chains_app.outbox.deaths.get_chain", lambda _: several)
     reference = world.plan(world.terms())
     drain()
-    world.base.held.add(world.attempts(reference)[0].hash)
+    world.base.mempool.clear()
     world.base.mine()
     poll_all()
     with monkeypatch.context() as patch:
@@ -384,8 +384,8 @@ def test_rule_6_what_one_node_calls_over_is_pending_while_another_calls_its_nonc
             patch.setattr(liar, "key_state", lambda _: KeyState(9, 9, 9), raising=False)
         age_attempts(STUCK_AFTER)
         look_again(world)
-    assert len(world.attempts(reference)) == 2
-    assert {attempt.nonce for attempt in world.attempts(reference)} == {0}
+    assert world.statuses(reference) == [AttemptStatus.SENT]
+    assert len(world.base.mempool) == 1  # again, and for no higher fee
     world.turn(5)
     assert world.intent(reference).status == IntentStatus.DONE
-    assert world.statuses(reference) == [AttemptStatus.DEAD, AttemptStatus.FINAL]
+    assert {attempt.nonce for attempt in world.attempts(reference)} == {0}

@@ -6,17 +6,19 @@ from typing import ClassVar
 
 import pytest
 
+from chains_app.adapters.agreed import Agreed
 from chains_app.adapters.interface import FactsPage
 from chains_app.adapters.memory import MemoryAdapter
 from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
-from chains_app.models import Attempt, Intent, Observation, Watch
+from chains_app.models import Attempt, ChainCursor, Intent, Observation, Watch
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import Secret
 from sessions_app.domain.states import Status
 from sessions_app.models import Role, Session
-from tests.integration.sessions.test_agreement import Silent, TwoNodes, two_nodes
+from tests.integration.sessions.test_agreement import Forked, Silent, TwoNodes, two_nodes
 from tests.integration.sessions.test_guard import waiting_for
-from tests.integration.sessions.world import THERE, World, path, status, terms
+from tests.integration.sessions.test_seen_hashlocks import make, strangers_lock
+from tests.integration.sessions.world import STRANGER, THERE, World, path, status, terms
 
 DESTINATION, SOURCE = Role.DESTINATION, Role.SOURCE
 
@@ -170,3 +172,31 @@ def test_a_block_of_the_future_is_not_believed_of_one_node(world: World) -> None
     world.live_to_the_end(session)
     assert status(session) is Status.COMPLETED
     assert terms(session, SOURCE).chain == "base"
+
+
+def test_a_strangers_lock_of_an_unknown_token_stops_no_poller(world: World) -> None:
+    """Its end is nobody's to ask of two nodes."""
+    world.sweeps_surplus = True
+    base = world.chains["base"]
+    base.fund(STRANGER, 10**9, "strange")
+    strange = {"beneficiary": "lock", "token": "strange", "amount": 10**9}
+    lock = strangers_lock(world, "base", bytes(31) + b"\1", **strange)
+    make(world, lock)
+    with two_nodes(world, MemoryAdapter, "base"):
+        world.live(6)
+        watch = Watch.objects.get(pays_out=False)
+        world.block(1_200)
+        world.send_as(STRANGER, Call.REFUND, lock)
+        world.live(6)
+    assert watch.observations.latest("height").lock_state is LockState.REFUNDED
+    assert ChainCursor.objects.get(chain="base").height == base.head.height
+
+
+@pytest.mark.parametrize("liar", [0, 1, 2])
+def test_two_that_tell_the_same_are_enough_whatever_a_third_tells(world: World, liar: int) -> None:
+    near = world.chains["near"]
+    views = [MemoryAdapter(near), MemoryAdapter(near), MemoryAdapter(near)]
+    views[liar] = Forked(near)
+    asked = MemoryAdapter(near)
+    setattr(asked, "views", lambda: views)  # noqa: B010 - of this one alone
+    assert Agreed(asked).block(near.head.height) == near.head

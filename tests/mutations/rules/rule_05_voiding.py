@@ -133,7 +133,7 @@ ROWS = (
     Guard(
         5, "over-of-one", "What another node calls unused is not over.",
         "chains_app/outbox/following.py",
-        "if fate in (Fate.FINAL, Fate.DEAD) and is_contradicted(left, adapter, read_up_to):",
+        "if fate in (Fate.FINAL, Fate.DEAD) and is_contradicted(left, adapter, tier, read_up_to):",
         "if False:",
         (UNKNOWN + "test_rule_6_what_one_node_calls_over_is_pending_while_another_calls_its_nonce_"
          "unused",),

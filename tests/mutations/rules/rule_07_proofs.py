@@ -118,7 +118,7 @@ ROWS = (
     ),
     Guard(
         7, "absence-after-lock-by", "Absence is read at the head after `lock_by`.", WATCHING,
-        "due = terms.lock_by + 1 if time <= terms.lock_by else None", "due = None",
+        "        due = Seconds(terms.lock_by + 1)\n", "        pass\n",
         (POLLED + "test_rule_7_absence_counts_only_when_read_after_lock_by",),
     ),
     Guard(

@@ -92,6 +92,7 @@ def test_two_nodes_agree_from_an_amount_on(monkeypatch: pytest.MonkeyPatch) -> N
         (10**18 - 1, None): False,
         (999, usdc): False,
         (1_000, usdc): True,
+        (1, "0x5TRANGE"): True,
     }
     assert {each: base.needs_agreement(bound(*each)) for each in asked} == asked
 
