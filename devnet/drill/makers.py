@@ -151,7 +151,7 @@ class Maker:
             case "source_locked" | "destination_locking":
                 if self.swap.behaviour is B.POSTS_WRONG and self.secret is not None:
                     self._post_wrong()
-                    self._post_early(self.secret)
+                    self._takes(self.secret)  # too early, unless both locks have just become final
             case "both_locked" if self.secret is not None and "secret" not in self._done:
                 self._done.add("secret")
                 self._use_secret(self.secret)
@@ -205,17 +205,20 @@ class Maker:
 
     def _post(self, secret: bytes) -> None:
         """Until it is taken, or the swap has turned back."""
-        for _ in range(TRIES):
-            try:
-                self.api.post(f"{self._path}/secret", secret="0x" + secret.hex())
-            except ApiError as error:
-                if error.code != "secret_not_taken":
-                    raise
-            else:
-                return
+        while not self._takes(secret):
             if self._look()["status"] not in ("destination_locking", "both_locked"):
                 return
             time.sleep(PAUSE)
+
+    def _takes(self, secret: bytes) -> bool:
+        """Whether the service takes it now."""
+        try:
+            self.api.post(f"{self._path}/secret", secret="0x" + secret.hex())
+        except ApiError as error:
+            if error.code != "secret_not_taken":
+                raise
+            return False
+        return True
 
     def _post_wrong(self) -> None:
         """A secret that fits another hashlock."""
@@ -226,14 +229,6 @@ class Maker:
                 raise
         else:
             raise RuntimeError(f"{self.session} took a wrong secret")
-
-    def _post_early(self, secret: bytes) -> None:
-        """The right one, before both locks are final (unless they have just become so)."""
-        try:
-            self.api.post(f"{self._path}/secret", secret="0x" + secret.hex())
-        except ApiError as error:
-            if error.code != "secret_not_taken":
-                raise
 
     def _withdraw(self, secret: bytes) -> None:
         """On chain, until the service has seen it there."""
