@@ -220,7 +220,8 @@ RAISED: Final = "claim sign_replacement broadcast record release ; "
 STUCK: Final = FIRST + RAISED + INCLUDED + ENDED
 LOST: Final = FIRST + "claim broadcast record release ; " + INCLUDED + ENDED
 DEAD: Final = FIRST + "claim mark_dead "
-REFUSED: Final = FIRST + INCLUDED + "claim mark_final release ; " + SENT + INCLUDED + ENDED
+SEEN: Final = INCLUDED.replace("mark_included", "doubt mark_included doubt")  # not by the poller
+AGAIN: Final = FIRST + INCLUDED + "claim mark_final release ; " + SENT
 REORGANISED: Final = FIRST + ENDED + "rewind ; "
 GUARDED: Final = FIRST.replace("broadcast record", "store_refusal") + SENT + INCLUDED + ENDED
 VOID: Final = "claim void_unsent "
@@ -248,19 +249,19 @@ MISHAPS: Final = {
     ),
     "near lock that expired": Kind(
         "near", lock, ["lock done"], ["lock dead", "lock final"], TO_ESCROW,
-        DEAD + SENT.removeprefix("claim ") + INCLUDED + ENDED, range(1, 2), lost_until_it_expired,
+        DEAD + SENT.removeprefix("claim ") + SEEN + ENDED, range(1, 2), lost_until_it_expired,
     ),
     "base refund that is refused once": Kind(
         "base", refund, ["refund done"], ["refund final", "refund final"], TO_US,
-        REFUSED, range(1, 4), refused_once(Call.REFUND),
+        AGAIN + SEEN + ENDED, range(1, 4), refused_once(Call.REFUND),
     ),
     "near repayment that is refused once": Kind(
         "near", repay, ["repay done"], ["repay final", "repay final"], REPAID,
-        REFUSED, range(1, 4), refused_once(Call.REPAY),
+        AGAIN + INCLUDED + ENDED, range(1, 4), refused_once(Call.REPAY),
     ),
     "base lock that a stranger overtook": Kind(
         "base", lock, ["lock done"], ["lock dead", "lock final"], TO_ESCROW,
-        DEAD + "release ; " + SENT + INCLUDED + ENDED, range(1, 3), overtaken,
+        DEAD + "release ; " + SENT + SEEN + ENDED, range(1, 3), overtaken,
     ),
     "base lock behind a stranger's": Kind(
         "base", with_a_key_that_gave_out_none, ["lock done"], ["lock final"], TO_ESCROW,
@@ -269,11 +270,12 @@ MISHAPS: Final = {
     ),
     "base lock that was reorganised": Kind(
         "base", lock, ["lock done"], ["lock final"], TO_ESCROW,
-        REORGANISED + "claim release ; " + INCLUDED + ENDED, range(1, 4), reorganised,
+        REORGANISED + "claim release ; " + SEEN + ENDED, range(1, 4), reorganised,
     ),
     "near lock that was reorganised away": Kind(
         "near", lock, ["lock done"], ["lock final"], TO_ESCROW,
-        REORGANISED + LOST.removeprefix(FIRST), range(1, 4), reorganised_away,
+        REORGANISED + LOST.removeprefix(FIRST).replace(INCLUDED, SEEN), range(1, 4),
+        reorganised_away,
     ),
     "base lock that its guard refused": Kind(
         "base", refused_at_its_first_send, ["lock done"], ["lock void", "lock final"], TO_ESCROW,

@@ -156,6 +156,7 @@ SLEEPERS = {
 def test_all_that_a_lease_stands_for_is_slept_through() -> None:
     unfenced = {
         "claim",
+        "doubt",  # to read a lock anew is never wrong
         "sync_signers",
         "rewind",
         "stop_after_stranger",
