@@ -30,7 +30,7 @@ from chains_app.models import (
 )
 from chains_app.outbox.nonces import NEVER
 from chains_app.registry import get_chain
-from chains_app.watching import newest
+from chains_app.watching import believed
 from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import Seconds, wall_clock
 
@@ -67,7 +67,7 @@ def rewind(cursor: ChainCursor, fork: ChainBlock) -> None:
     with transaction.atomic():
         lock(cursor)
         _forget_above(cursor, fork.height, is_ours=True)
-        _move(cursor, Block(fork.height, fork.hash, fork.parent_hash, Seconds(fork.time)))
+        _move(cursor, fork.block)
         above = [tier for tier, final in cursor.finals.items() if final[0] > fork.height]
         _break(cursor, above)
         cursor.finals |= {tier: [fork.height, fork.hash, fork.time] for tier in above}
@@ -264,7 +264,7 @@ def _became_final(cursor: ChainCursor, before: dict[str, list[int]]) -> set[int]
 def _settle(cursor: ChainCursor, watch: Watch) -> None:
     """Want a payout that is finally owed; stop waiting for a lock that is over for ever."""
     readings, terms = watch.observations.all(), watch.terms
-    last = newest(readings)
+    last = believed(readings)
     if last is None:
         return
     is_final = last.height <= cursor.final_height(watch.tier)

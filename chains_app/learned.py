@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import Min
 from django.utils import timezone
 
 from chains_app.adapters.interface import Fact
@@ -19,8 +20,7 @@ Finals = Mapping[str, Block]
 class Learned:
     """One step's blocks, facts about watched locks, and readings of them.
 
-    `unread`: watches (by key) whose state at a fact's block is gone, or of which two nodes differ,
-    to be read at the head. `alone`: watches whose end one node told, and no other answered.
+    `unread`: watches (by key) whose state at a fact's block is gone, to be read at the head.
     `creations`: watches' keys to what made their locks. `seen`: locks that nobody watches.
     `asked_at`: before the first exchange of the step, so that facts are as old as they say.
     """
@@ -30,7 +30,6 @@ class Learned:
     facts: list[tuple[Watch, Fact]] = field(default_factory=list)
     readings: list[tuple[Watch, LockReading]] = field(default_factory=list)
     unread: set[int] = field(default_factory=set)
-    alone: set[int] = field(default_factory=set)
     creations: dict[int, bytes] = field(default_factory=dict)
     seen: list[SeenLock] = field(default_factory=list)
     asked_at: datetime = field(default_factory=timezone.now)
@@ -73,18 +72,28 @@ def store_readings(learned: Learned) -> set[int]:
         ),
         ignore_conflicts=True,
     )  # fmt: skip
-    Observation.objects.bulk_create(
-        (_observation(watch, reading) for watch, reading in learned.readings), ignore_conflicts=True
-    )
+    _store_observations(learned)
     for watch, fact in learned.facts:
         _keep_preimage(watch, shown_preimage(watch, fact, None))
     for watch, reading in sorted(learned.readings, key=lambda read: read[1].block.height):
-        _update_watch(watch, reading, is_told_alone=watch.pk in learned.alone)
+        _update_watch(watch, reading)
     if learned.unread:
         Watch.objects.filter(pk__in=learned.unread).update(due_time=0)
     for key, raw in learned.creations.items():
         Creation.objects.update_or_create(watch_id=key, defaults={"raw": raw})
     return {watch.pk for watch, _ in (*learned.readings, *learned.facts)}
+
+
+def _store_observations(learned: Learned) -> None:
+    """What two tell of a block takes the place of what was doubted there, and never the reverse."""
+    rows = [_observation(watch, reading) for watch, reading in learned.readings]
+    Observation.objects.bulk_create((r for r in rows if r.is_doubted), ignore_conflicts=True)
+    Observation.objects.bulk_create(
+        (row for row in rows if not row.is_doubted),
+        update_conflicts=True,
+        unique_fields=["watch", "block_hash"],
+        update_fields=["state", "is_paid", "is_doubted"],
+    )
 
 
 def _observation(watch: Watch, reading: LockReading) -> Observation:
@@ -96,12 +105,13 @@ def _observation(watch: Watch, reading: LockReading) -> Observation:
         time=block.time,
         state=reading.state.value,
         is_paid=reading.is_paid,
+        is_doubted=reading.is_doubted,
     )
 
 
-def _update_watch(watch: Watch, reading: LockReading, *, is_told_alone: bool) -> None:
+def _update_watch(watch: Watch, reading: LockReading) -> None:
     _keep_preimage(watch, shown_preimage(watch, None, reading))
-    due_time = _due_time(watch, reading, is_told_alone=is_told_alone)
+    due_time = _due_time(watch, reading)
     seen = watch.first_seen_time
     if reading.state is not LockState.ABSENT:
         seen = min(reading.block.time, reading.block.time if seen is None else seen)
@@ -109,26 +119,31 @@ def _update_watch(watch: Watch, reading: LockReading, *, is_told_alone: bool) ->
     watch.first_seen_time = seen
 
 
-def _due_time(watch: Watch, reading: LockReading, *, is_told_alone: bool) -> Seconds | None:
+def _due_time(watch: Watch, reading: LockReading) -> Seconds | None:
     """When the lock is read next, whatever facts come. Of strangers' locks no more than deadlines:
     they name their instants, and may be many.
     """
     terms = watch.terms
+    if reading.is_doubted:
+        return look_again(reading, since=_doubted_since(watch, reading))
     is_gone = watch.stood_finally and reading.state is LockState.ABSENT  # not to be believed
     if is_gone or is_untold(watch, reading.state):
         return Seconds(reading.block.time + 1)  # until it is back, or its secret was found
     due = next_due_time(terms, reading)
-    if not watch.pays_out:
-        return due
-    if is_told_alone or _is_named_absent(watch, reading):
-        return look_again(reading, since=terms.lock_by)
-    return due or overdue_time(terms, reading)
+    if due is not None and _is_named_absent(watch, reading):
+        return min(due, look_again(reading, since=terms.lock_by))
+    return due or (overdue_time(terms, reading) if watch.pays_out else None)
+
+
+def _doubted_since(watch: Watch, reading: LockReading) -> Seconds:
+    first = watch.observations.filter(is_doubted=True).aggregate(time=Min("time"))["time"]
+    return Seconds(reading.block.time if first is None else first)
 
 
 def _is_named_absent(watch: Watch, reading: LockReading) -> bool:
     """Not there, although a fact told of it; it may only be prepared (NEAR), or misread."""
-    is_awaited = reading.state is LockState.ABSENT and reading.block.time <= watch.terms.lock_by
-    return is_awaited and InboxFact.objects.filter(watch=watch).exists()
+    is_absent = watch.pays_out and reading.state is LockState.ABSENT
+    return is_absent and InboxFact.objects.filter(watch=watch).exists()
 
 
 def is_untold(watch: Watch, state: LockState) -> bool:

@@ -92,10 +92,12 @@ class LockReading:
     """A lock's state read at one block, named by its hash (rule 7).
 
     `is_paid` is False while a decided payout is owed or in flight; `secret` where the chain keeps
-    it readable (NEAR), None elsewhere (on EVM it stands in the withdrawal's event).
+    it readable (NEAR), None elsewhere (on EVM it stands in the withdrawal's event). `is_doubted`:
+    an end that no two nodes tell, where two should; it counts at the head, and never as final.
     """
 
     state: LockState
     is_paid: bool
     secret: bytes | None
     block: Block
+    is_doubted: bool = False

@@ -27,6 +27,7 @@ from chains_app.adapters.interface import (
     NodesDisagreeError,
     TooManyFactsError,
 )
+from chains_app.comparing import compared, is_ours
 from chains_app.ingest import begin, commit, commit_again, restart, rewind
 from chains_app.intents import OUTBOX_TASK
 from chains_app.learned import Finals, Learned
@@ -40,11 +41,10 @@ from chains_app.leases import (
     rest,
     wake,
 )
-from chains_app.locks import Block, LockReading, LockState
+from chains_app.locks import Block, LockState
 from chains_app.models import ChainBlock, ChainCursor, Watch
-from chains_app.registry import chains, get_adapter, get_chain, signing_keys
+from chains_app.registry import chains, get_adapter, get_chain
 from chains_app.seen import unwatched_locks
-from chains_app.signers import SignerRole
 from chains_app.watching import COMPARED
 from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import wall_clock
@@ -288,8 +288,7 @@ def _read(
 
 def _keep_creation(adapter: ChainAdapter, watch: Watch, fact: Fact, learned: Learned) -> None:
     """What made a maker's lock, so that it can be sent again should the lock vanish behind ours."""
-    is_ours = watch.terms.depositor == signing_keys(watch.chain, SignerRole.LOCK)[0].account
-    if is_ours or not learned.shows_made(watch, fact) or fact.transaction is None:
+    if is_ours(watch.terms) or not learned.shows_made(watch, fact) or fact.transaction is None:
         return
     try:
         creation = adapter.signed_bytes(fact.transaction)
@@ -316,36 +315,13 @@ def _read_lock(adapter: ChainAdapter, watch: Watch, block: Block, learned: Learn
         return
     try:
         reading = adapter.read_lock(watch.terms, block)
-        if _ends_for_us(watch, reading):
-            reading = _as_two_tell(adapter, watch, reading, learned)
-    except (BlockUnknownError, NodesDisagreeError):  # its state, or the block, is gone; or a lie
+        reading = compared(adapter, watch, reading)
+    except BlockUnknownError:  # its state, or the block, is gone
         learned.unread.add(watch.pk)  # to be read at the head instead
         return
     if reading.state is LockState.WITHDRAWN and not learned.knows_secret(watch, reading):
         reading = replace(reading, secret=_sought_secret(adapter, watch, block))
     learned.readings.append((watch, reading))
-
-
-def _ends_for_us(watch: Watch, reading: LockReading) -> bool:
-    """Whether nothing would be done about a swap's lock any more, if that is true."""
-    if not watch.pays_out:
-        return False
-    never = reading.state is LockState.ABSENT and reading.block.time > watch.terms.lock_by
-    is_end = never or reading.state is LockState.REFUNDED
-    return is_end and get_chain(watch.chain).needs_agreement(watch.terms)
-
-
-def _as_two_tell(
-    adapter: ChainAdapter, watch: Watch, reading: LockReading, learned: Learned
-) -> LockReading:
-    """An end is what two nodes tell; where only one answers, it is looked at again. Raises
-    NodesDisagreeError.
-    """
-    try:
-        return Agreed(adapter).read_lock(watch.terms, reading.block)
-    except ChainUnavailableError:
-        learned.alone.add(watch.pk)
-        return reading
 
 
 def _sought_secret(adapter: ChainAdapter, watch: Watch, block: Block) -> bytes | None:

@@ -24,7 +24,7 @@ from chains_app.models import (
     Watch,
 )
 from chains_app.registry import get_chain
-from chains_app.watching import newest
+from chains_app.watching import believed, newest
 from orchestrator.kernel.clock import Seconds, wall_clock
 
 DISTRUST: Final = 24 * 3600  # seconds; a chain that reorganised so deep may do it again
@@ -78,7 +78,7 @@ def leg_facts(
 def _facts(watch: Watch, cursor: ChainCursor | None) -> LegFacts:
     readings = watch.observations.all()
     up_to = -1 if cursor is None else cursor.final_height(watch.tier)
-    head, final = newest(readings), newest(readings, up_to)
+    head, final = newest(readings), believed(readings, up_to)
     seen = watch.first_seen_time
     return LegFacts(
         head=LockState.ABSENT if head is None else head.lock_state,
@@ -113,7 +113,7 @@ def is_withdrawn_for_good(reference: UUID) -> bool:
     watch = Watch.objects.get(reference=reference)
     cursor, tier = ChainCursor.objects.get(chain=watch.chain), get_chain(watch.chain).slowest_tier
     shown = watch.observations.filter(height__lte=cursor.final_height(tier))
-    return shown.filter(state=LockState.WITHDRAWN.value).exists()
+    return shown.filter(state=LockState.WITHDRAWN.value, is_doubted=False).exists()
 
 
 def chain_now(chain: str, *, by_itself: bool = False) -> Seconds:

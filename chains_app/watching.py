@@ -79,6 +79,11 @@ def newest(readings: Iterable[Observation], up_to: int | None = None) -> Observa
     return max(low_enough, key=lambda reading: reading.height, default=None)
 
 
+def believed(readings: Iterable[Observation], up_to: int | None = None) -> Observation | None:
+    """The newest that may count as final: none that is doubted."""
+    return newest((reading for reading in readings if not reading.is_doubted), up_to)
+
+
 def final_observation(
     watch: Watch, readings: Iterable[Observation], cursor: ChainCursor | None
 ) -> Observation | None:
@@ -88,7 +93,7 @@ def final_observation(
     """
     if cursor is None:
         return None
-    found = newest(readings, cursor.final_height(watch.tier))
+    found = believed(readings, cursor.final_height(watch.tier))
     is_absent = found is not None and found.lock_state is LockState.ABSENT
     return None if is_absent and watch.stood_finally else found
 

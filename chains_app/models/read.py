@@ -95,7 +95,10 @@ class SeenLock(Located):
 
 
 class Observation(models.Model):
-    """A lock's state as it was read at one block of the chain that we follow (rule 7)."""
+    """A lock's state as it was read at one block of the chain that we follow (rule 7).
+
+    `is_doubted`: an end that no two nodes told: never final, and looked at again.
+    """
 
     watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="observations")
     height = models.BigIntegerField()
@@ -103,6 +106,7 @@ class Observation(models.Model):
     time = models.BigIntegerField()
     state = models.CharField(max_length=16, choices=choices(*(state.value for state in LockState)))
     is_paid = models.BooleanField()
+    is_doubted = models.BooleanField(default=False)
 
     class Meta:
         constraints = (
@@ -172,6 +176,11 @@ class ChainBlock(models.Model):
 
     def __str__(self) -> str:
         return f"block {self.height} of {self.chain}"
+
+    @property
+    def block(self) -> Block:
+        """Its place."""
+        return Block(self.height, self.hash, self.parent_hash, Seconds(self.time))
 
 
 class InboxFact(models.Model):

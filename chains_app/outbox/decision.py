@@ -17,11 +17,12 @@ LONGEST_PAUSE: Final = 300  # seconds between two tries of what keeps failing
 MOST_TRIES: Final = 12  # finally failed attempts, after which only a new fact starts another
 
 
-def tries_of(call: Call | None) -> int:
+def tries_of(call: Call | None, *, is_denied: bool = False) -> int:
     """How many finally failed attempts a call may have. An order's depositor can make its
-    submission fail at our cost, again and again: it gets a second one, and no third.
+    submission fail at our cost, again and again: it gets a second one, and no third. Nor does what
+    only a node that differs from the first one calls missing.
     """
-    return 2 if call is Call.LOCK_FOR else MOST_TRIES
+    return 2 if call is Call.LOCK_FOR or is_denied else MOST_TRIES
 
 
 class Fate(Enum):

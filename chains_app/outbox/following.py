@@ -21,6 +21,7 @@ from chains_app.locks import Block, Call
 from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent
 from chains_app.outbox.deaths import are_dead, is_contradicted
 from chains_app.outbox.decision import Alive, Fate, Situation, fate_of, tries_of
+from chains_app.outbox.denials import is_denied
 from chains_app.outbox.effects import Effect, Standing, effect_of, goes_by_its_chain, is_useful
 from chains_app.outbox.nonces import key_of
 from chains_app.outbox.preliminaries import is_preliminary, missing_before, preliminary_effect
@@ -57,6 +58,7 @@ class _Read:
     head: Block
     final_height: int
     missing: Call | None = None  # that has to be made before
+    is_denied: bool = False  # another node shows a withdrawal still to be made
 
 
 def follow(intent: Intent) -> Followed:
@@ -67,6 +69,8 @@ def follow(intent: Intent) -> Followed:
     cursor = ChainCursor.objects.filter(chain=intent.chain).first()
     read = _read_effect(intent, adapter, cursor, attempts)
     fate, statuses, key = _read_fate(intent, adapter, cursor, group)
+    if read.is_denied and fate is Fate.INCLUDED:
+        fate = Fate.DISPUTED
     is_endless = _goes_by_its_chain(intent)
     now = Seconds(max(read.head.time, 0 if is_endless else wall_clock()))
     call, watch = intent.contract_call, intent.watch
@@ -83,7 +87,7 @@ def follow(intent: Intent) -> Followed:
         read_is_old=any((a.included_height or 0) > read.head.height for a in finals),
         attempt=_alive(intent, group, fate, key) if group else None,
         missing=read.missing,
-        most_tries=tries_of(call),
+        most_tries=tries_of(call, is_denied=read.is_denied),
         is_endless=is_endless,
     )
     return Followed(situation, group, statuses, read_at, read.final_height)
@@ -114,9 +118,12 @@ def _read_effect(
         effect = preliminary_effect(intent, adapter, at_head, at_final, is_alive=is_alive)
         return _Read(effect, head, head.height)
     effect = effect_of(call, watch.terms, at_head, at_final)
+    denied = is_denied(intent, watch, effect, head, stored, attempts)
+    effect = Effect.MISSING if denied else effect
     asks = intent.is_open and effect is Effect.MISSING
     missing = missing_before(intent, adapter, watch.terms) if asks else None
-    return _Read(effect, head, head.height if final is None else final.height, missing)
+    height = head.height if final is None else final.height
+    return _Read(effect, head, height, missing, denied)
 
 
 def _effect_of_fill(intent: Intent, adapter: ChainAdapter) -> Effect:
