@@ -39,23 +39,25 @@ def are_dead(intent: Intent, left: Sequence[Attempt], adapter: ChainAdapter, tie
     return proofs.count(True) >= needed and False not in proofs
 
 
-def is_contradicted(left: Sequence[Attempt], adapter: ChainAdapter, tier: str, height: int) -> bool:
-    """Whether a node whose head is at `height` or above calls the nonce of these attempts unused,
-    and has none of them in a block.
+def is_used(left: Sequence[Attempt], adapter: ChainAdapter, tier: str, height: int) -> bool | None:
+    """Whether two nodes call the nonce of these attempts used. False: one whose head is at `height`
+    or above calls it unused, and has none of them in a block; None: no second one tells.
 
     Where nonces have no gaps, what one node alone calls final or dead may be pending still, and all
     later ones would wait behind it. A node that lags contradicts nobody.
     """
-    spec, first = get_chain(left[0].signer.chain), left[0]
+    spec, told = get_chain(left[0].signer.chain), 0
     if spec.nodes < ENOUGH or spec.nonces is not Nonces.SEQUENTIAL:
-        return False
+        return True
     for view in adapter.views():
         with suppress(ChainError):
-            key = view.key_state(key_of(first.signer))
-            is_unused = key.head_height >= height and key.head_nonce < first.nonce
-            if is_unused and not _stages(view, left, tier) & {Stage.INCLUDED, Stage.FINAL}:
-                return True
-    return False
+            key = view.key_state(key_of(left[0].signer))
+            is_there = key.head_nonce >= left[0].nonce
+            is_there = is_there or bool(_stages(view, left, tier) & {Stage.INCLUDED, Stage.FINAL})
+            if not is_there and key.head_height >= height:
+                return False
+            told += is_there
+    return True if told >= ENOUGH else None
 
 
 def _stages(view: ChainAdapter, left: Sequence[Attempt], tier: str) -> set[Stage]:

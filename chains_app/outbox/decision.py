@@ -27,7 +27,7 @@ def tries_of(call: Call | None, *, is_denied: bool = False) -> int:
 
 class Fate(Enum):
     """What the chain says about a nonce that is alive. UNKNOWN is not failed (rule 6). DISPUTED:
-    one node calls it over and another unused, so that it is sent again and nothing else.
+    one node calls it over, and another unused or nothing, so that it is sent again at most.
     """
 
     UNSENT = "unsent"

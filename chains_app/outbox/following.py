@@ -19,7 +19,7 @@ from chains_app.agreement import is_compared
 from chains_app.config import Nonces
 from chains_app.locks import Block, Call
 from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent
-from chains_app.outbox.deaths import are_dead, is_contradicted
+from chains_app.outbox.deaths import are_dead, is_used
 from chains_app.outbox.decision import Alive, Fate, Situation, fate_of, tries_of
 from chains_app.outbox.denials import is_denied
 from chains_app.outbox.effects import Effect, Standing, effect_of, goes_by_its_chain, is_useful
@@ -152,13 +152,36 @@ def _read_fate(
     if fate is Fate.DEAD and not are_dead(intent, left, adapter, tier):
         fate = Fate.UNKNOWN
     read_up_to = 0 if cursor is None else cursor.height
-    if fate in (Fate.FINAL, Fate.DEAD) and is_contradicted(left, adapter, tier, read_up_to):
-        fate = Fate.DISPUTED
+    if fate in (Fate.FINAL, Fate.DEAD):
+        used = is_used(left, adapter, tier, read_up_to)
+        fate, statuses = _as_far_as_told(intent, used, fate, statuses)
     if fate is Fate.FINAL and is_compared(intent):
         statuses = {a.hash: _as_two_tell(statuses[a.hash], a, tier) for a in left}
         are_final = Stage.FINAL in {status.stage for status in statuses.values()}
         fate = Fate.FINAL if are_final else Fate.INCLUDED
     return fate, statuses, key
+
+
+def _as_far_as_told(
+    intent: Intent, used: bool | None, fate: Fate, statuses: dict[str, TransactionStatus]
+) -> tuple[Fate, dict[str, TransactionStatus]]:
+    """An end that one node tells alone is none yet, but a withdrawal's that failed: it is tried
+    anew, and waits for nobody.
+    """
+    finals = [each for each in statuses.values() if each.stage is Stage.FINAL]
+    has_failed = any(each.succeeded is False for each in finals)
+    is_retried = has_failed and intent.contract_call is Call.WITHDRAW
+    if used is False:
+        return Fate.DISPUTED, statuses
+    if used or is_retried:
+        return fate, statuses
+    included = {hash_: _in_a_block(status) for hash_, status in statuses.items()}
+    return Fate.INCLUDED if fate is Fate.FINAL else Fate.DISPUTED, included
+
+
+def _in_a_block(status: TransactionStatus) -> TransactionStatus:
+    is_final = status.stage is Stage.FINAL
+    return replace(status, stage=Stage.INCLUDED) if is_final else status
 
 
 def _as_two_tell(status: TransactionStatus, attempt: Attempt, tier: str) -> TransactionStatus:
@@ -169,7 +192,7 @@ def _as_two_tell(status: TransactionStatus, attempt: Attempt, tier: str) -> Tran
     try:
         return chain.transaction_status(attempt.hash, attempt.signer.account, tier)
     except ChainError:
-        return replace(status, stage=Stage.INCLUDED)
+        return _in_a_block(status)
 
 
 def tier_of(intent: Intent) -> str:

@@ -14,7 +14,7 @@ from sessions_app import sweeps
 from sessions_app.domain.states import Status
 from sessions_app.guard import judge, open_for_withdrawal
 from sessions_app.models import Role, Session
-from tests.integration.sessions.world import MAKER, World, reload
+from tests.integration.sessions.world import MAKER, THERE, World, reload
 
 DESTINATION, SOURCE = Role.DESTINATION, Role.SOURCE
 
@@ -23,9 +23,9 @@ def ask(session: Session, role: Role, call: Call) -> Verdict:
     return judge(call, session.legs.get(role=role).id, Moment.SEND)
 
 
-def waiting_for(world: World, role: Role, call: Call) -> Session:
+def waiting_for(world: World, role: Role, call: Call, route: str = THERE) -> Session:
     """A session whose write is planned and not signed yet."""
-    session = world.start()
+    session = world.start(route)
     world.lock_source(session)
     leg = session.legs.get(role=role).id
     while not Intent.objects.filter(reference=leg, call=call.value).exists():
