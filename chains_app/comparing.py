@@ -18,8 +18,6 @@ from chains_app.models import ChainBlock, Watch
 from chains_app.registry import get_chain, signing_keys
 from chains_app.signers import SignerRole
 
-_DECIDED = (LockState.WITHDRAWN, LockState.REFUNDED)
-
 
 def compared(adapter: ChainAdapter, watch: Watch, reading: LockReading) -> LockReading:
     """The reading, if nothing ends with it; else what two nodes tell, or the reading as doubted.
@@ -50,7 +48,7 @@ def _is_compared(watch: Watch, reading: LockReading) -> bool:
 
 def _is_end(terms: LockTerms, reading: LockReading) -> bool:
     never = reading.state is LockState.ABSENT and reading.block.time > terms.lock_by
-    return never or reading.state in _DECIDED
+    return never or reading.state.is_decided
 
 
 def _is_ours_to_take_back(terms: LockTerms, reading: LockReading) -> bool:

@@ -268,7 +268,7 @@ def _settle(cursor: ChainCursor, watch: Watch) -> None:
     if last is None:
         return
     is_final = last.height <= cursor.final_height(watch.tier)
-    is_decided = last.lock_state in (LockState.WITHDRAWN, LockState.REFUNDED)
+    is_decided = last.lock_state.is_decided
     if is_final and last.lock_state is not LockState.ABSENT and not watch.stood_finally:
         Watch.objects.filter(pk=watch.pk).update(stood_finally=True)
     if is_final and is_decided and not last.is_paid and watch.pays_out:

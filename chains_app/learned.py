@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from django.db.models import Min
 from django.utils import timezone
@@ -12,6 +13,8 @@ from chains_app.locks import Block, LockReading, LockState
 from chains_app.models import ChainCursor, Creation, InboxFact, Observation, SeenLock, Watch
 from chains_app.watching import look_again, next_due_time, overdue_time, shown_preimage
 from orchestrator.kernel.clock import Seconds
+
+LONGEST_DOUBT: Final = 300  # seconds between two looks at an end that no two nodes tell
 
 Finals = Mapping[str, Block]
 
@@ -136,8 +139,10 @@ def _due_time(watch: Watch, reading: LockReading) -> Seconds | None:
 
 
 def _doubted_since(watch: Watch, reading: LockReading) -> Seconds:
+    """Not so long ago that who comes back is asked late."""
     first = watch.observations.filter(is_doubted=True).aggregate(time=Min("time"))["time"]
-    return Seconds(reading.block.time if first is None else first)
+    now = reading.block.time
+    return Seconds(now if first is None else max(first, now - LONGEST_DOUBT))
 
 
 def _is_named_absent(watch: Watch, reading: LockReading) -> bool:

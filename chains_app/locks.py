@@ -15,6 +15,11 @@ class LockState(Enum):
     WITHDRAWN = "withdrawn"
     REFUNDED = "refunded"
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether the money is owed to one party for ever."""
+        return self in (LockState.WITHDRAWN, LockState.REFUNDED)
+
 
 class Call(Enum):
     """A contract's methods, under the same names on every chain; then a token lock's preliminaries.

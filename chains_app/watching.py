@@ -118,7 +118,7 @@ def overdue_time(terms: LockTerms, reading: LockReading) -> Seconds | None:
     """
     if reading.state is LockState.OPEN and reading.block.time >= terms.timelock:
         return look_again(reading, since=terms.timelock)
-    is_owed = reading.state in (LockState.WITHDRAWN, LockState.REFUNDED) and not reading.is_paid
+    is_owed = reading.state.is_decided and not reading.is_paid
     return look_again(reading, since=terms.lock_by) if is_owed else None
 
 

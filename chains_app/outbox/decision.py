@@ -193,7 +193,13 @@ def _on_the_way(s: Situation, attempt: Alive) -> Move:
 def pause_after(s: Situation) -> int | None:
     """Seconds until somebody looks again by himself; None: when a fact wakes the intent."""
     if not s.is_open:
-        return None if s.attempt is None else 10
+        return None if s.attempt is None else _pause_of_ended(s.attempt)
     if s.attempt is not None:
         return 2
     return _rest(s.tries) if s.effect is Effect.MISSING and s.tries else 5
+
+
+def _pause_of_ended(attempt: Alive) -> int:
+    """Who stands in a block waits for nothing but the chain's finality, or a second node's word."""
+    is_there = attempt.fate is Fate.INCLUDED
+    return min(max(10, int(attempt.age) // 4), LONGEST_PAUSE) if is_there else 10

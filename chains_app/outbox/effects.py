@@ -6,8 +6,6 @@ from enum import Enum
 from chains_app.locks import Call, LockState, LockTerms
 from orchestrator.kernel.clock import Seconds
 
-_DECIDED = (LockState.WITHDRAWN, LockState.REFUNDED)
-
 
 class Effect(Enum):
     """DONE and IMPOSSIBLE are final. NOT_YET: the chain would refuse the call now."""
@@ -54,7 +52,7 @@ def _shows(call: Call, standing: Standing) -> bool:
         case Call.REFUND | Call.REFUND_EARLY:
             return standing.state is LockState.REFUNDED
         case Call.PAY:
-            return standing.state in _DECIDED and standing.is_paid
+            return standing.state.is_decided and standing.is_paid
         case _:
             raise ValueError(f"{call.value} has no effect on a lock")
 
@@ -77,7 +75,7 @@ def _would_be_taken(call: Call, terms: LockTerms, head: Standing) -> bool:
         case Call.LOCK | Call.LOCK_FOR:
             return head.state is LockState.ABSENT
         case Call.PAY:
-            return head.state in _DECIDED
+            return head.state.is_decided
         case Call.REFUND:
             return head.state is LockState.OPEN and head.time >= terms.timelock
         case _:

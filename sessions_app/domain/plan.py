@@ -88,7 +88,7 @@ def _source_locking(s: Filled) -> Step:
     facts = s.facts
     if s.source.can_never_be_locked:
         return Step(S.CANCELLED, "no source lock by its lock_by")
-    if s.source.final in (LockState.WITHDRAWN, LockState.REFUNDED):
+    if s.source.final.is_decided:
         return Step(S.FAILED, f"the source lock was {s.source.final.value} before ours was made")
     if s.source.final is LockState.OPEN:
         return _judge_source_lock(s)

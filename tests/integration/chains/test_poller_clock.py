@@ -9,7 +9,7 @@ from django.utils import timezone
 from chains_app.adapters.memory import MemoryAdapter
 from chains_app.ingest import rewind
 from chains_app.locks import Call, LockState
-from chains_app.models import ChainBlock, ChainCursor, Watch
+from chains_app.models import ChainBlock, ChainCursor, InboxFact, Watch
 from chains_app.poller import poll_all
 from chains_app.selectors import chain_clocks
 from chains_app.watching import LOOK_AGAIN
@@ -84,3 +84,15 @@ def test_what_is_overdue_is_read_again_although_no_fact_tells_of_it(
     poll_all()
     seen = Watch.objects.get(reference=reference).observations.latest("height").lock_state
     assert seen is (LockState.REFUNDED if pays_out else LockState.OPEN)
+
+
+@pytest.mark.parametrize(("before", "due_in"), [(60, LOOK_AGAIN), (4, 5)])
+def test_what_a_fact_named_and_is_not_there_is_read_by_its_deadline_at_the_latest(
+    world: World, before: int, due_in: int
+) -> None:
+    terms, _ = watch(world)
+    InboxFact.objects.create(watch=Watch.objects.get(), height=1, block_hash="0x1")
+    world.base.mine(seconds=terms.lock_by - before - world.now() - world.base.block_seconds)
+    poll_all()
+    assert world.now() == terms.lock_by - before
+    assert Watch.objects.get().due_time == world.now() + due_in

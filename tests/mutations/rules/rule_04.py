@@ -17,6 +17,8 @@ OWED = SESSIONS + "test_repayments.py::"
 GIVEN_BACK = NEXT_STEP + "test_rule_4_the_source_is_given_back_only_after_the_destination"
 IS_OWED = NEXT_STEP + "test_rule_4_what_reached_us_against_a_refunded_destination_is_owed"
 PUT_BACK = SESSIONS + "test_put_back.py::"
+FOLLOWING = "chains_app/outbox/following.py"
+AFTER = "tests/integration/sessions/test_lies_after_the_reveal.py::"
 
 ROWS = (
     Guard(
@@ -212,5 +214,43 @@ ROWS = (
         "    if forgotten is not None or Role.DESTINATION not in legs:\n",
         "    if Role.DESTINATION not in legs:\n",
         (PUT_BACK + "test_rule_4_a_forgotten_lock_of_other_terms_keeps_the_source_too",),
+    ),
+    Guard(
+        4, "denied-is-withdrawn", "No node talks us out of a withdrawal that another calls due.",
+        FOLLOWING,
+        "effect = Effect.MISSING if denied else effect", "effect = effect",
+        (AFTER + "test_rule_4_no_node_talks_us_out_of_the_source",),
+    ),
+    Guard(
+        4, "swallowed-is-sent-again", "What one node swallowed and shows as done is sent again.",
+        FOLLOWING,
+        "    if read.is_denied and fate is Fate.INCLUDED:\n        fate = Fate.DISPUTED\n", "",
+        (AFTER + "test_rule_4_a_withdrawal_that_one_node_swallowed_is_sent_again",),
+    ),
+    Guard(
+        4, "final-of-two", "A nonce without gaps is not over while one node alone says so.",
+        FOLLOWING,
+        "    if used or is_retried:\n", "    if True:\n",
+        (AFTER + "test_rule_4_a_withdrawal_that_one_node_swallowed_is_sent_again",),
+    ),
+    Guard(
+        4, "denial-costs-one-fee", "A second node that lies costs one fee, and no more.",
+        "chains_app/outbox/decision.py",
+        "return 2 if call is Call.LOCK_FOR or is_denied else MOST_TRIES",
+        "return 2 if call is Call.LOCK_FOR else MOST_TRIES",
+        (AFTER + "test_a_second_node_that_lies_costs_one_fee_at_most",),
+    ),
+    Guard(
+        4, "hidden-is-found", "Our lock is compared when its timelock has passed.",
+        "chains_app/comparing.py",
+        "return _is_end(watch.terms, reading) or _is_ours_to_take_back(watch.terms, reading)",
+        "return _is_end(watch.terms, reading)",
+        (AFTER + "test_rule_4_a_withdrawal_that_one_node_hides_is_found_in_time",),
+    ),
+    Guard(
+        4, "paid-maker-of-one", "That the maker is paid is believed of one where nobody else answers.",
+        "chains_app/comparing.py",
+        "is_doubted=not (is_paid_out and doubted.exists())", "is_doubted=True",
+        (AFTER + "test_rule_4_a_paid_maker_that_one_node_alone_tells_of_holds_nothing_up",),
     ),
 )  # fmt: skip

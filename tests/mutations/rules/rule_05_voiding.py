@@ -133,8 +133,7 @@ ROWS = (
     Guard(
         5, "over-of-one", "What another node calls unused is not over.",
         "chains_app/outbox/following.py",
-        "if fate in (Fate.FINAL, Fate.DEAD) and is_contradicted(left, adapter, tier, read_up_to):",
-        "if False:",
+        "    if used is False:\n        return Fate.DISPUTED, statuses\n", "",
         (UNKNOWN + "test_rule_6_what_one_node_calls_over_is_pending_while_another_calls_its_nonce_"
          "unused",),
     ),
@@ -179,7 +178,8 @@ ROWS = (
     ),
     Guard(
         5, "order-two-tries", "An order's depositor makes us pay for two failures at most.", DECISION,
-        "return 2 if call is Call.LOCK_FOR else MOST_TRIES", "return MOST_TRIES",
+        "return 2 if call is Call.LOCK_FOR or is_denied else MOST_TRIES",
+        "return 2 if is_denied else MOST_TRIES",
         (SESSIONS + "test_gasless_cost.py::"
          "test_a_maker_can_make_us_pay_for_two_failures_and_no_more",),
     ),

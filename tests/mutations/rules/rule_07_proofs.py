@@ -104,16 +104,16 @@ ROWS = (
     Guard(
         7, "reading-is-final-later", "A reading is final when a final block is as high as its own.",
         SELECTORS,
-        "head, final = newest(readings), newest(readings, up_to)",
-        "head, final = newest(readings), newest(readings)",
+        "head, final = newest(readings), believed(readings, up_to)",
+        "head, final = newest(readings), believed(readings)",
         (POLLED + "test_a_lock_is_seen_at_the_head_and_then_final",
          POLLED + "test_rule_7_an_absence_is_final_only_when_its_block_is"),
     ),
     Guard(
         7, "outbox-reading-is-final-later", "The outbox goes by final readings in the same way.",
         WATCHING,
-        "found = newest(readings, cursor.final_height(watch.tier))",
-        "found = newest(readings)",
+        "found = believed(readings, cursor.final_height(watch.tier))",
+        "found = believed(readings)",
         (CHAINS + "test_outbox.py::test_rule_5_a_lock_goes_from_planned_to_done",),
     ),
     Guard(
@@ -240,7 +240,8 @@ ROWS = (
     ),
     Guard(
         7, "creation-of-the-lock", "Only what made the lock itself is kept to make it again.", POLLER,
-        "if is_ours or not learned.shows_made(watch, fact) or", "if is_ours or",
+        "if is_ours(watch.terms) or not learned.shows_made(watch, fact) or",
+        "if is_ours(watch.terms) or",
         (POLLED + "test_the_bytes_that_made_a_makers_lock_are_kept_until_it_is_over",),
     ),
     Guard(

@@ -4,7 +4,9 @@ from tests.mutations.guard import Guard
 
 AGREEMENT = "chains_app/agreement.py"
 POLLER = "chains_app/poller.py"
+COMPARING = "chains_app/comparing.py"
 ONE_LIE = "tests/integration/sessions/test_one_lie.py::"
+AFTER = "tests/integration/sessions/test_lies_after_the_reveal.py::"
 AGREED = "chains_app/adapters/agreed.py"
 SESSIONS = "tests/integration/sessions/"
 TWO_NODES = SESSIONS + "test_agreement.py::"
@@ -85,22 +87,37 @@ ROWS = (
         (ONE_LIE + "test_a_block_of_the_future_is_not_believed_of_one_node",),
     ),
     Guard(
-        7, "quorum-end", "That a lock is over is what two nodes tell.", POLLER,
-        "        if _ends_for_us(watch, reading):", "        if False:",
+        7, "quorum-end", "That a lock is over is what two nodes tell.", COMPARING,
+        "    if not _is_compared(watch, reading):\n", "    if True:\n",
         (ONE_LIE + "test_our_lock_that_one_node_misread_or_left_out_is_read_again",
-         ONE_LIE + "test_an_end_of_our_lock_that_one_node_alone_tells_is_looked_at_again"),
+         ONE_LIE + "test_an_end_of_our_lock_that_one_node_alone_tells_is_looked_at_again",
+         AFTER + "test_rule_4_no_node_talks_us_out_of_the_source"),
     ),
     Guard(
-        7, "quorum-end-alone", "An end that one node alone tells is looked at again.",
+        7, "doubted-is-not-final", "What no two nodes tell of a lock's end is never final.",
+        "chains_app/watching.py",
+        "return newest((reading for reading in readings if not reading.is_doubted), up_to)",
+        "return newest(readings, up_to)",
+        (AFTER + "test_rule_1_what_one_node_tells_alone_completes_nothing",),
+    ),
+    Guard(
+        7, "doubted-is-read-again", "An end that no two nodes tell is looked at again.",
         "chains_app/learned.py",
-        "if is_told_alone or _is_named_absent(watch, reading):",
-        "if _is_named_absent(watch, reading):",
-        (ONE_LIE + "test_an_end_of_our_lock_that_one_node_alone_tells_is_looked_at_again",),
+        """    if reading.is_doubted:
+        return look_again(reading, since=_doubted_since(watch, reading))
+""", "",
+        (AFTER + "test_rule_1_what_one_node_tells_alone_completes_nothing",),
+    ),
+    Guard(
+        7, "compared-where-both-are", "A node that is behind is asked at a block that it has.",
+        COMPARING,
+        "agreed = None if block is None else Agreed", "agreed = None if True else Agreed",
+        (AFTER + "test_a_second_node_that_is_always_late_holds_nothing_up",),
     ),
     Guard(
         7, "named-and-absent", "What a fact told of and is not there is read again.",
         "chains_app/learned.py",
-        "if is_told_alone or _is_named_absent(watch, reading):", "if is_told_alone:",
+        "if due is not None and _is_named_absent(watch, reading):", "if False:",
         (ONE_LIE + "test_the_makers_lock_that_one_node_misread_is_read_again",),
     ),
     Guard(
@@ -112,7 +129,7 @@ ROWS = (
     Guard(
         7, "overdue-is-read", "What is to be refunded or paid by now is read again.",
         "chains_app/learned.py",
-        "return due or overdue_time(terms, reading)", "return due",
+        "return due or (overdue_time(terms, reading) if watch.pays_out else None)", "return due",
         ("tests/integration/chains/test_poller_clock.py::"
          "test_what_is_overdue_is_read_again_although_no_fact_tells_of_it",),
     ),

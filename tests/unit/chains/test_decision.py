@@ -8,6 +8,7 @@ from chains_app.adapters.interface import KeyState, Stage, TransactionStatus
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import AttemptStatus
 from chains_app.outbox.decision import (
+    LONGEST_PAUSE,
     MOST_TRIES,
     RESEND_AFTER,
     STALE_AFTER,
@@ -206,3 +207,19 @@ def test_pauses_grow_and_end() -> None:
     assert rests == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
     assert pause_after(replace(WANTED, is_open=False)) is None
     assert pause_after(with_attempt(Fate.PENDING)) == 2
+
+
+@pytest.mark.parametrize(
+    ("fate", "age", "pause"),
+    [
+        (Fate.PENDING, 1_000, 10),
+        (Fate.INCLUDED, 0, 10),
+        (Fate.INCLUDED, 400, 100),
+        (Fate.INCLUDED, 10**6, LONGEST_PAUSE),
+    ],
+)
+def test_what_stands_in_a_block_and_is_done_is_followed_ever_less_often(
+    fate: Fate, age: float, pause: int
+) -> None:
+    """A second node that is down for long would have all of them asked again and again."""
+    assert pause_after(with_attempt(fate, age=age, is_open=False)) == pause
