@@ -167,8 +167,6 @@ def commit_again(cursor: ChainCursor, learned: Learned, height: int) -> None:
     wanted = cursor.reread_after
     with transaction.atomic():
         lock(cursor)
-        for watch, reading in learned.readings:
-            Observation.objects.filter(watch=watch, block_hash=reading.block.hash).delete()
         changed = store_readings(learned)
         is_over = height >= cursor.height
         if is_over:

@@ -5,16 +5,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Min
 from django.utils import timezone
 
 from chains_app.adapters.interface import Fact
 from chains_app.locks import Block, LockReading, LockState
 from chains_app.models import ChainCursor, Creation, InboxFact, Observation, SeenLock, Watch
-from chains_app.watching import look_again, next_due_time, overdue_time, shown_preimage
+from chains_app.watching import (
+    LOOKS,
+    look_again,
+    next_due_time,
+    oldest_doubt,
+    overdue_time,
+    shown_preimage,
+)
 from orchestrator.kernel.clock import Seconds
 
-LONGEST_DOUBT: Final = 300  # seconds between two looks at an end that no two nodes tell
+LONGEST_DOUBT: Final = 60 * LOOKS  # seconds; a minute between two looks at what no two nodes tell
 
 Finals = Mapping[str, Block]
 
@@ -88,7 +94,9 @@ def store_readings(learned: Learned) -> set[int]:
 
 
 def _store_observations(learned: Learned) -> None:
-    """What two tell of a block takes the place of what was doubted there, and never the reverse."""
+    """What two tell of a block takes the place of what was doubted there, and never the reverse.
+    One reading of each lock and block: see `has_read`.
+    """
     rows = [_observation(watch, reading) for watch, reading in learned.readings]
     Observation.objects.bulk_create((r for r in rows if r.is_doubted), ignore_conflicts=True)
     Observation.objects.bulk_create(
@@ -127,11 +135,11 @@ def _due_time(watch: Watch, reading: LockReading) -> Seconds | None:
     they name their instants, and may be many.
     """
     terms = watch.terms
-    if reading.is_doubted:
-        return look_again(reading, since=_doubted_since(watch, reading))
     is_gone = watch.stood_finally and reading.state is LockState.ABSENT  # not to be believed
     if is_gone or is_untold(watch, reading.state):
         return Seconds(reading.block.time + 1)  # until it is back, or its secret was found
+    if reading.is_doubted:
+        return look_again(reading, since=_doubted_since(watch, reading))
     due = next_due_time(terms, reading)
     if due is not None and _is_named_absent(watch, reading):
         return min(due, look_again(reading, since=terms.lock_by))
@@ -140,9 +148,8 @@ def _due_time(watch: Watch, reading: LockReading) -> Seconds | None:
 
 def _doubted_since(watch: Watch, reading: LockReading) -> Seconds:
     """Not so long ago that who comes back is asked late."""
-    first = watch.observations.filter(is_doubted=True).aggregate(time=Min("time"))["time"]
-    now = reading.block.time
-    return Seconds(now if first is None else max(first, now - LONGEST_DOUBT))
+    first, now = oldest_doubt(watch.observations.all()), reading.block.time
+    return Seconds(now if first is None else max(first.time, now - LONGEST_DOUBT))
 
 
 def _is_named_absent(watch: Watch, reading: LockReading) -> bool:

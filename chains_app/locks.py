@@ -98,7 +98,7 @@ class LockReading:
 
     `is_paid` is False while a decided payout is owed or in flight; `secret` where the chain keeps
     it readable (NEAR), None elsewhere (on EVM it stands in the withdrawal's event). `is_doubted`:
-    an end that no two nodes tell, where two should; it counts at the head, and never as final.
+    what no two nodes tell, where two should; it counts at the head, and never as final.
     """
 
     state: LockState

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 import structlog
-from django.db.models import BooleanField, ExpressionWrapper, Max, Min, Q
+from django.db.models import BooleanField, ExpressionWrapper, Min, Q
 from django.utils import timezone
 
 from chains_app.adapters.agreed import Agreed
@@ -27,7 +27,7 @@ from chains_app.adapters.interface import (
     NodesDisagreeError,
     TooManyFactsError,
 )
-from chains_app.comparing import compared, is_ours
+from chains_app.comparing import compared, is_ours, sought_secret
 from chains_app.ingest import begin, commit, commit_again, restart, rewind
 from chains_app.intents import OUTBOX_TASK
 from chains_app.learned import Finals, Learned
@@ -53,7 +53,6 @@ MOST_BLOCKS: Final = 500  # of one page
 MOST_STEPS: Final = 40  # of one claim; whoever asks next goes on
 MOST_READS: Final = 500  # of due locks in one step
 MOST_SPARE_READS: Final = 20  # of these, of locks that no swap agreed on or that nothing has moved
-SOUGHT_BLOCKS: Final = 20_000  # for a secret, where the lock was never seen open
 _IS_COMPARED: Final = ExpressionWrapper(Q(due_time=COMPARED), output_field=BooleanField())
 IDLE: Final = timedelta(seconds=5)
 
@@ -320,18 +319,5 @@ def _read_lock(adapter: ChainAdapter, watch: Watch, block: Block, learned: Learn
         learned.unread.add(watch.pk)  # to be read at the head instead
         return
     if reading.state is LockState.WITHDRAWN and not learned.knows_secret(watch, reading):
-        reading = replace(reading, secret=_sought_secret(adapter, watch, block))
+        reading = replace(reading, secret=sought_secret(adapter, watch, block))
     learned.readings.append((watch, reading))
-
-
-def _sought_secret(adapter: ChainAdapter, watch: Watch, block: Block) -> bytes | None:
-    """A node left out the event that shows it: in the blocks since the lock was seen open."""
-    seen = watch.observations.filter(state=LockState.OPEN.value).aggregate(last=Max("height"))
-    first = max(0, block.height - SOUGHT_BLOCKS) if seen["last"] is None else seen["last"]
-    try:
-        found = adapter.shown_secret(watch.terms, first, block.height)
-    except ChainError as error:
-        log.warning("secret_not_sought", chain=watch.chain, reason=error.code)
-        return None
-    log.error("secret_was_left_out", chain=watch.chain, lock=watch.lock_id, is_found=bool(found))
-    return found

@@ -37,7 +37,7 @@ class LegFacts:
     `final_time`: of the block that the final reading was made at, 0 before there is one; so an
     absence counts as of then. `first_seen_time`: of the first block that showed the lock, kept
     through reorganisations. `stood_finally`: some final block showed it. `preimage`: what the chain
-    has shown, public.
+    has shown, public. `is_doubted`: what the head shows no two nodes tell.
     """
 
     head: LockState
@@ -48,6 +48,7 @@ class LegFacts:
     first_seen_time: Seconds | None
     stood_finally: bool
     preimage: bytes | None = field(repr=False)
+    is_doubted: bool
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def _facts(watch: Watch, cursor: ChainCursor | None) -> LegFacts:
         first_seen_time=None if seen is None else Seconds(seen),
         stood_finally=watch.stood_finally,
         preimage=None if watch.preimage is None else bytes(watch.preimage),
+        is_doubted=head is not None and head.is_doubted,
     )
 
 

@@ -23,6 +23,7 @@ class WatchConflictError(OrchestratorError):
 
 
 LOOK_AGAIN: Final = 15  # seconds of a chain; until what a fact named, or what is due, is there
+LOOKS: Final = 8  # in each doubling of the time since it was due
 COMPARED: Final = 1  # a `due_time` before all others, that waits behind them
 NEVER: Final = 10**11  # seconds; a stranger may name instants that no column holds
 
@@ -84,6 +85,15 @@ def believed(readings: Iterable[Observation], up_to: int | None = None) -> Obser
     return newest((reading for reading in readings if not reading.is_doubted), up_to)
 
 
+def oldest_doubt(readings: Iterable[Observation]) -> Observation | None:
+    """The first of those that are doubted since two nodes last told something."""
+    stored = list(readings)
+    told = believed(stored)
+    since = -1 if told is None else told.height
+    doubted = (each for each in stored if each.is_doubted and each.height > since)
+    return min(doubted, key=lambda reading: reading.height, default=None)
+
+
 def final_observation(
     watch: Watch, readings: Iterable[Observation], cursor: ChainCursor | None
 ) -> Observation | None:
@@ -123,9 +133,11 @@ def overdue_time(terms: LockTerms, reading: LockReading) -> Seconds | None:
 
 
 def look_again(reading: LockReading, *, since: Seconds) -> Seconds:
-    """When a lock is read again, although no fact tells of it: ever less often."""
+    """When a lock is read again, although no fact tells of it: ever less often, and often enough
+    that within the time until the source's last safe moment there are several looks.
+    """
     time = reading.block.time
-    return Seconds(time + max(LOOK_AGAIN, time - since))
+    return Seconds(time + max(LOOK_AGAIN, (time - since) // LOOKS))
 
 
 def doubt(watch: Watch, readings: Iterable[Observation], reading: LockReading) -> None:

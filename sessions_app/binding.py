@@ -34,6 +34,7 @@ _UNREAD: Final = LegFacts(
     first_seen_time=None,
     stood_finally=False,
     preimage=None,
+    is_doubted=False,
 )
 
 Legs = Mapping[Role, Leg]
@@ -136,6 +137,7 @@ class Evidence:
             facts.final_time,
             facts.stood_finally,
             facts.final_paid,
+            facts.is_doubted,
         )
 
     def _is_opened(self, leg: Leg) -> bool:

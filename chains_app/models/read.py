@@ -97,7 +97,7 @@ class SeenLock(Located):
 class Observation(models.Model):
     """A lock's state as it was read at one block of the chain that we follow (rule 7).
 
-    `is_doubted`: an end that no two nodes told: never final, and looked at again.
+    `is_doubted`: what no two nodes told, where two should: never final, and looked at again.
     """
 
     watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="observations")

@@ -19,6 +19,7 @@ from chains_app.registry import get_chain
 REMEMBERED_FOR: Final = timedelta(hours=26)
 # One URL may be several machines, one of which lags: only what all of them have read by now proves.
 SETTLED_AFTER: Final = timedelta(minutes=10)
+_IN_A_BLOCK: Final = frozenset({Stage.INCLUDED, Stage.FINAL})
 
 
 def are_dead(intent: Intent, left: Sequence[Attempt], adapter: ChainAdapter, tier: str) -> bool:
@@ -46,18 +47,31 @@ def is_used(left: Sequence[Attempt], adapter: ChainAdapter, tier: str, height: i
     Where nonces have no gaps, what one node alone calls final or dead may be pending still, and all
     later ones would wait behind it. A node that lags contradicts nobody.
     """
-    spec, told = get_chain(left[0].signer.chain), 0
+    spec = get_chain(left[0].signer.chain)
     if spec.nodes < ENOUGH or spec.nonces is not Nonces.SEQUENTIAL:
         return True
-    for view in adapter.views():
-        with suppress(ChainError):
-            key = view.key_state(key_of(left[0].signer))
-            is_there = key.head_nonce >= left[0].nonce
-            is_there = is_there or bool(_stages(view, left, tier) & {Stage.INCLUDED, Stage.FINAL})
-            if not is_there and key.head_height >= height:
-                return False
-            told += is_there
-    return True if told >= ENOUGH else None
+    told = [_is_used(view, left, tier, height) for view in adapter.views()]
+    if told.count(True) >= ENOUGH:
+        return True
+    return False if False in told else None
+
+
+def _is_used(view: ChainAdapter, left: Sequence[Attempt], tier: str, height: int) -> bool | None:
+    with suppress(ChainError):
+        key = view.key_state(key_of(left[0].signer))
+        if key.head_nonce >= left[0].nonce or _stages(view, left, tier) & _IN_A_BLOCK:
+            return True
+        return False if key.head_height >= height else None
+    return None
+
+
+def may_be_dead(left: Sequence[Attempt], adapter: ChainAdapter, tier: str) -> bool:
+    """Whether some node proves attempts dead that another has in a block. Only for what costs no
+    more than its fee when it is made twice. Where nonces have no gaps the same one is sent again.
+    """
+    if get_chain(left[0].signer.chain).nonces is Nonces.SEQUENTIAL:
+        return False
+    return any(_proof(view, left, tier) for view in adapter.views())
 
 
 def _stages(view: ChainAdapter, left: Sequence[Attempt], tier: str) -> set[Stage]:

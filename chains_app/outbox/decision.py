@@ -17,17 +17,16 @@ LONGEST_PAUSE: Final = 300  # seconds between two tries of what keeps failing
 MOST_TRIES: Final = 12  # finally failed attempts, after which only a new fact starts another
 
 
-def tries_of(call: Call | None, *, is_denied: bool = False) -> int:
+def tries_of(call: Call | None) -> int:
     """How many finally failed attempts a call may have. An order's depositor can make its
-    submission fail at our cost, again and again: it gets a second one, and no third. Nor does what
-    only a node that differs from the first one calls missing.
+    submission fail at our cost, again and again: it gets a second one, and no third.
     """
-    return 2 if call is Call.LOCK_FOR or is_denied else MOST_TRIES
+    return 2 if call is Call.LOCK_FOR else MOST_TRIES
 
 
 class Fate(Enum):
     """What the chain says about a nonce that is alive. UNKNOWN is not failed (rule 6). DISPUTED:
-    one node calls it over, and another unused or nothing, so that it is sent again at most.
+    one node has it in a block, and it is not believed: the same nonce is sent again, and no other.
     """
 
     UNSENT = "unsent"
@@ -100,7 +99,8 @@ class Alive:
 class Situation:
     """`may_leave`: a first send is still within `send_by`; `is_useful`: it could be mined in time.
 
-    `tries`: attempts that became final without the effect, the last one `last_try` seconds ago.
+    `tries`: attempts that became final without the effect, the last one `last_try` seconds ago; of
+    what one node has done and another not, all that are over.
     `read_is_old`: the effect was read at a block before the one that holds the last of them.
     `missing`: what has to be made before the write can succeed. `most_tries`: see `tries_of`.
     `is_endless`: nothing but the chain ends it.
@@ -176,10 +176,10 @@ def _unsent(s: Situation, attempt: Alive) -> Move:
 
 def _on_the_way(s: Situation, attempt: Alive) -> Move:
     is_disputed = attempt.fate is Fate.DISPUTED
-    is_stuck = attempt.age >= STUCK_AFTER and attempt.may_be_replaced and not is_disputed
+    is_stuck = attempt.age >= STUCK_AFTER and attempt.may_be_replaced
     is_made = s.effect is Effect.AT_HEAD and attempt.holds_up  # by somebody else's transaction
     if not s.is_open or not s.is_useful or is_made:
-        return Move.FREE_NONCE if is_stuck else Move.WAIT
+        return Move.FREE_NONCE if is_stuck and not is_disputed else Move.WAIT
     if s.effect is not Effect.MISSING:
         return Move.WAIT
     if is_stuck:

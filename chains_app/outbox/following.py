@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from django.utils import timezone
 
@@ -19,9 +20,9 @@ from chains_app.agreement import is_compared
 from chains_app.config import Nonces
 from chains_app.locks import Block, Call
 from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent
-from chains_app.outbox.deaths import are_dead, is_used
+from chains_app.outbox.deaths import are_dead, is_used, may_be_dead
 from chains_app.outbox.decision import Alive, Fate, Situation, fate_of, tries_of
-from chains_app.outbox.denials import is_denied
+from chains_app.outbox.denials import denying_block, is_withdrawal_of_several
 from chains_app.outbox.effects import Effect, Standing, effect_of, goes_by_its_chain, is_useful
 from chains_app.outbox.nonces import key_of
 from chains_app.outbox.preliminaries import is_preliminary, missing_before, preliminary_effect
@@ -29,6 +30,8 @@ from chains_app.outbox.repayments import is_repayment, repayment_effect
 from chains_app.registry import get_adapter, get_chain
 from chains_app.watching import doubt, final_observation, standing
 from orchestrator.kernel.clock import Seconds, wall_clock
+
+SEEN_AFTER: Final = 60  # seconds, within which each node shows a block that one has
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,15 @@ def follow(intent: Intent) -> Followed:
     cursor = ChainCursor.objects.filter(chain=intent.chain).first()
     read = _read_effect(intent, adapter, cursor, attempts)
     fate, statuses, key = _read_fate(intent, adapter, cursor, group)
-    if read.is_denied and fate is Fate.INCLUDED:
-        fate = Fate.DISPUTED
+    if fate is Fate.INCLUDED and read.effect is Effect.MISSING and is_withdrawal_of_several(intent):
+        is_dead = may_be_dead(group, adapter, tier_of(intent))
+        fate = Fate.DEAD if is_dead else Fate.DISPUTED
     is_endless = _goes_by_its_chain(intent)
     now = Seconds(max(read.head.time, 0 if is_endless else wall_clock()))
     call, watch = intent.contract_call, intent.watch
     finals = [attempt for attempt in attempts if attempt.status == AttemptStatus.FINAL]
-    tries = [attempt for attempt in finals if _counts(attempt, intent)]
+    over = _over(attempts) if read.is_denied else finals
+    tries = [attempt for attempt in over if _counts(attempt, intent)]
     situation = Situation(
         effect=read.effect,
         is_open=intent.is_open,
@@ -84,13 +89,28 @@ def follow(intent: Intent) -> Followed:
         ever_left=any(attempt.left_at is not None for attempt in attempts),
         tries=len(tries),
         last_try=min((_age(attempt.ended_at) or 0.0 for attempt in tries), default=0.0),
-        read_is_old=any((a.included_height or 0) > read.head.height for a in finals),
+        read_is_old=any(_is_above(attempt, read.head) for attempt in finals),
         attempt=_alive(intent, group, fate, key) if group else None,
         missing=read.missing,
-        most_tries=tries_of(call, is_denied=read.is_denied),
+        most_tries=tries_of(call),
         is_endless=is_endless,
     )
     return Followed(situation, group, statuses, read_at, read.final_height)
+
+
+def _over(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """The newest of each nonce that was used, or can't be used any more, with what had left us."""
+    ended = (AttemptStatus.FINAL, AttemptStatus.DEAD)
+    left = (a for a in attempts if a.status in ended and a.left_at is not None)
+    return list({(attempt.signer_id, attempt.nonce): attempt for attempt in left}.values())
+
+
+def _is_above(attempt: Attempt, head: Block) -> bool:
+    """Whether it was included in a block that the reading did not see; not for long, for no block
+    is made that lies so far ahead: what one node told may be false.
+    """
+    is_recent = (_age(attempt.ended_at) or 0.0) < SEEN_AFTER
+    return is_recent and (attempt.included_height or 0) > head.height
 
 
 def _goes_by_its_chain(intent: Intent) -> bool:
@@ -118,12 +138,13 @@ def _read_effect(
         effect = preliminary_effect(intent, adapter, at_head, at_final, is_alive=is_alive)
         return _Read(effect, head, head.height)
     effect = effect_of(call, watch.terms, at_head, at_final)
-    denied = is_denied(intent, watch, effect, head, stored, attempts)
-    effect = Effect.MISSING if denied else effect
+    denying = denying_block(intent, watch, effect, head, stored, attempts)
+    if denying is not None:
+        effect, head = Effect.MISSING, denying
     asks = intent.is_open and effect is Effect.MISSING
     missing = missing_before(intent, adapter, watch.terms) if asks else None
     height = head.height if final is None else final.height
-    return _Read(effect, head, height, missing, denied)
+    return _Read(effect, head, height, missing, denying is not None)
 
 
 def _effect_of_fill(intent: Intent, adapter: ChainAdapter) -> Effect:
@@ -154,7 +175,7 @@ def _read_fate(
     read_up_to = 0 if cursor is None else cursor.height
     if fate in (Fate.FINAL, Fate.DEAD):
         used = is_used(left, adapter, tier, read_up_to)
-        fate, statuses = _as_far_as_told(intent, used, fate, statuses)
+        fate, statuses = _as_far_as_told(used, fate, statuses)
     if fate is Fate.FINAL and is_compared(intent):
         statuses = {a.hash: _as_two_tell(statuses[a.hash], a, tier) for a in left}
         are_final = Stage.FINAL in {status.stage for status in statuses.values()}
@@ -163,17 +184,12 @@ def _read_fate(
 
 
 def _as_far_as_told(
-    intent: Intent, used: bool | None, fate: Fate, statuses: dict[str, TransactionStatus]
+    used: bool | None, fate: Fate, statuses: dict[str, TransactionStatus]
 ) -> tuple[Fate, dict[str, TransactionStatus]]:
-    """An end that one node tells alone is none yet, but a withdrawal's that failed: it is tried
-    anew, and waits for nobody.
-    """
-    finals = [each for each in statuses.values() if each.stage is Stage.FINAL]
-    has_failed = any(each.succeeded is False for each in finals)
-    is_retried = has_failed and intent.contract_call is Call.WITHDRAW
+    """An end that one node tells alone is none yet."""
     if used is False:
         return Fate.DISPUTED, statuses
-    if used or is_retried:
+    if used:
         return fate, statuses
     included = {hash_: _in_a_block(status) for hash_, status in statuses.items()}
     return Fate.INCLUDED if fate is Fate.FINAL else Fate.DISPUTED, included

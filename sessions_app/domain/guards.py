@@ -46,7 +46,8 @@ def _reveal(s: Filled, action: Action) -> str | None:
     if not_due is not None:
         return not_due
     if s.facts.secret_left or s.facts.secret_is_shown:
-        return None if s.destination.head is LockState.OPEN else "our lock is not open"
+        is_open = s.destination.head is LockState.OPEN or s.destination.is_doubted
+        return None if is_open else "our lock is not open"
     return s.reveal_objection
 
 

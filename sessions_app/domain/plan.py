@@ -216,9 +216,10 @@ def _forward_actions(s: Filled) -> frozenset[Action]:
     """Destination first (4); a withdrawal in the head counts when our last safe moment has come."""
     due = _for_the_destination(s)
     at_the_last = s.facts.source_now >= s.deadlines.last_safe_source_withdrawal
-    paid = s.destination.final is LockState.WITHDRAWN or (
-        at_the_last and s.destination.head is LockState.WITHDRAWN
+    is_taken = s.destination.head is LockState.WITHDRAWN and (
+        s.facts.secret_is_shown or not s.destination.is_doubted
     )
+    paid = s.destination.final is LockState.WITHDRAWN or (at_the_last and is_taken)
     if paid and s.source.final is not LockState.WITHDRAWN:
         due |= {Action.WITHDRAW_SOURCE}
     return due
@@ -228,7 +229,7 @@ def _for_the_destination(s: Filled) -> frozenset[Action]:
     """From its timelock on the contract pays nobody but us: it is taken back, never left open."""
     if _destination_is_refundable(s):
         return frozenset({Action.REFUND_DESTINATION})
-    if s.destination.head is LockState.WITHDRAWN:
+    if s.destination.head is LockState.WITHDRAWN and not s.destination.is_doubted:
         return frozenset()
     return frozenset({Action.WITHDRAW_DESTINATION})
 

@@ -19,6 +19,7 @@ class Leg:
     final_time: Seconds
     stood_finally: bool = False  # a final block showed it once
     has_paid: bool = True  # when final: what it decided was paid out
+    is_doubted: bool = False  # what the head shows no two nodes tell
 
     @property
     def is_seen(self) -> bool:

@@ -178,8 +178,7 @@ ROWS = (
     ),
     Guard(
         5, "order-two-tries", "An order's depositor makes us pay for two failures at most.", DECISION,
-        "return 2 if call is Call.LOCK_FOR or is_denied else MOST_TRIES",
-        "return 2 if is_denied else MOST_TRIES",
+        "return 2 if call is Call.LOCK_FOR else MOST_TRIES", "return MOST_TRIES",
         (SESSIONS + "test_gasless_cost.py::"
          "test_a_maker_can_make_us_pay_for_two_failures_and_no_more",),
     ),

@@ -109,9 +109,9 @@ ROWS = (
         (AFTER + "test_rule_1_what_one_node_tells_alone_completes_nothing",),
     ),
     Guard(
-        7, "compared-where-both-are", "A node that is behind is asked at a block that it has.",
+        7, "compared-where-both-are", "A node that is behind is asked of its own head.",
         COMPARING,
-        "agreed = None if block is None else Agreed", "agreed = None if True else Agreed",
+        "                told.append(view.read_lock(terms, view.head()))\n", "                pass\n",
         (AFTER + "test_a_second_node_that_is_always_late_holds_nothing_up",),
     ),
     Guard(
