@@ -26,7 +26,8 @@ def tries_of(call: Call | None) -> int:
 
 class Fate(Enum):
     """What the chain says about a nonce that is alive. UNKNOWN is not failed (rule 6). DISPUTED:
-    one node has it in a block, and it is not believed: the same nonce is sent again, and no other.
+    one node has it in a block, and it is not believed: the same nonce is sent again, and no other;
+    for a higher fee where a fee is all that it may cost.
     """
 
     UNSENT = "unsent"
@@ -103,7 +104,7 @@ class Situation:
     what one node has done and another not, all that are over.
     `read_is_old`: the effect was read at a block before the one that holds the last of them.
     `missing`: what has to be made before the write can succeed. `most_tries`: see `tries_of`.
-    `is_endless`: nothing but the chain ends it.
+    `is_endless`: nothing but the chain ends it, and a fee is all that it may cost.
     """
 
     effect: Effect
@@ -182,7 +183,7 @@ def _on_the_way(s: Situation, attempt: Alive) -> Move:
         return Move.FREE_NONCE if is_stuck and not is_disputed else Move.WAIT
     if s.effect is not Effect.MISSING:
         return Move.WAIT
-    if is_stuck:
+    if is_stuck and (s.is_endless or not is_disputed):
         return Move.RAISE_FEE
     never_taken = attempt.last_sent is None
     is_lost = attempt.fate is Fate.UNKNOWN or is_disputed

@@ -1,6 +1,7 @@
 """What the outbox does next, as pure decisions (rule 5)."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -207,6 +208,25 @@ def test_pauses_grow_and_end() -> None:
     assert rests == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
     assert pause_after(replace(WANTED, is_open=False)) is None
     assert pause_after(with_attempt(Fate.PENDING)) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "move"),
+    [
+        ({"last_sent": 1}, Move.WAIT),
+        ({"last_sent": RESEND_AFTER}, Move.RESEND),
+        ({"last_sent": RESEND_AFTER, "age": STUCK_AFTER}, Move.RESEND),
+        ({"last_sent": RESEND_AFTER, "age": STUCK_AFTER, "is_endless": True}, Move.RAISE_FEE),
+        ({"age": STUCK_AFTER, "is_useful": False}, Move.WAIT),
+        ({"age": STUCK_AFTER, "is_open": False}, Move.WAIT),
+        ({"age": STUCK_AFTER, "effect": Effect.AT_HEAD, "holds_up": True}, Move.WAIT),
+    ],
+)
+def test_rule_6_what_is_disputed_is_sent_again_under_its_own_nonce(
+    changes: dict[str, Any], move: Move
+) -> None:
+    """And for more only where a fee is all that it may cost; no transfer takes its place."""
+    assert next_move(with_attempt(Fate.DISPUTED, **changes)) is move
 
 
 @pytest.mark.parametrize(

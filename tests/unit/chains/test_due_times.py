@@ -49,7 +49,7 @@ def test_what_is_overdue_is_read_again_and_ever_less_often(state: LockState) -> 
         times.append(overdue_time(TERMS, reading(state, times[-1])) or 0)
     assert times[1] - times[0] >= LOOK_AGAIN
     assert times == sorted(times)
-    assert len(times) < 20
+    assert len(times) < 100
 
 
 def test_what_can_never_be_refunded_has_no_due_time() -> None:
