@@ -54,12 +54,18 @@ def _is_compared(watch: Watch, reading: LockReading) -> bool:
     if _is_end(watch.terms, reading) or _is_ours_to_take_back(watch.terms, reading):
         return True
     last = newest(watch.observations.all())
-    return last is not None and (last.is_doubted or last.lock_state.is_decided)
+    if last is None:
+        return False
+    return last.is_doubted or _is_over(watch.terms, last.lock_state, last.time)
 
 
 def _is_end(terms: LockTerms, reading: LockReading) -> bool:
-    never = reading.state is LockState.ABSENT and reading.block.time > terms.lock_by
-    return never or reading.state.is_decided
+    return _is_over(terms, reading.state, reading.block.time)
+
+
+def _is_over(terms: LockTerms, state: LockState, time: int) -> bool:
+    """Decided, or never made by then."""
+    return state.is_decided or (state is LockState.ABSENT and time > terms.lock_by)
 
 
 def _is_ours_to_take_back(terms: LockTerms, reading: LockReading) -> bool:
@@ -82,15 +88,22 @@ def _weighed(adapter: ChainAdapter, watch: Watch, reading: LockReading) -> LockR
 
 
 def _told_by_each(adapter: ChainAdapter, terms: LockTerms, block: Block) -> list[LockReading]:
-    """By each node that answers: at that block, or at its own head where it lacks it."""
+    """By each node that answers and has come so far, or shows an end before it."""
     told = []
     for view in adapter.views():
         with suppress(ChainError):
-            try:
-                told.append(view.read_lock(terms, block))
-            except BlockUnknownError:
-                told.append(view.read_lock(terms, view.head()))
+            shown = _shown(view, terms, block)
+            if _is_end(terms, shown) or shown.block.height >= block.height:
+                told.append(shown)
     return told
+
+
+def _shown(view: ChainAdapter, terms: LockTerms, block: Block) -> LockReading:
+    """At that block, or at the node's own head where it lacks it."""
+    try:
+        return view.read_lock(terms, block)
+    except BlockUnknownError:
+        return view.read_lock(terms, view.head())
 
 
 def _tells(watch: Watch, reading: LockReading) -> Hashable:

@@ -13,6 +13,7 @@ from chains_app.models import ChainCursor, Creation, InboxFact, Observation, See
 from chains_app.watching import (
     LOOKS,
     look_again,
+    newest,
     next_due_time,
     oldest_doubt,
     overdue_time,
@@ -20,7 +21,7 @@ from chains_app.watching import (
 )
 from orchestrator.kernel.clock import Seconds
 
-LONGEST_DOUBT: Final = 60 * LOOKS  # seconds; a minute between two looks at what no two nodes tell
+LONGEST_DOUBT: Final = 60  # seconds between two looks at what no two nodes tell
 
 Finals = Mapping[str, Block]
 
@@ -97,7 +98,7 @@ def _store_observations(learned: Learned) -> None:
     """What two tell of a block takes the place of what was doubted there, and never the reverse.
     One reading of each lock and block: see `has_read`.
     """
-    rows = [_observation(watch, reading) for watch, reading in learned.readings]
+    rows = [_observation(*read) for read in learned.readings if not _is_doubted_still(*read)]
     Observation.objects.bulk_create((r for r in rows if r.is_doubted), ignore_conflicts=True)
     Observation.objects.bulk_create(
         (row for row in rows if not row.is_doubted),
@@ -105,6 +106,15 @@ def _store_observations(learned: Learned) -> None:
         unique_fields=["watch", "block_hash"],
         update_fields=["state", "is_paid", "is_doubted"],
     )
+
+
+def _is_doubted_still(watch: Watch, reading: LockReading) -> bool:
+    """Nothing has changed: no row for each look, while a node is down for long."""
+    if not reading.is_doubted:
+        return False
+    last = newest(watch.observations.all())
+    told = None if last is None or not last.is_doubted else (last.lock_state, last.is_paid)
+    return told == (reading.state, reading.is_paid)
 
 
 def _observation(watch: Watch, reading: LockReading) -> Observation:
@@ -139,17 +149,21 @@ def _due_time(watch: Watch, reading: LockReading) -> Seconds | None:
     if is_gone or is_untold(watch, reading.state):
         return Seconds(reading.block.time + 1)  # until it is back, or its secret was found
     if reading.is_doubted:
-        return look_again(reading, since=_doubted_since(watch, reading))
+        return _look_at_doubted(watch, reading)
     due = next_due_time(terms, reading)
     if due is not None and _is_named_absent(watch, reading):
         return min(due, look_again(reading, since=terms.lock_by))
     return due or (overdue_time(terms, reading) if watch.pays_out else None)
 
 
-def _doubted_since(watch: Watch, reading: LockReading) -> Seconds:
-    """Not so long ago that who comes back is asked late."""
+def _look_at_doubted(watch: Watch, reading: LockReading) -> Seconds:
+    """With the next block, for the second node may be one behind; then ever less often. Of what
+    stands never so seldom that who comes back is asked late.
+    """
     first, now = oldest_doubt(watch.observations.all()), reading.block.time
-    return Seconds(now if first is None else max(first.time, now - LONGEST_DOUBT))
+    pause = 0 if first is None else (now - first.time) // LOOKS
+    is_there = reading.state is not LockState.ABSENT
+    return Seconds(now + max(1, min(pause, LONGEST_DOUBT) if is_there else pause))
 
 
 def _is_named_absent(watch: Watch, reading: LockReading) -> bool:

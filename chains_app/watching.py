@@ -145,8 +145,9 @@ def doubt(watch: Watch, readings: Iterable[Observation], reading: LockReading) -
     may have been left out, or misread.
     """
     stored = newest(readings)
-    told = None if stored is None else (stored.lock_state, stored.is_paid)
-    if told is not None and told != (reading.state, reading.is_paid):
+    if stored is None or stored.is_doubted:  # that is looked at again anyway
+        return
+    if (stored.lock_state, stored.is_paid) != (reading.state, reading.is_paid):
         Watch.objects.filter(pk=watch.pk).update(due_time=0, is_settled=False)
 
 

@@ -168,4 +168,5 @@ class Evidence:
 def _taken(legs: Iterable[Legs], facts: Mapping[UUID, LegFacts]) -> list[UUID]:
     """Source legs that were withdrawn: only these can have been repaid."""
     sources = [both[Role.SOURCE].id for both in legs if Role.SOURCE in both]
-    return [each for each in sources if each in facts and facts[each].head is LockState.WITHDRAWN]
+    shown = {each: {facts[each].head, facts[each].final} for each in sources if each in facts}
+    return [each for each, states in shown.items() if LockState.WITHDRAWN in states]

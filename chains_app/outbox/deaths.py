@@ -11,6 +11,7 @@ from chains_app.adapters.agreed import ENOUGH
 from chains_app.adapters.interface import ChainAdapter, ChainError, Stage
 from chains_app.config import Nonces
 from chains_app.models import Attempt, Intent
+from chains_app.outbox.decision import Fate
 from chains_app.outbox.nonces import key_of
 from chains_app.outbox.repayments import is_repayment
 from chains_app.registry import get_chain
@@ -33,7 +34,7 @@ def are_dead(intent: Intent, left: Sequence[Attempt], adapter: ChainAdapter, tie
     """
     if is_repayment(intent) and not _may_be_judged(left):
         return False
-    if get_chain(intent.chain).nonces is Nonces.SEQUENTIAL and not is_repayment(intent):
+    if _is_in_turn(left) and not is_repayment(intent):
         return True
     proofs = [_proof(view, left, tier) for view in adapter.views()]
     needed = min(ENOUGH, get_chain(intent.chain).nodes) if is_repayment(intent) else 1
@@ -47,8 +48,7 @@ def is_used(left: Sequence[Attempt], adapter: ChainAdapter, tier: str, height: i
     Where nonces have no gaps, what one node alone calls final or dead may be pending still, and all
     later ones would wait behind it. A node that lags contradicts nobody.
     """
-    spec = get_chain(left[0].signer.chain)
-    if spec.nodes < ENOUGH or spec.nonces is not Nonces.SEQUENTIAL:
+    if get_chain(left[0].signer.chain).nodes < ENOUGH or not _is_in_turn(left):
         return True
     told = [_is_used(view, left, tier, height) for view in adapter.views()]
     if told.count(True) >= ENOUGH:
@@ -65,13 +65,27 @@ def _is_used(view: ChainAdapter, left: Sequence[Attempt], tier: str, height: int
     return None
 
 
-def may_be_dead(left: Sequence[Attempt], adapter: ChainAdapter, tier: str) -> bool:
-    """Whether some node proves attempts dead that another has in a block. Only for what costs no
-    more than its fee when it is made twice. Where nonces have no gaps the same one is sent again.
+def fate_as_told(left: Sequence[Attempt], adapter: ChainAdapter, tier: str) -> Fate:
+    """What became of attempts that one node has in a block, without the effect: INCLUDED when two
+    have them there; DEAD where nonces may skip, and some node proves it; else DISPUTED.
+
+    Only for what costs no more than its fee when it is made twice.
     """
-    if get_chain(left[0].signer.chain).nonces is Nonces.SEQUENTIAL:
-        return False
-    return any(_proof(view, left, tier) for view in adapter.views())
+    views, is_in_turn = adapter.views(), _is_in_turn(left)
+    if sum(_has_in_a_block(view, left, tier) for view in views) >= ENOUGH:
+        return Fate.INCLUDED
+    is_dead = not is_in_turn and any(_proof(view, left, tier) for view in views)
+    return Fate.DEAD if is_dead else Fate.DISPUTED
+
+
+def _is_in_turn(left: Sequence[Attempt]) -> bool:
+    return get_chain(left[0].signer.chain).nonces is Nonces.SEQUENTIAL
+
+
+def _has_in_a_block(view: ChainAdapter, left: Sequence[Attempt], tier: str) -> bool:
+    with suppress(ChainError):
+        return bool(_stages(view, left, tier) & _IN_A_BLOCK)
+    return False
 
 
 def _stages(view: ChainAdapter, left: Sequence[Attempt], tier: str) -> set[Stage]:

@@ -17,6 +17,11 @@ LONGEST_PAUSE: Final = 300  # seconds between two tries of what keeps failing
 MOST_TRIES: Final = 12  # finally failed attempts, after which only a new fact starts another
 
 
+def costs_a_fee(call: Call | None) -> bool:
+    """Whether a call moves no money that is still ours."""
+    return call not in (Call.LOCK, Call.LOCK_FOR, Call.REPAY)
+
+
 def tries_of(call: Call | None) -> int:
     """How many finally failed attempts a call may have. An order's depositor can make its
     submission fail at our cost, again and again: it gets a second one, and no third.
@@ -27,7 +32,7 @@ def tries_of(call: Call | None) -> int:
 class Fate(Enum):
     """What the chain says about a nonce that is alive. UNKNOWN is not failed (rule 6). DISPUTED:
     one node has it in a block, and it is not believed: the same nonce is sent again, and no other;
-    for a higher fee where a fee is all that it may cost.
+    for a higher fee where it costs no more, or to be freed.
     """
 
     UNSENT = "unsent"
@@ -104,7 +109,7 @@ class Situation:
     what one node has done and another not, all that are over.
     `read_is_old`: the effect was read at a block before the one that holds the last of them.
     `missing`: what has to be made before the write can succeed. `most_tries`: see `tries_of`.
-    `is_endless`: nothing but the chain ends it, and a fee is all that it may cost.
+    `is_endless`: nothing but the chain ends it. `costs_a_fee`: and no more, whatever comes of it.
     """
 
     effect: Effect
@@ -119,6 +124,7 @@ class Situation:
     missing: Call | None = None
     most_tries: int = MOST_TRIES
     is_endless: bool = False
+    costs_a_fee: bool = False
 
 
 def next_move(s: Situation) -> Move:
@@ -180,10 +186,10 @@ def _on_the_way(s: Situation, attempt: Alive) -> Move:
     is_stuck = attempt.age >= STUCK_AFTER and attempt.may_be_replaced
     is_made = s.effect is Effect.AT_HEAD and attempt.holds_up  # by somebody else's transaction
     if not s.is_open or not s.is_useful or is_made:
-        return Move.FREE_NONCE if is_stuck and not is_disputed else Move.WAIT
+        return Move.FREE_NONCE if is_stuck else Move.WAIT
     if s.effect is not Effect.MISSING:
         return Move.WAIT
-    if is_stuck and (s.is_endless or not is_disputed):
+    if is_stuck and (s.costs_a_fee or not is_disputed):
         return Move.RAISE_FEE
     never_taken = attempt.last_sent is None
     is_lost = attempt.fate is Fate.UNKNOWN or is_disputed

@@ -20,8 +20,15 @@ from chains_app.agreement import is_compared
 from chains_app.config import Nonces
 from chains_app.locks import Block, Call
 from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent
-from chains_app.outbox.deaths import are_dead, is_used, may_be_dead
-from chains_app.outbox.decision import Alive, Fate, Situation, fate_of, tries_of
+from chains_app.outbox.deaths import are_dead, fate_as_told, is_used
+from chains_app.outbox.decision import (
+    Alive,
+    Fate,
+    Situation,
+    costs_a_fee,
+    fate_of,
+    tries_of,
+)
 from chains_app.outbox.denials import denying_block, is_withdrawal_of_several
 from chains_app.outbox.effects import Effect, Standing, effect_of, goes_by_its_chain, is_useful
 from chains_app.outbox.nonces import key_of
@@ -61,7 +68,6 @@ class _Read:
     head: Block
     final_height: int
     missing: Call | None = None  # that has to be made before
-    is_denied: bool = False  # another node shows a withdrawal still to be made
 
 
 def follow(intent: Intent) -> Followed:
@@ -72,14 +78,14 @@ def follow(intent: Intent) -> Followed:
     cursor = ChainCursor.objects.filter(chain=intent.chain).first()
     read = _read_effect(intent, adapter, cursor, attempts)
     fate, statuses, key = _read_fate(intent, adapter, cursor, group)
-    if fate is Fate.INCLUDED and read.effect is Effect.MISSING and is_withdrawal_of_several(intent):
-        is_dead = may_be_dead(group, adapter, tier_of(intent))
-        fate = Fate.DEAD if is_dead else Fate.DISPUTED
+    is_doubtful = read.effect is Effect.MISSING and is_withdrawal_of_several(intent)
+    if fate is Fate.INCLUDED and is_doubtful:
+        fate = fate_as_told(group, adapter, tier_of(intent))
     is_endless = _goes_by_its_chain(intent)
     now = Seconds(max(read.head.time, 0 if is_endless else wall_clock()))
     call, watch = intent.contract_call, intent.watch
     finals = [attempt for attempt in attempts if attempt.status == AttemptStatus.FINAL]
-    over = _over(attempts) if read.is_denied else finals
+    over = _over(attempts) if is_doubtful else finals
     tries = [attempt for attempt in over if _counts(attempt, intent)]
     situation = Situation(
         effect=read.effect,
@@ -94,6 +100,7 @@ def follow(intent: Intent) -> Followed:
         missing=read.missing,
         most_tries=tries_of(call),
         is_endless=is_endless,
+        costs_a_fee=costs_a_fee(call),
     )
     return Followed(situation, group, statuses, read_at, read.final_height)
 
@@ -106,10 +113,11 @@ def _over(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 
 def _is_above(attempt: Attempt, head: Block) -> bool:
-    """Whether it was included in a block that the reading did not see; not for long, for no block
-    is made that lies so far ahead: what one node told may be false.
+    """Whether it was included in a block that the reading did not see. Of several nodes not for
+    long: no honest one is so far ahead.
     """
-    is_recent = (_age(attempt.ended_at) or 0.0) < SEEN_AFTER
+    is_one = get_chain(attempt.signer.chain).nodes == 1
+    is_recent = is_one or (_age(attempt.ended_at) or 0.0) < SEEN_AFTER
     return is_recent and (attempt.included_height or 0) > head.height
 
 
@@ -144,7 +152,7 @@ def _read_effect(
     asks = intent.is_open and effect is Effect.MISSING
     missing = missing_before(intent, adapter, watch.terms) if asks else None
     height = head.height if final is None else final.height
-    return _Read(effect, head, height, missing, denying is not None)
+    return _Read(effect, head, height, missing)
 
 
 def _effect_of_fill(intent: Intent, adapter: ChainAdapter) -> Effect:

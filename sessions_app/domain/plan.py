@@ -235,9 +235,14 @@ def _for_the_destination(s: Filled) -> frozenset[Action]:
 
 
 def _destination_is_refundable(s: Filled) -> bool:
-    """Undecided, and its timelock has passed by the chain's own clock (11)."""
+    """Its timelock has passed by the chain's own clock (11), and no two nodes tell that it is
+    decided: the contract has the last word.
+    """
     expired = s.facts.clocks.destination_head >= s.deadlines.destination_timelock
-    return expired and s.destination.head is LockState.OPEN
+    is_undecided = s.destination.head is LockState.OPEN or (
+        s.destination.is_doubted and s.destination.final is LockState.OPEN
+    )
+    return expired and is_undecided
 
 
 def _returning(s: Filled) -> Step:

@@ -202,6 +202,7 @@ def test_rule_4_a_withdrawal_that_one_node_swallowed_is_sent_again(
     world: World, route: str, source: str, first: type[First], second: type[MemoryAdapter]
 ) -> None:
     session = swallowed(world, SOURCE, route, first, second)
+    assert in_truth(world, session, SOURCE) is LockState.WITHDRAWN
     world.live_to_the_end(session)
     assert status(session) is Status.COMPLETED
     assert world.both_on_chain(session) == BOTH_WITHDRAWN

@@ -57,7 +57,7 @@ ROWS = (
     ),
     Guard(
         4, "paid-is-not-refunded", "A paid destination is never refunded.", PLAN,
-        "return expired and s.destination.head is LockState.OPEN", "return expired",
+        "return expired and is_undecided", "return expired",
         (NEXT_STEP
          + "test_rule_4_a_destination_that_nobody_can_withdraw_any_more_is_taken_back",),
     ),
@@ -223,7 +223,7 @@ ROWS = (
     Guard(
         4, "swallowed-is-sent-again", "What one node swallowed and shows as done is sent again.",
         FOLLOWING,
-        "        fate = Fate.DEAD if is_dead else Fate.DISPUTED\n", "        pass\n",
+        "        fate = fate_as_told(group, adapter, tier_of(intent))\n", "        pass\n",
         (AFTER + "test_rule_4_a_withdrawal_that_one_node_swallowed_is_sent_again",),
     ),
     Guard(
@@ -234,14 +234,14 @@ ROWS = (
     ),
     Guard(
         4, "overtaken-is-signed-again", "What one node swallowed and can't run any more is signed anew.",
-        FOLLOWING,
-        "        is_dead = may_be_dead(group, adapter, tier_of(intent))\n", "        is_dead = False\n",
+        "chains_app/outbox/deaths.py",
+        "return Fate.DEAD if is_dead else Fate.DISPUTED", "return Fate.DISPUTED",
         (AFTER + "test_rule_4_a_swallowed_withdrawal_whose_nonce_is_overtaken_is_signed_anew",),
     ),
     Guard(
         4, "denial-costs-pauses", "A second node that lies costs fees at growing pauses.",
         FOLLOWING,
-        "over = _over(attempts) if read.is_denied else finals", "over = []",
+        "over = _over(attempts) if is_doubtful else finals", "over = []",
         (AFTER + "test_a_second_node_that_lies_costs_fees_at_growing_pauses",),
     ),
     Guard(
@@ -254,7 +254,7 @@ ROWS = (
     Guard(
         4, "hidden-from-a-late-one", "A node that is behind tells of its own head.",
         "chains_app/comparing.py",
-        "                told.append(view.read_lock(terms, view.head()))\n", "                pass\n",
+        "return view.read_lock(terms, view.head())", "raise",
         (AFTER + "test_rule_4_a_withdrawal_that_one_node_hides_is_found_in_time",),
     ),
     Guard(
@@ -268,5 +268,21 @@ ROWS = (
         "chains_app/comparing.py",
         "if last is None or last.lock_state is not LockState.WITHDRAWN or watch.preimage is None:", "if True:",
         (AFTER + "test_rule_4_what_was_found_stays_found_while_the_second_is_silent",),
+    ),
+    Guard(
+        4, "doubted-needs-the-secret", "A doubted withdrawal counts only with the secret.", PLAN,
+        "s.facts.secret_is_shown or not s.destination.is_doubted", "True",
+        (NEXT_STEP + "test_rule_4_what_no_two_nodes_tell_of_our_lock_ends_no_duty",),
+    ),
+    Guard(
+        4, "doubted-duty-goes-on", "The maker's withdrawal is due until two nodes tell of it.", PLAN,
+        "if s.destination.head is LockState.WITHDRAWN and not s.destination.is_doubted:",
+        "if s.destination.head is LockState.WITHDRAWN:",
+        (NEXT_STEP + "test_rule_4_what_no_two_nodes_tell_of_our_lock_ends_no_duty",),
+    ),
+    Guard(
+        4, "doubted-is-taken-back", "A doubted withdrawal keeps no lock of ours from its refund.", PLAN,
+        "s.destination.is_doubted and s.destination.final is LockState.OPEN", "False",
+        (NEXT_STEP + "test_rule_4_what_no_two_nodes_tell_of_our_lock_ends_no_duty",),
     ),
 )  # fmt: skip

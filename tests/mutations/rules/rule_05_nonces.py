@@ -107,7 +107,7 @@ ROWS = (
     ),
     Guard(
         5, "stuck-nonce-is-freed", "A stuck nonce that nobody wants any more is freed.", DECISION,
-        "return Move.FREE_NONCE if is_stuck and not is_disputed else Move.WAIT", "return Move.WAIT",
+        "return Move.FREE_NONCE if is_stuck else Move.WAIT", "return Move.WAIT",
         (WITH_ATTEMPT,
          SIGNERS + "test_rule_5_a_stuck_nonce_that_nobody_wants_any_more_is_freed"),
     ),

@@ -74,4 +74,10 @@ ROWS = (
         "_record(intent, attempt, AttemptStatus.DEAD, error.reason)",
         (UNKNOWN + "test_rule_6_what_a_node_refused_is_followed_and_never_signed_anew",),
     ),
+    Guard(
+        6, "disputed-is-not-outbid", "Where more than a fee is at stake, a disputed nonce is not outbid.",
+        DECISION,
+        "if is_stuck and (s.costs_a_fee or not is_disputed):", "if is_stuck:",
+        (DECIDED + "test_rule_6_what_is_disputed_is_sent_again_under_its_own_nonce",),
+    ),
 )  # fmt: skip

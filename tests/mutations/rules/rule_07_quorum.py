@@ -104,14 +104,15 @@ ROWS = (
         7, "doubted-is-read-again", "An end that no two nodes tell is looked at again.",
         "chains_app/learned.py",
         """    if reading.is_doubted:
-        return look_again(reading, since=_doubted_since(watch, reading))
+        return _look_at_doubted(watch, reading)
 """, "",
-        (AFTER + "test_rule_1_what_one_node_tells_alone_completes_nothing",),
+        (AFTER + "test_rule_4_a_paid_maker_that_one_node_alone_tells_of_is_enough_at_the_last_safe_"
+         "moment",),
     ),
     Guard(
         7, "compared-where-both-are", "A node that is behind is asked of its own head.",
         COMPARING,
-        "                told.append(view.read_lock(terms, view.head()))\n", "                pass\n",
+        "return view.read_lock(terms, view.head())", "raise",
         (AFTER + "test_a_second_node_that_is_always_late_holds_nothing_up",),
     ),
     Guard(

@@ -216,16 +216,18 @@ def test_pauses_grow_and_end() -> None:
         ({"last_sent": 1}, Move.WAIT),
         ({"last_sent": RESEND_AFTER}, Move.RESEND),
         ({"last_sent": RESEND_AFTER, "age": STUCK_AFTER}, Move.RESEND),
-        ({"last_sent": RESEND_AFTER, "age": STUCK_AFTER, "is_endless": True}, Move.RAISE_FEE),
-        ({"age": STUCK_AFTER, "is_useful": False}, Move.WAIT),
-        ({"age": STUCK_AFTER, "is_open": False}, Move.WAIT),
-        ({"age": STUCK_AFTER, "effect": Effect.AT_HEAD, "holds_up": True}, Move.WAIT),
+        ({"last_sent": RESEND_AFTER, "age": STUCK_AFTER, "costs_a_fee": True}, Move.RAISE_FEE),
+        ({"age": STUCK_AFTER, "is_useful": False}, Move.FREE_NONCE),
+        ({"age": STUCK_AFTER, "is_open": False}, Move.FREE_NONCE),
+        ({"age": STUCK_AFTER, "effect": Effect.AT_HEAD}, Move.WAIT),
     ],
 )
 def test_rule_6_what_is_disputed_is_sent_again_under_its_own_nonce(
     changes: dict[str, Any], move: Move
 ) -> None:
-    """And for more only where a fee is all that it may cost; no transfer takes its place."""
+    """And for more only where a fee is all that it may cost; what waits behind it waits no longer
+    than that.
+    """
     assert next_move(with_attempt(Fate.DISPUTED, **changes)) is move
 
 

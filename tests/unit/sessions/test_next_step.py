@@ -165,6 +165,19 @@ def test_rule_4_destination_first() -> None:
     assert step(REVEALING, **paid).actions == {Action.WITHDRAW_SOURCE}
 
 
+def test_rule_4_what_no_two_nodes_tell_of_our_lock_ends_no_duty() -> None:
+    """It counts at the last safe moment, if it showed the secret; from its timelock on the contract
+    is asked.
+    """
+    doubted = {"destination": replace(destination(WITHDRAWN, OPEN), is_doubted=True)}
+    assert step(REVEALING, **doubted).actions == {Action.WITHDRAW_DESTINATION}
+    after = {**doubted, "clocks": clocks(DEADLINES.last_safe_source_withdrawal)}
+    unshown = step(REVEALING, **after)
+    assert unshown.actions == {Action.REFUND_DESTINATION}
+    shown = step(REVEALING, **after, secret_is_shown=True)
+    assert shown.actions == {Action.REFUND_DESTINATION, Action.WITHDRAW_SOURCE}
+
+
 def test_rule_4_the_source_withdrawal_is_asked_for_until_it_is_final() -> None:
     paid = {"destination": destination(WITHDRAWN, WITHDRAWN)}
     in_head = step(REVEALING, **paid, source=source(WITHDRAWN, OPEN))
