@@ -49,7 +49,9 @@ def overdue_duties(sessions: Iterable[Session], evidence: Evidence) -> Overdue:
 
 
 def _is_at_head(call: Call, facts: LegFacts) -> bool:
-    return facts.head_paid if call is Call.PAY else facts.head is not LockState.OPEN
+    """And believed: what no two nodes tell may hide that nothing was done."""
+    is_there = facts.head_paid if call is Call.PAY else facts.head is not LockState.OPEN
+    return is_there and not facts.is_doubted
 
 
 def attention_for(session: Session, step: Step, overdue: Overdue) -> Attention | None:

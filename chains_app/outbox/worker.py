@@ -16,6 +16,7 @@ from chains_app.outbox.effects import Effect
 from chains_app.outbox.following import Followed, follow
 from chains_app.outbox.nonces import ForeignNonceError, NoFreeKeyError
 from chains_app.outbox.preliminaries import is_preliminary, wake_lock, want
+from chains_app.outbox.repayments import is_repayment
 from chains_app.outbox.sending import broadcast, send_first
 from chains_app.outbox.signing import GuardRefusedError, sign, sign_replacement
 from chains_app.signers import SignerRefusedError
@@ -27,6 +28,7 @@ MOST_MOVES: Final = 8  # of one intent in one claim: void, sign, send, and what 
 RETRY: Final = timedelta(seconds=1)
 KEY_RETRY: Final = timedelta(milliseconds=200)  # a key is free again with the next block
 SENT_PAUSE: Final = timedelta(seconds=2)
+FREED_PAUSE: Final = timedelta(seconds=8)  # no faster than a block can take it
 PRELIMINARY_PAUSE: Final = timedelta(milliseconds=500)  # a lock waits behind it
 SENDING: Final = frozenset(
     {
@@ -119,6 +121,8 @@ def _drive(intent: Intent) -> timedelta | None:
         _make(move, intent, followed)
         if move in SENDING and intent.is_open:
             return PRELIMINARY_PAUSE if is_preliminary(intent) else SENT_PAUSE
+        if move is Move.FREE_NONCE:
+            return FREED_PAUSE
     return RETRY
 
 
@@ -173,13 +177,14 @@ def _raise_fee(intent: Intent, read: Followed) -> None:
 
 def _free_nonce(intent: Intent, read: Followed) -> None:
     """Where the fee may not rise any more, the last bytes are sent again, so that no gap stays: by
-    now the contract would refuse what they ask, but a secret they must not show.
+    now the contract would refuse what they ask, but a secret they must not show, and
+    nobody refuses a repayment.
     """
     try:
         attempt = sign_replacement(intent, read.newest, to_self=True)
     except SignerRefusedError as refused:
         log.warning("nonce_not_freed", intent=str(intent), reason=str(refused))
-        if read.newest.sealed_raw is not None:
+        if read.newest.sealed_raw is not None or is_repayment(intent):
             raise
         attempt = read.newest
     broadcast(intent, attempt)

@@ -65,6 +65,7 @@ LOGGED = {
     "own_lock_unknown",
     "not_signed",
     "fee_not_raised",
+    "nodes_disagree",
     "accept_by",
     "session_id",
 }
