@@ -10,15 +10,17 @@ from django.db import OperationalError, transaction
 
 from chains_app.locks import Call
 from chains_app.models import FILL, Attempt, AttemptStatus, Intent, IntentStatus, Signer
-from chains_app.outbox import signing
+from chains_app.outbox import signing, worker
 from chains_app.outbox.decision import STUCK_AFTER
+from chains_app.outbox.following import follow
 from chains_app.outbox.nonces import check_signer, sync_signers
 from chains_app.outbox.signing import sign
 from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll_all
 from chains_app.ports import Moment, Verdict
-from chains_app.signers import refusal
+from chains_app.signers import SignerRefusedError, refusal
 from orchestrator.kernel.hashlock import Secret
+from tests.integration.chains.test_repayments import released
 from tests.integration.chains.world import (
     AMOUNT,
     YES,
@@ -314,6 +316,44 @@ def test_rule_5_a_stuck_nonce_that_nobody_wants_any_more_is_freed(world: World) 
     assert world.statuses(reference) == [AttemptStatus.DEAD, AttemptStatus.FINAL]
     assert world.base.next_nonce(("lock", "key-0")) == 1
     assert world.base.state.balance("lock", None) == 10**9 - 113
+
+
+def at_the_cap(*_: object, **__: object) -> Attempt:
+    raise SignerRefusedError("its cap is reached")
+
+
+def test_what_can_be_freed_for_no_more_is_sent_once_and_then_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others of the batch wait behind it."""
+    reference, sent = world.plan(world.terms()), []
+    drain()
+    world.base.held.add(world.attempts(reference)[0].hash)
+    world.base.mine(seconds=601)
+    world.turn(5)
+    assert world.intent(reference).status == IntentStatus.IMPOSSIBLE
+
+    monkeypatch.setattr(worker, "sign_replacement", at_the_cap)
+    monkeypatch.setattr(worker, "broadcast", lambda _, attempt: sent.append(attempt.hash))
+    age_attempts(STUCK_AFTER)
+    make_all_due()
+    drain()
+    assert sent == [world.attempts(reference)[0].hash]
+
+
+def test_rule_5_a_repayment_is_not_sent_again_to_free_its_nonce(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody refuses it, as a contract does what comes too late."""
+    reference = released(world)
+    drain()
+    world.base.mempool.clear()
+
+    monkeypatch.setattr(worker, "sign_replacement", at_the_cap)
+    intent = world.intent(reference, Call.REPAY)
+    with pytest.raises(SignerRefusedError):
+        worker._free_nonce(intent, follow(intent))
+    assert world.base.mempool == []
 
 
 def test_rule_5_a_nonce_whose_fee_is_at_the_cap_is_freed_all_the_same(world: World) -> None:

@@ -21,7 +21,9 @@ from chains_app.locks import Block, Call, LockReading, LockState, LockTerms
 from chains_app.models import Attempt, AttemptStatus, Intent, IntentStatus, Observation, Watch
 from sessions_app.domain.states import Status
 from sessions_app.models import Role, Session
+from sessions_app.sweeps import wake_overdue
 from tests.integration.sessions.test_agreement import Silent, TwoNodes, two_nodes
+from tests.integration.sessions.test_alarming import INCLUSION, let_wait
 from tests.integration.sessions.test_guard import waiting_for
 from tests.integration.sessions.test_maker_mode import BOTH_WITHDRAWN, until_both_are_locked
 from tests.integration.sessions.world import (
@@ -350,3 +352,19 @@ def test_a_second_node_that_lies_costs_fees_at_growing_pauses(
         assert status(session) is Status.REVEALING_SECRET
     world.live_to_the_end(session)
     assert status(session) is Status.COMPLETED
+
+
+@ROUTES
+def test_a_withdrawal_that_one_node_alone_tells_of_is_overdue(
+    world: World, route: str, source: str
+) -> None:
+    """Nothing may have been done: a person is called while there is time."""
+    session = waiting_for(world, SOURCE, Call.WITHDRAW, route)
+    with two_nodes(world, Silent, source, first=Liar):
+        world.live(3)
+        let_wait(Call.WITHDRAW, INCLUSION)
+        assert wake_overdue() == 1
+        world.sweep()
+        assert reload(session).attention == "withdrawal_overdue"
+    world.live_to_the_end(session)
+    assert (status(session), reload(session).attention) == (Status.COMPLETED, "")

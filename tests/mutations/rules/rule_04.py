@@ -285,4 +285,10 @@ ROWS = (
         "s.destination.is_doubted and s.destination.final is LockState.OPEN", "False",
         (NEXT_STEP + "test_rule_4_what_no_two_nodes_tell_of_our_lock_ends_no_duty",),
     ),
+    Guard(
+        4, "doubted-is-overdue", "A withdrawal that one node alone tells of calls a person.",
+        "sessions_app/alarming.py",
+        "return is_there and not facts.is_doubted", "return is_there",
+        (AFTER + "test_a_withdrawal_that_one_node_alone_tells_of_is_overdue",),
+    ),
 )  # fmt: skip

@@ -180,4 +180,10 @@ ROWS = (
         "finals.append(view.key_state(key).head_nonce)",
         (STRANGER + "test_what_is_not_final_yet_stops_nothing_and_nothing_is_signed",),
     ),
+    Guard(
+        5, "freed-once", "What can be freed for no more holds up no batch.",
+        "chains_app/outbox/worker.py",
+        "        if move is Move.FREE_NONCE:\n            return FREED_PAUSE\n", "",
+        (SIGNERS + "test_what_can_be_freed_for_no_more_is_sent_once_and_then_waited_for",),
+    ),
 )  # fmt: skip

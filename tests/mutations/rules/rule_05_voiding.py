@@ -201,4 +201,11 @@ ROWS = (
         "return ends_at",
         (GASLESS + "test_a_head_ahead_of_the_last_instant_fills_nothing",),
     ),
+    Guard(
+        5, "repayment-is-not-freed", "No repayment is sent again to free its nonce.",
+        "chains_app/outbox/worker.py",
+        "if read.newest.sealed_raw is not None or is_repayment(intent):",
+        "if read.newest.sealed_raw is not None:",
+        (CHAINS + "test_signers.py::test_rule_5_a_repayment_is_not_sent_again_to_free_its_nonce",),
+    ),
 )  # fmt: skip
