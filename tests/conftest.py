@@ -4,6 +4,7 @@ import gc
 from typing import Final
 
 import pytest
+from _pytest.nodeid import coerce_node_id
 from django.test import TransactionTestCase
 from hypothesis import settings
 
@@ -40,7 +41,15 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long files first, the others as they were."""
+    """The long files first, the others as they were; each with an id of its own: of several that
+    share one, as schemathesis names its calls, only one would run beside others.
+    """
+    for item in items:
+        if not item.nodeid.endswith(item.name):
+            named = f"{item.nodeid.split('::')[0]}::{item.name}"
+            setattr(item, "_id", coerce_node_id(named))  # noqa: B010 - untyped
+    if len({item.nodeid for item in items}) < len(items):
+        raise pytest.UsageError("two tests have the same id, and only one of them would run")
     place = {f"tests/{name}": number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(LONG)))
 
