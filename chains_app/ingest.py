@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
@@ -34,6 +34,12 @@ from chains_app.watching import believed
 from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import Seconds, wall_clock
 
+_CROSSED: Final = """
+    SELECT watch.id FROM unnest(%s::bigint[], %s::bigint[]) AS crossed(since, last)
+    JOIN chains_app_observation AS reading ON reading.height > since AND reading.height <= last
+    JOIN chains_app_watch AS watch ON watch.id = watch_id
+    WHERE watch.chain = %s AND NOT is_settled
+"""
 KEPT_BELOW_FINAL: Final = 64  # blocks that stay readable below the slowest final one
 
 
@@ -248,15 +254,14 @@ def _lowest_kept(finals: dict[str, list[int]]) -> int:
 
 def _became_final(cursor: ChainCursor, before: dict[str, list[int]]) -> set[int]:
     """Watches with readings that this step made final, by their own tier or by the slowest."""
-    crossed = Q()
-    for tier in cursor.finals:
-        since, height = before[tier][0] if tier in before else -1, cursor.final_height(tier)
-        if height > since:
-            crossed |= Q(height__gt=since, height__lte=height)
-    if not crossed:
+    since = {tier: before[tier][0] if tier in before else -1 for tier in cursor.finals}
+    risen = [tier for tier in since if cursor.final_height(tier) > since[tier]]
+    if not risen:
         return set()
-    unsettled = Observation.objects.filter(watch__chain=cursor.chain, watch__is_settled=False)
-    return set(unsettled.filter(crossed).values_list("watch", flat=True))
+    heights = [since[tier] for tier in risen], [cursor.final_height(tier) for tier in risen]
+    with connection.cursor() as rows:
+        rows.execute(_CROSSED, [*heights, cursor.chain])
+        return {watch for (watch,) in rows.fetchall()}
 
 
 def _settle(cursor: ChainCursor, watch: Watch) -> None:

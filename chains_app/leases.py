@@ -9,18 +9,42 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final, TypeVar
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
 import structlog
-from django.db import DatabaseError, connections, transaction
-from django.db.models import F, Q, QuerySet, Value
-from django.db.models.functions import Least, Now
+from django.db import DatabaseError, connection, connections, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 
 from chains_app.models import Leased
 from orchestrator.kernel.errors import OrchestratorError
 
 LEASE: Final = timedelta(seconds=3)
 BEAT_SECONDS: Final = 2.0
+
+# conditions in SQL: not claimed, or by somebody who stopped beating; and due, unless it was claimed
+UNCLAIMED: Final = "(lease_expires_at IS NULL OR lease_expires_at < statement_timestamp())"
+FREE: Final = (
+    "(lease_expires_at IS NULL AND due_at <= statement_timestamp()"
+    " OR lease_expires_at < statement_timestamp())"
+)
+_CLAIM: Final = """
+UPDATE {table} AS claimed
+SET due_at = NULL, lease_owner = %(owner)s, version = version + 1,
+    lease_expires_at = statement_timestamp() + %(lease)s
+FROM unnest(ARRAY(
+    SELECT id FROM {table} WHERE {condition} ORDER BY {order} LIMIT %(most)s FOR UPDATE SKIP LOCKED
+)) WITH ORDINALITY AS taken(id, place)
+WHERE claimed.id = taken.id
+RETURNING claimed.*, place
+""".strip()
+_RELEASE: Final = """
+UPDATE {table}
+SET due_at = least(due_at, statement_timestamp() + %(pause)s::interval),
+    lease_owner = '', lease_expires_at = NULL
+WHERE id = %(pk)s AND version = %(version)s AND (due_at IS NULL OR NOT %(unless_woken)s)
+""".strip()
 
 log = structlog.get_logger(__name__)
 
@@ -33,29 +57,17 @@ class LeaseLostError(OrchestratorError):
     code = "lease_lost"
 
 
-def is_free() -> Q:
-    """Due and not claimed, or claimed by somebody who stopped beating."""
-    return Q(lease_expires_at__isnull=True, due_at__lte=Now()) | Q(lease_expires_at__lt=Now())
+def claim(
+    model: type[L], condition: str = FREE, *, order: str = "id", most: int | None = None, **of: Any
+) -> list[L]:
+    """Take up to `most` rows for one lease, in that order; others skip them.
 
-
-def is_unclaimed() -> Q:
-    """Not claimed, whether due or not, or claimed by somebody who stopped beating."""
-    return Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lt=Now())
-
-
-def claim(candidates: QuerySet[L]) -> list[L]:
-    """Take the rows of an ordered, sliced query for one lease; others skip them."""
-    owner = str(uuid.uuid4())
-    with transaction.atomic():
-        rows = list(candidates.select_for_update(skip_locked=True, of=("self",)))
-        if not rows:
-            return []
-        candidates.model._default_manager.filter(pk__in=[row.pk for row in rows]).update(
-            due_at=None, lease_owner=owner, lease_expires_at=Now() + LEASE, version=F("version") + 1
-        )
-    for row in rows:
-        row.due_at, row.lease_owner, row.version = None, owner, row.version + 1
-    return rows
+    `condition` and `order` are SQL, `of` the values in it. One statement, and of our own: a poller
+    asks with each block, and what Django builds for it takes several times what PostgreSQL does.
+    """
+    statement = _CLAIM.format(table=model._meta.db_table, condition=condition, order=order)
+    values = {"owner": str(uuid.uuid4()), "lease": LEASE, "most": most, **of}
+    return sorted(model._default_manager.raw(statement, values), key=attrgetter("place"))
 
 
 def lock(row: L) -> L:
@@ -67,18 +79,15 @@ def lock(row: L) -> L:
     return fresh
 
 
-def release(row: Leased, pause: timedelta | None) -> None:
-    """Give the row back, due after `pause` (None: when somebody asks) or when it was woken."""
-    due_at = F("due_at") if pause is None else Least(F("due_at"), Now() + Value(pause))
-    type(row)._default_manager.filter(pk=row.pk, version=row.version).update(
-        due_at=due_at, lease_owner="", lease_expires_at=None
-    )
+def release(row: Leased, pause: timedelta | None, *, unless_woken: bool = False) -> bool:
+    """Give the row back, due after `pause` (None: when somebody asks) or when it was woken.
 
-
-def rest(row: Leased, pause: timedelta) -> bool:
-    """Give the row back, due after `pause`; False, and nothing done, when it was woken or lost."""
-    unasked = type(row)._default_manager.filter(pk=row.pk, version=row.version, due_at=None)
-    return unasked.update(due_at=Now() + Value(pause), lease_owner="", lease_expires_at=None) == 1
+    False, and nothing done, when the lease was lost; with `unless_woken` also when it was woken.
+    """
+    values = {"pk": row.pk, "version": row.version, "pause": pause, "unless_woken": unless_woken}
+    with connection.cursor() as cursor:
+        cursor.execute(_RELEASE.format(table=row._meta.db_table), values)
+        return bool(cursor.rowcount)
 
 
 def wake(rows: QuerySet[L]) -> int:

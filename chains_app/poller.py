@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 import structlog
-from django.db.models import BooleanField, ExpressionWrapper, Min, Q
+from django.db.models import Min
 from django.utils import timezone
 
 from chains_app.adapters.agreed import Agreed
@@ -32,13 +32,12 @@ from chains_app.ingest import begin, commit, commit_again, restart, rewind
 from chains_app.intents import OUTBOX_TASK
 from chains_app.learned import Finals, Learned
 from chains_app.leases import (
+    FREE,
+    UNCLAIMED,
     LeaseLostError,
     claim,
     heartbeat,
-    is_free,
-    is_unclaimed,
     release,
-    rest,
     wake,
 )
 from chains_app.locks import Block, LockState
@@ -53,7 +52,10 @@ MOST_BLOCKS: Final = 500  # of one page
 MOST_STEPS: Final = 40  # of one claim; whoever asks next goes on
 MOST_READS: Final = 500  # of due locks in one step
 MOST_SPARE_READS: Final = 20  # of these, of locks that no swap agreed on or that nothing has moved
-_IS_COMPARED: Final = ExpressionWrapper(Q(due_time=COMPARED), output_field=BooleanField())
+_DUE: Final = """
+    SELECT * FROM chains_app_watch WHERE chain = %(chain)s AND due_time <= %(time)s
+    ORDER BY pays_out DESC, due_time = %(compared)s, due_time LIMIT %(most)s
+"""
 IDLE: Final = timedelta(seconds=5)
 
 log = structlog.get_logger(__name__)
@@ -64,18 +66,17 @@ def poll(chain: str) -> int:
 
     Who finds another poller at it leaves word, and that one looks once more. Raises ChainError.
     """
-    rows, blocks = ChainCursor.objects.filter(chain=chain).order_by("pk"), 0
-    claimed = claim(rows.filter(is_unclaimed())[:1])
+    claimed, blocks = _claim(chain, UNCLAIMED), 0
     if not claimed:  # another is at it, or nobody ever was
         ChainCursor.objects.get_or_create(chain=chain)
-        wake(rows)
-        claimed = claim(rows.filter(is_free())[:1])
+        wake(ChainCursor.objects.filter(chain=chain))
+        claimed = _claim(chain, FREE)
     while claimed:
         blocks += _read_claimed(claimed[0])
-        if rest(claimed[0], IDLE):
+        if release(claimed[0], IDLE, unless_woken=True):
             break
         release(claimed[0], IDLE)  # somebody left word
-        claimed = claim(rows.filter(is_free())[:1])
+        claimed = _claim(chain, FREE)
     return blocks
 
 
@@ -91,6 +92,11 @@ def poll_all() -> int:
             log.exception("poll_failed", chain=chain)
     send_hint(OUTBOX_TASK)  # what became due by time alone is looked at with each block
     return blocks
+
+
+def _claim(chain: str, condition: str) -> list[ChainCursor]:
+    """The chain's cursor, or none."""
+    return claim(ChainCursor, f"chain = %(chain)s AND {condition}", chain=chain)
 
 
 def _read_claimed(cursor: ChainCursor) -> int:
@@ -303,8 +309,8 @@ def _due(cursor: ChainCursor, last: Block) -> list[Watch]:
     strangers lock for us, at any moment of their choice, waits behind them. Neither holds a step
     up for long.
     """
-    due = Watch.objects.filter(chain=cursor.chain, due_time__lte=last.time)
-    found = list(due.order_by("-pays_out", _IS_COMPARED, "due_time")[:MOST_READS])
+    values = {"chain": cursor.chain, "time": last.time, "compared": COMPARED, "most": MOST_READS}
+    found = list(Watch.objects.raw(_DUE, values))
     wanted = [watch for watch in found if watch.pays_out and watch.due_time != COMPARED]
     return found[: len(wanted) + MOST_SPARE_READS]
 

@@ -5,10 +5,11 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
+from django.db.models import prefetch_related_objects
 
 from chains_app.adapters.interface import ChainError, ChainUnavailableError
 from chains_app.intents import OUTBOX_TASK
-from chains_app.leases import LeaseLostError, claim, heartbeat, is_free, release
+from chains_app.leases import LeaseLostError, claim, heartbeat, release
 from chains_app.models import Intent, IntentStatus
 from chains_app.outbox import foreign, settling
 from chains_app.outbox.decision import Fate, Move, Situation, next_move, pause_after
@@ -59,13 +60,10 @@ def drain(seconds: float = DRAIN_SECONDS) -> int:
 
 def run_outbox() -> int:
     """Work once on up to 100 due intents, the most urgent first; returns how many there were."""
-    due = Intent.objects.filter(is_free())
-    if not due.exists():  # most often: asked without a transaction, and of no row's columns
+    intents = claim(Intent, order="urgency DESC, due_at", most=BATCH)
+    if not intents:  # most often
         return 0
-    rows = due.select_related("watch", "fill_signer")
-    intents = claim(rows.order_by("-urgency", "due_at")[:BATCH])
-    if not intents:
-        return 0
+    prefetch_related_objects(intents, "watch", "fill_signer")
     silent: set[str] = set()
     with heartbeat(intents):
         for intent in intents:

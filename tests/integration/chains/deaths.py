@@ -151,6 +151,7 @@ class Commits:
         self._rollback()
 
     def _executing(self, execute: Any, sql: str, *rest: Any) -> Any:
+        """A statement of its own that changed no row leaves what was there."""
         if not sql.startswith(WRITES):
             return execute(sql, *rest)
         if connection.in_atomic_block:
@@ -159,7 +160,8 @@ class Commits:
         name = _who()
         self._at(f"before {name}", False)
         answer = execute(sql, *rest)
-        self._at(name, True)
+        if rest[-1]["cursor"].rowcount:
+            self._at(name, True)
         return answer
 
 

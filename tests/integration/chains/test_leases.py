@@ -10,7 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from chains_app import leases
-from chains_app.leases import LeaseLostError, claim, heartbeat, is_free, lock, release, wake
+from chains_app.leases import LeaseLostError, claim, heartbeat, lock, release, wake
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt, AttemptStatus, ChainCursor, Intent, IntentStatus
 from chains_app.outbox.sending import broadcast
@@ -31,7 +31,7 @@ GIVE_UP = 10  # seconds; who waits for a lock of ours would wait for ever
 
 
 def claim_intents() -> list[Intent]:
-    return claim(Intent.objects.filter(is_free()).order_by("pk"))
+    return claim(Intent)
 
 
 def test_rule_8_two_workers_never_hold_the_same_intent(world: World) -> None:
@@ -40,7 +40,7 @@ def test_rule_8_two_workers_never_hold_the_same_intent(world: World) -> None:
 
     def claim_five() -> list[Intent]:
         barrier.wait()
-        return claim(Intent.objects.filter(is_free()).order_by("pk")[:5])
+        return claim(Intent, most=5)
 
     claimed = in_other_connections(*[claim_five] * 4)
     rows = [intent.reference for batch in claimed for intent in batch]  # type: ignore[attr-defined]
@@ -86,7 +86,7 @@ def test_rule_14_four_workers_at_once_make_each_lock_once(world: World) -> None:
 def test_rule_8_a_claimed_intent_is_left_alone_until_its_lease_is_over(world: World) -> None:
     world.plan(world.terms())
     assert len(claim_intents()) == 1
-    make_all_due()
+    assert wake(Intent.objects.all()) == 1
     assert run_outbox() == 0
     let_leases_expire()
     assert run_outbox() == 1

@@ -229,8 +229,7 @@ ROWS = (
     ),
     Guard(
         7, "strangers-wait", "Strangers' locks are read after those of agreed swaps.", POLLER,
-        'due.order_by("-pays_out", _IS_COMPARED, "due_time")',
-        'due.order_by(_IS_COMPARED, "due_time")',
+        "ORDER BY pays_out DESC, due_time =", "ORDER BY due_time =",
         (STRANGERS + "test_strangers_locks_hold_no_reading_of_an_agreed_one_up",),
     ),
     Guard(

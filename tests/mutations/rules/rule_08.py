@@ -22,14 +22,13 @@ ROWS = (
     ),
     Guard(
         8, "fencing-token-grows", "Each claim makes the fencing token a new one.", LEASES,
-        'lease_expires_at=Now() + LEASE, version=F("version") + 1', "lease_expires_at=Now() + LEASE",
+        "lease_owner = %(owner)s, version = version + 1,", "lease_owner = %(owner)s,",
         (LEASED + "test_rule_8_a_worker_that_lost_its_lease_writes_nothing",
          LEASED + "test_rule_8_a_zombie_neither_signs_nor_sends"),
     ),
     Guard(
         8, "fencing-release", "Who lost its lease gives nothing back.", LEASES,
-        "filter(pk=row.pk, version=row.version).update(\n        due_at=due_at,",
-        "filter(pk=row.pk).update(\n        due_at=due_at,",
+        "WHERE id = %(pk)s AND version = %(version)s AND", "WHERE id = %(pk)s AND",
         (LEASED + "test_rule_8_a_worker_that_lost_its_lease_writes_nothing",),
     ),
     Guard(
@@ -52,20 +51,18 @@ ROWS = (
     ),
     Guard(
         8, "skip-locked", "Workers that claim at once skip each other's rows.", LEASES,
-        'select_for_update(skip_locked=True, of=("self",))', 'select_for_update(of=("self",))',
+        "FOR UPDATE SKIP LOCKED", "FOR UPDATE",
         (LEASED + "test_rule_8_a_claim_skips_what_another_is_taking",),
     ),
     Guard(
         8, "lease-is-kept", "What somebody has claimed is left alone until its lease is over.",
         LEASES,
-        "return Q(lease_expires_at__isnull=True, due_at__lte=Now()) | Q(lease_expires_at__lt=Now())",
-        "return Q(due_at__lte=Now())",
+        '"(lease_expires_at IS NULL AND due_at <=', '"(due_at <=',
         (LEASED + "test_rule_8_a_claimed_intent_is_left_alone_until_its_lease_is_over",),
     ),
     Guard(
         8, "lease-runs-out", "What a dead worker had claimed is free when its lease ends.", LEASES,
-        "return Q(lease_expires_at__isnull=True, due_at__lte=Now()) | Q(lease_expires_at__lt=Now())",
-        "return Q(lease_expires_at__isnull=True, due_at__lte=Now())",
+        '" OR lease_expires_at < statement_timestamp())"', '")"',
         (LEASED + "test_rule_8_a_claimed_intent_is_left_alone_until_its_lease_is_over",),
     ),
     Guard(
@@ -82,8 +79,8 @@ ROWS = (
     Guard(
         8, "woken-while-claimed", "What was woken while it was worked on is due when released.",
         LEASES,
-        'due_at = F("due_at") if pause is None else Least(F("due_at"), Now() + Value(pause))',
-        "due_at = None if pause is None else Now() + Value(pause)",
+        "least(due_at, statement_timestamp() + %(pause)s::interval)",
+        "statement_timestamp() + %(pause)s::interval",
         (LEASED + "test_rule_8_what_is_woken_while_claimed_is_due_when_released",),
     ),
     Guard(
