@@ -11,6 +11,7 @@ from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import Attempt, Intent
 from sessions_app.domain.states import ENDS
 from sessions_app.models import Role, Session, Surplus
+from sessions_app.sweeps import handle_surplus
 from tests.integration.doors.staff import do
 from tests.integration.sessions.world import WHOLE_LIFE, World, path, reload, status, terms
 
@@ -45,6 +46,7 @@ def live_to_the_end(world: World, session: Session, before: Balances) -> None:
         world.block()
         world.block()
         world.live(1)
+    handle_surplus()
 
 
 def release_what_is_owed(session: Session) -> None:

@@ -41,6 +41,7 @@ RICH = {"base": 10**24, "near": 10**30}
 MAKER, STRANGER = "maker", "stranger"
 TIERS = {"head+1": 1, "final": 2}
 HISTORY = 3  # blocks before START
+SWEPT_EVERY = 5  # seconds, as beat has locks swept that nobody agreed on
 MAKE_OLDER = """
 UPDATE chains_app_attempt SET signed_at = signed_at - age, left_at = left_at - age,
     last_sent_at = last_sent_at - age, ended_at = ended_at - age
@@ -74,7 +75,7 @@ class World:
         self.clock, self.client = clock, client
         self.chains = {chain.name: chain for chain in chains}
         self.exits = ExitStack()
-        self.sweeps_surplus = False  # with the sessions
+        self.sweeps_surplus, self.swept_at = False, 0.0
 
     # --- time and work -----------------------------------------------------------------------
     def block(self, seconds: int = 1, *names: str) -> None:
@@ -101,7 +102,8 @@ class World:
 
     def sweep(self) -> None:
         sweeps.advance_all_due()
-        if self.sweeps_surplus:
+        if self.sweeps_surplus and self.clock.now - self.swept_at >= SWEPT_EVERY:
+            self.swept_at = self.clock.now
             sweeps.handle_surplus()
 
     def trust_heads_for(self, seconds: int | None) -> None:
