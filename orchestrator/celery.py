@@ -29,6 +29,12 @@ def check_configuration(**_: object) -> None:
     require_right_configuration()
 
 
+@worker_init.connect
+def load_what_signs(**_: object) -> None:
+    """The children that a worker makes share what it has loaded."""
+    from chains_app.adapters import evm_accounts  # noqa: F401 - its import needs the settings
+
+
 @worker_ready.connect
 def compare_with_chains(**_: object) -> None:
     """What is stored of open swaps is compared with both chains by the next polls."""

@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import gc
+import sys
 from typing import Final
 
 import pytest
@@ -58,3 +59,4 @@ def pytest_collection_finish() -> None:
     """What is loaded by now stays: the collector need not walk it again and again."""
     gc.collect()
     gc.freeze()
+    sys.setrecursionlimit(1_000)  # evm_accounts.py says why; tests import what raises it as well

@@ -1,19 +1,14 @@
 """Fees, bytes and signatures of EVM transactions (EIP-1559). No exchange with a node."""
 
-import sys
 from dataclasses import replace
 from typing import Any, Final
 
-from eth_account import Account
+from eth_keys.datatypes import PrivateKey
 from eth_utils.crypto import keccak
 
 from chains_app.adapters.interface import Prepared, Signed, SigningKey
 from orchestrator.kernel.amounts import Rounding, multiply_divide
 from orchestrator.kernel.hashlock import Secret
-
-# py_ecc, which eth_account imports, raises it to 100 000: with that, lists within lists in JSON of
-# anybody overflow the stack and end the process.
-sys.setrecursionlimit(1_000)
 
 TRANSFER_GAS: Final = 21_000
 _BASE_FEE_HEADROOM: Final = 2  # six full blocks in a row raise the base fee by 2.03
@@ -22,7 +17,7 @@ _BASE_FEE_HEADROOM: Final = 2  # six full blocks in a row raise the base fee by 
 def evm_key(text: str) -> SigningKey:
     """The key of an account, from 0x and 64 hex digits."""
     secret = Secret(bytes.fromhex(text.removeprefix("0x")))
-    address = Account.from_key(secret.reveal()).address
+    address = PrivateKey(secret.reveal()).public_key.to_checksum_address()
     return SigningKey(address, address, secret)
 
 
@@ -50,6 +45,8 @@ def sign_transaction(
     call: tuple[str, int, bytes], fields: dict[str, Any], chain_id: int, nonce: int, key: SigningKey
 ) -> Signed:
     """The signed bytes of a call (to, value in wei, data) under these fees and this nonce."""
+    from chains_app.adapters.evm_accounts import Account  # says why not above
+
     to, value, data = call
     body = {"type": 2, "chainId": chain_id, "nonce": nonce, "to": to, "value": value, "data": data}
     signed = Account.sign_transaction(body | fields, key.secret.reveal())

@@ -23,6 +23,7 @@ app.loader.import_default_modules()  # sets Django up; the imports below need th
 
 from django.db import transaction  # noqa: E402
 
+from chains_app.adapters import evm_accounts  # noqa: E402, F401 - once, not after each death
 from chains_app.adapters.interface import ChainUnavailableError, Stage  # noqa: E402
 from chains_app.locks import Call, LockState  # noqa: E402
 from chains_app.models import Attempt, Intent, Signer  # noqa: E402

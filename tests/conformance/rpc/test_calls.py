@@ -190,7 +190,7 @@ def test_an_error_of_no_text_is_a_refusal(nodes: list[Node], rpc: JsonRpc) -> No
 
 def test_what_parses_json_gives_up_before_its_stack_ends() -> None:
     """Another limit, as py_ecc sets it, lets a node's deep answer end the process."""
-    importlib.import_module("chains_app.adapters.evm_signing")
+    importlib.import_module("chains_app.adapters.evm_accounts")
     assert sys.getrecursionlimit() == 1_000
 
 
