@@ -5,7 +5,7 @@ import os
 import structlog
 from celery import Celery, Task
 from celery.signals import beat_init, setup_logging, task_prerun, worker_init, worker_ready
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, close_old_connections, connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator.settings")
 
@@ -50,9 +50,13 @@ def compare_with_chains(**_: object) -> None:
 
 @task_prerun.connect
 def begin_task(task: Task[..., object], task_id: str, **_: object) -> None:
-    """Bind what the task logs to its name; and from now on let the next hint for it through."""
+    """Bind what the task logs to its name; and from now on let the next hint for it through.
+
+    As before a request, a connection to the database that is old or broken is not used again.
+    """
     from orchestrator.hints import take_hint  # its import needs the settings
 
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id)
+    close_old_connections()
     take_hint(task.name)

@@ -200,6 +200,9 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# so many tasks before Celery cuts the connection to the database; by default it does so before and
+# after each, and connecting takes longer than most tasks: celery.py keeps it while it is good
+CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_TASK_QUEUES = [Queue("chains"), Queue("sessions"), Queue("housekeeping")]
 CELERY_TASK_DEFAULT_QUEUE = "housekeeping"
 CELERY_TASK_CREATE_MISSING_QUEUES = False  # a misspelt queue fails instead of filling unread

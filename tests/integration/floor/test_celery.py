@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from orchestrator.celery import app
@@ -81,9 +82,36 @@ def worker() -> Generator[subprocess.Popen[bytes]]:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_hint_makes_a_real_worker_run_the_task(worker: subprocess.Popen[bytes]) -> None:
-    client = ApiClient.objects.create(name="c", scopes=[])
+    run_task(worker, ApiClient.objects.create(name="c", scopes=[]))
+
+
+def connections_of_others() -> set[int]:
+    """The server processes of all connections to this database but ours."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        return {pid for (pid,) in cursor.fetchall()}
+
+
+def run_task(worker: subprocess.Popen[bytes], client: ApiClient) -> None:
+    """Have a worker forget an old answer, and wait until it has."""
     long_ago = timezone.now() - timedelta(days=30)
     StoredAnswer.objects.create(client=client, key="k", fingerprint=b"", created_at=long_ago)
     while StoredAnswer.objects.exists():
         send_hint(TASK)  # one that came long before the worker has expired
         assert worker.poll() is None, worker.stderr and worker.stderr.read().decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_keeps_its_connection_until_that_is_cut(worker: subprocess.Popen[bytes]) -> None:
+    client, before = ApiClient.objects.create(name="c", scopes=[]), connections_of_others()
+    run_task(worker, client)
+    (kept,) = connections_of_others() - before
+    run_task(worker, client)
+    assert connections_of_others() - before == {kept}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [kept])
+    run_task(worker, client)
+    assert kept not in connections_of_others()
