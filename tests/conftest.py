@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 from _pytest.nodeid import coerce_node_id
+from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import settings
 
@@ -33,12 +34,23 @@ LONG: Final = (
 
 
 def pytest_configure() -> None:
-    """A test that commits leaves empty tables behind; examples are the same each time, and no slow
-    machine fails one.
-    """
+    """Examples are the same each time, and no slow machine fails one."""
     settings.register_profile("suite", deadline=None, derandomize=True, database=None)
     settings.load_profile("suite")
-    setattr(TransactionTestCase, "_fixture_teardown", lambda _: wipe_tables())  # noqa: B010 - untyped
+    for name, ours in (
+        ("_fixture_teardown", lambda _: _leave_no_trace()),
+        ("_should_reload_connections", lambda _: False),
+    ):
+        setattr(TransactionTestCase, name, ours)
+
+
+def _leave_no_trace() -> None:
+    """After a test that commits: the tables are empty, and the connection is as good as new.
+
+    Django would open a new one for each test, and PostgreSQL learn all tables anew.
+    """
+    wipe_tables()
+    connection.close_if_unusable_or_obsolete()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
