@@ -1,7 +1,7 @@
 """eth_account, which signs transactions and reads EIP-712 data: to be imported where it is used.
 
 It loads curves that nobody here needs (py_ecc), which takes longer than all else that is loaded
-for a chain, and most processes never sign. A worker loads it before it makes its children.
+for a chain, and most processes never sign. web and worker load it at their start.
 """
 
 import sys
