@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, Final
@@ -23,7 +24,6 @@ app.loader.import_default_modules()  # sets Django up; the imports below need th
 
 from django.db import transaction  # noqa: E402
 
-from chains_app.adapters import evm_accounts  # noqa: E402, F401 - once, not after each death
 from chains_app.adapters.interface import ChainUnavailableError, Stage  # noqa: E402
 from chains_app.locks import Call, LockState  # noqa: E402
 from chains_app.models import Attempt, Intent, Signer  # noqa: E402
@@ -51,6 +51,18 @@ _MOVES: Final = {  # the session's move that follows from a call's effect
 _SHOWS: Final = {LockState.OPEN: Call.LOCK, LockState.WITHDRAWN: Call.WITHDRAW}
 
 outbox.BATCH = 1  # type: ignore[misc]  # a death takes one call with it: others need not wait
+
+# what a worker loads at its start and takes its time: once, and not after each death
+LOADED_ONCE: Final = (
+    "celery.bin.celery",
+    "celery.apps.worker",
+    "celery.concurrency.solo",
+    "celery.contrib.django.task",
+    "celery.worker.consumer",
+    "kombu.transport.redis",
+    "chains_app.adapters.evm_accounts",
+    "orchestrator.urls",
+)
 
 ledger = Ledger(Path(sys.argv[1]))
 now = threading.local()  # `sending`: the case of the first send that runs in this thread
@@ -320,7 +332,9 @@ def end(child: int) -> None:
 def main() -> int:
     """Until SIGTERM, or until a worker ends in another way than by a death."""
     for chain in chains():
-        get_adapter(chain)  # imports what takes its time once, and not after each death
+        get_adapter(chain)
+    for module in LOADED_ONCE:
+        import_module(module)
     while os.WIFSIGNALED(ended := run_one(sys.argv[2:])) and os.WTERMSIG(ended) == signal.SIGKILL:
         pass
     return 1
