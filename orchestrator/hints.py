@@ -9,9 +9,10 @@ from typing import Final
 
 import structlog
 from celery import Celery
-from django.core.cache import cache
+from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import KombuError
+from redis import Redis
 from redis.exceptions import RedisError
 
 from orchestrator.kernel.circuit import Circuit
@@ -30,6 +31,8 @@ _producer.conf.broker_transport_options = {
     "socket_timeout": 0.5,
 }
 _broker = Circuit(pause=1)
+# marks of those on their way
+_pending = Redis.from_url(settings.REDIS_URL, **settings.REDIS_OPTIONS)
 
 
 def send_hint(task_name: str) -> None:
@@ -46,7 +49,7 @@ def send_hint(task_name: str) -> None:
 
 def take_hint(task_name: str) -> None:
     """The task begins: work that becomes due from here on needs a new hint."""
-    _attempt(lambda: cache.delete(_key(task_name)))
+    _attempt(lambda: _pending.delete(_key(task_name)))
 
 
 def _send(task_name: str) -> None:
@@ -54,7 +57,7 @@ def _send(task_name: str) -> None:
 
 
 def _publish_unless_pending(task_name: str) -> None:
-    if cache.add(_key(task_name), 1, timeout=PENDING_SECONDS):
+    if _pending.set(_key(task_name), 1, nx=True, ex=PENDING_SECONDS):
         _producer.send_task(task_name, retry=False, ignore_result=True, expires=EXPIRES_SECONDS)
 
 

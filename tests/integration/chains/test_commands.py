@@ -5,8 +5,9 @@ from io import StringIO
 
 import pytest
 from celery import current_app
-from django.core.cache import cache
+from django.conf import settings
 from django.core.management import CommandError, call_command
+from redis import Redis
 
 from chains_app.heads import POLL_TASK, follow_heads
 from chains_app.intents import OUTBOX_TASK
@@ -74,6 +75,7 @@ def test_the_tasks_are_doors_to_the_services(world: World) -> None:
 
 
 def test_planning_sends_a_hint(world: World) -> None:
-    cache.clear()
+    redis = Redis.from_url(settings.REDIS_URL)
+    redis.flushdb()
     world.plan(world.terms())
-    assert cache.get(f"hint:{OUTBOX_TASK}") == 1
+    assert redis.exists(f"hint:{OUTBOX_TASK}") == 1
