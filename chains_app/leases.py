@@ -39,6 +39,7 @@ FROM unnest(ARRAY(
 WHERE claimed.id = taken.id
 RETURNING claimed.*, place
 """.strip()
+_IS_ANY: Final = "SELECT EXISTS (SELECT FROM {table} WHERE {condition})"
 _RELEASE: Final = """
 UPDATE {table}
 SET due_at = least(due_at, statement_timestamp() + %(pause)s::interval),
@@ -68,6 +69,13 @@ def claim(
     statement = _CLAIM.format(table=model._meta.db_table, condition=condition, order=order)
     values = {"owner": str(uuid.uuid4()), "lease": LEASE, "most": most, **of}
     return sorted(model._default_manager.raw(statement, values), key=attrgetter("place"))
+
+
+def is_any_free(model: type[Leased]) -> bool:
+    """Whether a claim would find a row: asked before a worker is sent to look."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_ANY.format(table=model._meta.db_table, condition=FREE))
+        return bool(cursor.fetchone()[0])
 
 
 def lock(row: L) -> L:

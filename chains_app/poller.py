@@ -37,11 +37,12 @@ from chains_app.leases import (
     LeaseLostError,
     claim,
     heartbeat,
+    is_any_free,
     release,
     wake,
 )
 from chains_app.locks import Block, LockState
-from chains_app.models import ChainBlock, ChainCursor, Watch
+from chains_app.models import ChainBlock, ChainCursor, Intent, Watch
 from chains_app.registry import chains, get_adapter, get_chain
 from chains_app.seen import unwatched_locks
 from chains_app.watching import COMPARED
@@ -90,7 +91,8 @@ def poll_all() -> int:
             log.warning("poll_failed", chain=chain, reason=error.code)
         except Exception:  # a fault of ours on one chain blinds us on no other
             log.exception("poll_failed", chain=chain)
-    send_hint(OUTBOX_TASK)  # what became due by time alone is looked at with each block
+    if is_any_free(Intent):  # what became due by time alone is looked at with each block
+        send_hint(OUTBOX_TASK)
     return blocks
 
 

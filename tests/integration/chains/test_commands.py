@@ -74,8 +74,25 @@ def test_the_tasks_are_doors_to_the_services(world: World) -> None:
     assert {POLL_TASK, OUTBOX_TASK} <= set(current_app.tasks)
 
 
-def test_planning_sends_a_hint(world: World) -> None:
-    redis = Redis.from_url(settings.REDIS_URL)
-    redis.flushdb()
+@pytest.fixture
+def redis() -> Redis:
+    """Redis, empty."""
+    client: Redis = Redis.from_url(settings.REDIS_URL)
+    client.flushdb()
+    return client
+
+
+def test_planning_sends_a_hint(world: World, redis: Redis) -> None:
     world.plan(world.terms())
+    assert redis.exists(f"hint:{OUTBOX_TASK}") == 1
+
+
+def test_a_poll_sends_a_worker_to_what_is_due_and_for_nothing_else(
+    world: World, redis: Redis
+) -> None:
+    poll_chains()
+    assert redis.exists(f"hint:{OUTBOX_TASK}") == 0
+    world.plan(world.terms())
+    redis.flushdb()  # the plan's own hint is lost
+    poll_chains()
     assert redis.exists(f"hint:{OUTBOX_TASK}") == 1
