@@ -9,6 +9,7 @@ from _pytest.nodeid import coerce_node_id
 from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import settings
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from tests.wiping import wipe_tables
 
@@ -42,6 +43,7 @@ def pytest_configure() -> None:
         ("_should_reload_connections", lambda _: False),
     ):
         setattr(TransactionTestCase, name, ours)
+    _find_static_files_once()
 
 
 def _leave_no_trace() -> None:
@@ -51,6 +53,19 @@ def _leave_no_trace() -> None:
     """
     wipe_tables()
     connection.close_if_unusable_or_obsolete()
+
+
+def _find_static_files_once() -> None:
+    """Each test's client has middleware of its own, and would look for them again."""
+    find, found = WhiteNoiseMiddleware.add_files_from_finders, dict[str, object]()
+
+    def add_files(middleware: WhiteNoiseMiddleware) -> None:
+        if not found:
+            find(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    setattr(WhiteNoiseMiddleware, "add_files_from_finders", add_files)  # noqa: B010 - untyped
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
