@@ -46,15 +46,16 @@ def test_every_move_is_heard_once_and_in_order(
 
 
 def test_a_client_that_comes_back_hears_what_it_missed(
-    api: APIClient, world: World, key: str, client: Client
+    api: APIClient, world: World, key: str, feed_url: str
 ) -> None:
     session_id = create_session(api)["sessionId"]
-    client.authenticate(key)  # first: who is slow to prove itself is let go
     swap(api, world, session_id)
-    client.follow(session_id, after=3)
-    heard = client.hear_all(until="completed")
-    assert [update["seq"] for update in heard] == [4, 5, 6, 7, 8]
-    assert client.ask(type="ping") == {"type": "pong"}
+    with client_of(feed_url) as client:
+        client.authenticate(key)
+        client.follow(session_id, after=3)
+        heard = client.hear_all(until="completed")
+        assert [update["seq"] for update in heard] == [4, 5, 6, 7, 8]
+        assert client.ask(type="ping") == {"type": "pong"}
 
 
 def test_without_after_the_newest_update_comes_first(
