@@ -40,7 +40,6 @@ def _every_row() -> str:
 def nothing_changes() -> Iterator[None]:
     """Fails when a row is another one, is new or is gone afterwards."""
     before = rows()
-    assert before["clients_apiclient"] != []  # who calls is somebody's client
     yield
     after = rows()
     names = before.keys() | after.keys()
