@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
@@ -35,11 +35,12 @@ from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import Seconds, wall_clock
 
 _CROSSED: Final = """
-    SELECT watch.id FROM unnest(%s::bigint[], %s::bigint[]) AS crossed(since, last)
+    SELECT watch.id FROM unnest(%(since)s::bigint[], %(last)s::bigint[]) AS crossed(since, last)
     JOIN chains_app_observation AS reading ON reading.height > since AND reading.height <= last
     JOIN chains_app_watch AS watch ON watch.id = watch_id
-    WHERE watch.chain = %s AND NOT is_settled
-"""
+    WHERE watch.chain = %(chain)s AND NOT is_settled
+        AND reading.height > %(lowest)s AND reading.height <= %(highest)s
+"""  # the last line tells the planner, who does not look into arrays, how few they are
 KEPT_BELOW_FINAL: Final = 64  # blocks that stay readable below the slowest final one
 
 
@@ -258,9 +259,11 @@ def _became_final(cursor: ChainCursor, before: dict[str, list[int]]) -> set[int]
     risen = [tier for tier in since if cursor.final_height(tier) > since[tier]]
     if not risen:
         return set()
-    heights = [since[tier] for tier in risen], [cursor.final_height(tier) for tier in risen]
+    starts, ends = [since[tier] for tier in risen], [cursor.final_height(tier) for tier in risen]
+    values: dict[str, Any] = {"chain": cursor.chain, "since": starts, "last": ends}
+    values |= {"lowest": min(starts), "highest": max(ends)}
     with connection.cursor() as rows:
-        rows.execute(_CROSSED, [*heights, cursor.chain])
+        rows.execute(_CROSSED, values)
         return {watch for (watch,) in rows.fetchall()}
 
 

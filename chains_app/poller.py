@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Final
 
 import structlog
+from django.db import DatabaseError
 from django.db.models import Min
 from django.utils import timezone
 
@@ -91,8 +92,9 @@ def poll_all() -> int:
             log.warning("poll_failed", chain=chain, reason=error.code)
         except Exception:  # a fault of ours on one chain blinds us on no other
             log.exception("poll_failed", chain=chain)
-    if is_any_free(Intent):  # what became due by time alone is looked at with each block
-        send_hint(OUTBOX_TASK)
+    with suppress(DatabaseError):  # without a database nobody could work on it either
+        if is_any_free(Intent):  # what became due by time alone is looked at with each block
+            send_hint(OUTBOX_TASK)
     return blocks
 
 

@@ -81,7 +81,7 @@ def database_settings(url: PostgresDsn, pool: int = 0) -> dict[str, Any]:
         "CONN_MAX_AGE": 0 if pool else 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            "connect_timeout": 3,  # a host that swallows packets must not hold a request longer
+            **DATABASE_LOSS,
             "options": " ".join(f"-c {name}={value}" for name, value in DATABASE_TIMEOUTS.items()),
             # for the web process alone, whose threads come and go; a worker's are few and stay
             **({"pool": {"min_size": 1, "max_size": pool, "timeout": 5}} if pool else {}),
@@ -89,6 +89,15 @@ def database_settings(url: PostgresDsn, pool: int = 0) -> dict[str, Any]:
     }
 
 
+DATABASE_LOSS = {
+    # a host that swallows packets must hold no request and no task for long: who connects gives up,
+    # and a connection that was good is found dead
+    "connect_timeout": 3,
+    "tcp_user_timeout": 5_000,  # milliseconds, while the host owes us an acknowledgement
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
 DATABASE_TIMEOUTS = {
     # the longest statement of ours, a sweep over a million sessions, takes a tenth of it
     "statement_timeout": "15s",

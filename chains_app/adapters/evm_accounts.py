@@ -1,7 +1,7 @@
 """eth_account, which signs transactions and reads EIP-712 data: to be imported where it is used.
 
 It loads curves that nobody here needs (py_ecc), which takes longer than all else that is loaded
-for a chain, and most processes never sign. web and worker load it at their start.
+for a chain, and beat, heads and commands never sign. web, ws and worker load it at their start.
 """
 
 import sys

@@ -7,6 +7,7 @@ import pytest
 from celery import current_app
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from redis import Redis
 
 from chains_app.heads import POLL_TASK, follow_heads
@@ -96,3 +97,14 @@ def test_a_poll_sends_a_worker_to_what_is_due_and_for_nothing_else(
     redis.flushdb()  # the plan's own hint is lost
     poll_chains()
     assert redis.exists(f"hint:{OUTBOX_TASK}") == 1
+
+
+def test_a_poll_that_cannot_ask_what_is_due_has_polled(
+    world: World, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> bool:
+        raise OperationalError
+
+    monkeypatch.setattr("chains_app.poller.is_any_free", fail)
+    assert poll_chains() == 2
+    assert redis.exists(f"hint:{OUTBOX_TASK}") == 0
