@@ -15,8 +15,8 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
-from django.db.models import Q
-from django.utils import timezone
+from django.db.models import DurationField, ExpressionWrapper, F, Q, Value
+from django.db.models.functions import Now
 
 from chains_app.adapters.memory_chain import Transaction
 from chains_app.leases import release
@@ -176,8 +176,8 @@ def _who() -> str:
 
 def make_due() -> None:
     """What waits, in the order in which it was planned."""
-    for intent in Intent.objects.filter(due_at__isnull=False).order_by("pk"):
-        Intent.objects.filter(pk=intent.pk).update(due_at=timezone.now())
+    place = ExpressionWrapper(F("pk") * Value(timedelta(microseconds=1)), DurationField())
+    Intent.objects.filter(due_at__isnull=False).update(due_at=Now() - A_LONG_TIME + place)
 
 
 class Life:
