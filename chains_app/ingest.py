@@ -1,6 +1,7 @@
 """Committing what the poller learned: one transaction each, fenced by the cursor's version."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from chains_app.leases import LeaseLostError, lock, wake
 from chains_app.locks import Block, Call, LockState
 from chains_app.models import (
     ALIVE,
-    OPEN_INTENTS,
+    IS_OPEN,
     Attempt,
     AttemptStatus,
     ChainBlock,
@@ -30,10 +31,32 @@ from chains_app.models import (
 )
 from chains_app.outbox.nonces import NEVER
 from chains_app.registry import get_chain
-from chains_app.watching import believed
+from chains_app.watching import believed, readings_of, watches_by_key
 from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import Seconds, wall_clock
+from orchestrator.queries import Given, IsAmong, Select
 
+_HASHES: Final = Select(
+    lambda: ChainBlock.objects.filter(
+        IsAmong(F("height"), Given("heights")), chain=Given("chain")
+    ).values_list("height", "hash")
+)
+_MOVE: Final = """
+    WITH moved AS (
+        UPDATE chains_app_chaincursor
+        SET height = %(height)s, hash = %(hash)s, parent_hash = %(parent_hash)s, time = %(time)s,
+            finals = %(finals)s, broken = %(broken)s, left_out_at = %(left_out_at)s,
+            advanced_at = %(advanced_at)s
+        WHERE id = %(id)s AND version = %(version)s
+        RETURNING chain
+    ), stored AS (
+        INSERT INTO chains_app_chainblock (chain, height, hash, parent_hash, time)
+        SELECT chain, block.* FROM moved, unnest(
+            %(heights)s::bigint[], %(hashes)s::text[], %(parents)s::text[], %(times)s::bigint[]
+        ) AS block
+    )
+    SELECT chain FROM moved
+"""
 _CROSSED: Final = """
     SELECT watch.id FROM unnest(%(since)s::bigint[], %(last)s::bigint[]) AS crossed(since, last)
     JOIN chains_app_observation AS reading ON reading.height > since AND reading.height <= last
@@ -49,8 +72,7 @@ def begin(cursor: ChainCursor, head: Block, finals: Finals) -> None:
     with transaction.atomic():
         _move(cursor, head)
         _believe(cursor, finals, [head])
-        _save(cursor)
-        _store_blocks(cursor, [head])
+        _save(cursor, [head])
 
 
 def restart(cursor: ChainCursor, start: Block, finals: Finals) -> None:
@@ -78,7 +100,7 @@ def rewind(cursor: ChainCursor, fork: ChainBlock) -> None:
         above = [tier for tier, final in cursor.finals.items() if final[0] > fork.height]
         _break(cursor, above)
         cursor.finals |= {tier: [fork.height, fork.hash, fork.time] for tier in above}
-        _save(cursor)
+        _save(cursor, [])
 
 
 def _break(cursor: ChainCursor, tiers: Iterable[str]) -> None:
@@ -148,8 +170,7 @@ def commit(cursor: ChainCursor, learned: Learned) -> None:
         if learned.blocks:
             _move(cursor, learned.blocks[-1], learned.asked_at)
         _believe(cursor, learned.finals, learned.blocks)
-        _save(cursor)
-        _store_blocks(cursor, learned.blocks)
+        _save(cursor, learned.blocks)
         changed = store_readings(learned)
         _prune(cursor, before)
         changed |= _became_final(cursor, before)
@@ -158,9 +179,10 @@ def commit(cursor: ChainCursor, learned: Learned) -> None:
 
 
 def _follow_up(cursor: ChainCursor, changed: set[int]) -> None:
-    watches = list(Watch.objects.filter(pk__in=changed).prefetch_related("observations"))
+    watches = watches_by_key(changed).values()
+    readings = readings_of(watches)
     for watch in watches:
-        _settle(cursor, watch)
+        _settle(cursor, watch, readings[watch.pk])
     _wake_intents(changed)
     _announce(watches)
 
@@ -181,20 +203,7 @@ def commit_again(cursor: ChainCursor, learned: Learned, height: int) -> None:
         cursor.reread_after = None if is_over else height
         same = ChainCursor.objects.filter(pk=cursor.pk, reread_after=wanted)
         same.update(reread_after=cursor.reread_after)
-        watches = list(Watch.objects.filter(pk__in=changed).prefetch_related("observations"))
-        for watch in watches:
-            _settle(cursor, watch)
-        _wake_intents(changed)
-        _announce(watches)
-
-
-def _store_blocks(cursor: ChainCursor, blocks: Iterable[Block]) -> None:
-    ChainBlock.objects.bulk_create(
-        ChainBlock(
-            chain=cursor.chain, height=b.height, hash=b.hash, parent_hash=b.parent_hash, time=b.time
-        )
-        for b in blocks
-    )
+        _follow_up(cursor, changed)
 
 
 def _move(cursor: ChainCursor, block: Block, at: datetime | None = None) -> None:
@@ -212,12 +221,12 @@ def _believe(cursor: ChainCursor, finals: Finals, page: Iterable[Block]) -> None
     newer = {t: final for t, final in finals.items() if final.height > cursor.final_height(t)}
     if not newer:
         return
-    stored = ChainBlock.objects.filter(chain=cursor.chain)
     heights = {final.height for final in newer.values()}
-    ours = dict(stored.filter(height__in=heights).values_list("height", "hash"))
+    ours = dict(_HASHES.all(chain=cursor.chain, heights=list(heights)))
     ours |= {block.height: block.hash for block in page}
     floor = cursor.height
     if not heights <= ours.keys():
+        stored = ChainBlock.objects.filter(chain=cursor.chain)
         oldest = stored.order_by("height").values_list("height", flat=True)[:1]
         floor = min(floor, *ours, *oldest)
     for tier, final in newer.items():
@@ -226,21 +235,23 @@ def _believe(cursor: ChainCursor, finals: Finals, page: Iterable[Block]) -> None
             cursor.finals[tier] = [final.height, final.hash, final.time]
 
 
-def _save(cursor: ChainCursor) -> None:
-    """The fence too: it takes the row's lock, or finds that the lease was lost."""
-    ours = ChainCursor.objects.filter(pk=cursor.pk, version=cursor.version)
-    written = ours.update(
-        height=cursor.height,
-        hash=cursor.hash,
-        parent_hash=cursor.parent_hash,
-        time=cursor.time,
-        finals=cursor.finals,
-        broken=cursor.broken,
-        left_out_at=cursor.left_out_at,
-        advanced_at=cursor.advanced_at,
-    )
-    if not written:
-        raise LeaseLostError(f"{cursor} was taken over")
+def _save(cursor: ChainCursor, blocks: Sequence[Block]) -> None:
+    """The cursor as it is now, and these blocks, which are new. The fence too: it takes the row's
+    lock, or finds that the lease was lost.
+    """
+    values = {
+        **vars(cursor),
+        "finals": json.dumps(cursor.finals),
+        "broken": json.dumps(cursor.broken),
+        "heights": [block.height for block in blocks],
+        "hashes": [block.hash for block in blocks],
+        "parents": [block.parent_hash for block in blocks],
+        "times": [block.time for block in blocks],
+    }
+    with connection.cursor() as rows:
+        rows.execute(_MOVE, values)
+        if not rows.fetchall():
+            raise LeaseLostError(f"{cursor} was taken over")
 
 
 def _prune(cursor: ChainCursor, before: dict[str, list[int]]) -> None:
@@ -267,10 +278,9 @@ def _became_final(cursor: ChainCursor, before: dict[str, list[int]]) -> set[int]
         return {watch for (watch,) in rows.fetchall()}
 
 
-def _settle(cursor: ChainCursor, watch: Watch) -> None:
+def _settle(cursor: ChainCursor, watch: Watch, readings: Iterable[Observation]) -> None:
     """Want a payout that is finally owed; stop waiting for a lock that is over for ever."""
-    readings, terms = watch.observations.all(), watch.terms
-    last = believed(readings)
+    terms, last = watch.terms, believed(readings)
     if last is None:
         return
     is_final = last.height <= cursor.final_height(watch.tier)
@@ -290,7 +300,7 @@ def _settle(cursor: ChainCursor, watch: Watch) -> None:
 
 
 def _wake_intents(watches: set[int]) -> None:
-    if wake(Intent.objects.filter(watch__in=watches, status__in=OPEN_INTENTS)):
+    if wake(Intent, f"watch_id = ANY(%(watches)s) AND {IS_OPEN}", watches=list(watches)):
         send_hint(OUTBOX_TASK)
 
 

@@ -22,6 +22,7 @@ from chains_app.orders import SignedOrder
 from chains_app.outbox.effects import goes_by_its_chain, is_useful
 from chains_app.outbox.nonces import NEVER, void_attempt
 from chains_app.selectors import chain_now
+from chains_app.watching import watches_of
 from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import OrchestratorError
@@ -70,7 +71,7 @@ def plan_intent(
 
 
 def _watch_of(reference: UUID, terms: LockTerms) -> Watch:
-    watch = Watch.objects.filter(reference=reference).first()
+    watch = next(iter(watches_of([reference])), None)
     if watch is None or watch.terms != terms:
         raise NotWatchedError(f"{reference} is not watched under these terms: watch_lock first")
     return watch

@@ -9,16 +9,17 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cache
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 import structlog
-from django.db import DatabaseError, connection, connections, transaction
-from django.db.models import Q, QuerySet
+from django.db import DatabaseError, connection, connections
 from django.db.models.functions import Now
 
 from chains_app.models import Leased
 from orchestrator.kernel.errors import OrchestratorError
+from orchestrator.queries import Given, Select
 
 LEASE: Final = timedelta(seconds=3)
 BEAT_SECONDS: Final = 2.0
@@ -40,6 +41,14 @@ WHERE claimed.id = taken.id
 RETURNING claimed.*, place
 """.strip()
 _IS_ANY: Final = "SELECT EXISTS (SELECT FROM {table} WHERE {condition})"
+_WAKE: Final = """
+UPDATE {table} SET due_at = statement_timestamp()
+WHERE id = ANY(ARRAY(
+    SELECT id FROM {table}
+    WHERE ({condition}) AND (due_at IS NULL OR due_at > statement_timestamp())
+    ORDER BY id FOR UPDATE
+))
+""".strip()
 _RELEASE: Final = """
 UPDATE {table}
 SET due_at = least(due_at, statement_timestamp() + %(pause)s::interval),
@@ -80,11 +89,16 @@ def is_any_free(model: type[Leased]) -> bool:
 
 def lock(row: L) -> L:
     """The row as it stands, locked; raises LeaseLostError when it is no longer ours."""
-    model = type(row)._default_manager
-    fresh: L = model.select_for_update(of=("self",)).get(pk=row.pk)
-    if fresh.version != row.version:
+    fresh: L | None = _locked(type(row)).first(pk=row.pk)
+    if fresh is None or fresh.version != row.version:
         raise LeaseLostError(f"{row} was taken over")
     return fresh
+
+
+@cache
+def _locked(model: type[L]) -> Select[L]:
+    rows = model._default_manager
+    return Select(lambda: rows.select_for_update(of=("self",)).filter(pk=Given("pk")))
 
 
 def release(row: Leased, pause: timedelta | None, *, unless_woken: bool = False) -> bool:
@@ -98,13 +112,13 @@ def release(row: Leased, pause: timedelta | None, *, unless_woken: bool = False)
         return bool(cursor.rowcount)
 
 
-def wake(rows: QuerySet[L]) -> int:
-    """Make rows due now; who works on one sees it when it is released."""
-    later = rows.filter(Q(due_at__isnull=True) | Q(due_at__gt=Now()))
-    with transaction.atomic(savepoint=False):
-        locked = later.select_for_update(of=("self",)).order_by("pk")
-        keys = list(locked.values_list("pk", flat=True))
-        return rows.model._default_manager.filter(pk__in=keys).update(due_at=Now()) if keys else 0
+def wake(model: type[Leased], condition: str, **of: Any) -> int:
+    """Make rows due now, locked in the order of their ids; who works on one sees it when it is
+    released. `condition` is SQL, `of` the values in it. Returns how many were not due.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_WAKE.format(table=model._meta.db_table, condition=condition), of)
+        return int(cursor.rowcount)
 
 
 @contextmanager

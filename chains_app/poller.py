@@ -71,7 +71,7 @@ def poll(chain: str) -> int:
     claimed, blocks = _claim(chain, UNCLAIMED), 0
     if not claimed:  # another is at it, or nobody ever was
         ChainCursor.objects.get_or_create(chain=chain)
-        wake(ChainCursor.objects.filter(chain=chain))
+        wake(ChainCursor, "chain = %(chain)s", chain=chain)
         claimed = _claim(chain, FREE)
     while claimed:
         blocks += _read_claimed(claimed[0])

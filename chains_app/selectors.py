@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from chains_app.locks import Call, LockState
@@ -20,13 +20,37 @@ from chains_app.models import (
     InboxFact,
     Intent,
     IntentStatus,
+    Observation,
     SeenLock,
     Watch,
 )
 from chains_app.registry import get_chain
-from chains_app.watching import believed, newest
+from chains_app.watching import believed, newest, readings_of, watches_of
 from orchestrator.kernel.clock import Seconds, wall_clock
+from orchestrator.queries import Given, IsAmong, Select
 
+_AMONG: Final = IsAmong(F("reference"), Given("references"))
+_CURSORS: Final = Select(lambda: ChainCursor.objects.all())
+_CURSOR: Final = Select(lambda: ChainCursor.objects.filter(chain=Given("chain")))
+_WANTED: Final = Select(
+    lambda: Intent.objects.filter(
+        _AMONG, IsAmong(F("call"), Given("calls")), status__in=OPEN_INTENTS
+    ).values_list("reference", "call", "wanted_since")
+)
+_LEFT: Final = Select(
+    lambda: (
+        Attempt.objects.filter(
+            IsAmong(F("intent__reference"), Given("references")), left_at__isnull=False
+        )
+        .values_list("intent__reference", "intent__call")
+        .distinct()
+    )
+)
+_REPAID: Final = Select(
+    lambda: Intent.objects.filter(
+        _AMONG, call=Call.REPAY.value, status=IntentStatus.DONE
+    ).values_list("reference")
+)
 DISTRUST: Final = 24 * 3600  # seconds; a chain that reorganised so deep may do it again
 
 
@@ -70,14 +94,26 @@ def leg_facts(
     references: Iterable[UUID], cursors: Iterable[ChainCursor] | None = None
 ) -> dict[UUID, LegFacts]:
     """The facts of each watched reference; those that are not watched are left out."""
-    watches = Watch.objects.filter(reference__in=list(references)).prefetch_related("observations")
-    read = ChainCursor.objects.all() if cursors is None else cursors
-    by_chain = {cursor.chain: cursor for cursor in read}
-    return {watch.reference: _facts(watch, by_chain.get(watch.chain)) for watch in watches}
+    watches = watches_of(references)
+    readings = readings_of(watches)
+    by_chain = {cursor.chain: cursor for cursor in cursors or all_cursors()}
+    return {
+        watch.reference: _facts(watch, readings[watch.pk], by_chain.get(watch.chain))
+        for watch in watches
+    }
 
 
-def _facts(watch: Watch, cursor: ChainCursor | None) -> LegFacts:
-    readings = watch.observations.all()
+def all_cursors() -> list[ChainCursor]:
+    """How far each chain is read."""
+    return _CURSORS.all()
+
+
+def cursor_of(chain: str) -> ChainCursor | None:
+    """How far a chain is read; None of one that nobody follows."""
+    return _CURSOR.first(chain=chain)
+
+
+def _facts(watch: Watch, readings: list[Observation], cursor: ChainCursor | None) -> LegFacts:
     up_to = -1 if cursor is None else cursor.final_height(watch.tier)
     head, final = newest(readings), believed(readings, up_to)
     seen = watch.first_seen_time
@@ -96,8 +132,7 @@ def _facts(watch: Watch, cursor: ChainCursor | None) -> LegFacts:
 
 def chain_clocks(cursors: Iterable[ChainCursor] | None = None) -> dict[str, ChainClock]:
     """The clock of each chain that was read at least once."""
-    read = ChainCursor.objects.all() if cursors is None else cursors
-    return {cursor.chain: _clock(cursor) for cursor in read if cursor.hash}
+    return {cursor.chain: _clock(cursor) for cursor in cursors or all_cursors() if cursor.hash}
 
 
 def _clock(cursor: ChainCursor) -> ChainClock:
@@ -123,24 +158,17 @@ def chain_now(chain: str, *, by_itself: bool = False) -> Seconds:
 
     `by_itself`: the head's, of what goes by its chain's clock alone (`goes_by_its_chain`).
     """
-    times = ChainCursor.objects.filter(chain=chain).values_list("time", flat=True)
-    return Seconds(max(0 if by_itself else wall_clock(), *times, 0))
+    cursor = cursor_of(chain)
+    return Seconds(max(0 if by_itself else wall_clock(), 0 if cursor is None else cursor.time))
 
 
 def open_since(
     references: Iterable[UUID], calls: Iterable[Call]
 ) -> dict[tuple[UUID, Call], timedelta]:
     """For how long each of these calls is wanted by now, of those that still are."""
-    rows = Intent.objects.filter(
-        reference__in=list(references),
-        call__in=[call.value for call in calls],
-        status__in=OPEN_INTENTS,
-    )
+    of = {"references": list(references), "calls": [call.value for call in calls]}
     now = timezone.now()
-    return {
-        (reference, Call(call)): now - since
-        for reference, call, since in rows.values_list("reference", "call", "wanted_since")
-    }
+    return {(reference, Call(call)): now - since for reference, call, since in _WANTED.all(**of)}
 
 
 def waiting_references(calls: Iterable[Call], *, longer_than: timedelta) -> set[UUID]:
@@ -162,8 +190,7 @@ def waiting_references(calls: Iterable[Call], *, longer_than: timedelta) -> set[
 def writes_left(references: Iterable[UUID]) -> dict[UUID, set[Call]]:
     """The calls of each reference whose bytes may have left us: the commit of `left_at`."""
     left: dict[UUID, set[Call]] = defaultdict(set)
-    rows = Attempt.objects.filter(intent__reference__in=list(references), left_at__isnull=False)
-    for reference, call in rows.values_list("intent__reference", "intent__call").distinct():
+    for reference, call in _LEFT.all(references=list(references)):
         if call != FILL:
             left[reference].add(Call(call))
     return dict(left)
@@ -176,10 +203,8 @@ def is_hashlock_seen(hashlock: bytes) -> bool:
 
 def repaid(references: Iterable[UUID]) -> set[UUID]:
     """Those of these locks whose amount went from us to their depositor, finally."""
-    rows = Intent.objects.filter(
-        reference__in=list(references), call=Call.REPAY.value, status=IntentStatus.DONE
-    )
-    return set(rows.values_list("reference", flat=True))
+    asked = list(references)
+    return {reference for (reference,) in _REPAID.all(references=asked)} if asked else set()
 
 
 @dataclass(frozen=True)

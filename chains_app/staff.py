@@ -12,6 +12,7 @@ from chains_app.heads import POLL_TASK
 from chains_app.intents import OUTBOX_TASK
 from chains_app.leases import wake
 from chains_app.models import (
+    IS_OPEN,
     ON_THE_WAY,
     OPEN_INTENTS,
     Attempt,
@@ -91,7 +92,7 @@ def _resume(signer: Signer) -> str:
 
 def _wake_intents(signer: Signer) -> str:
     """After the commit: intents are locked before signers (rule 8)."""
-    wake(Intent.objects.filter(chain=signer.chain, status__in=OPEN_INTENTS))
+    wake(Intent, f"chain = %(chain)s AND {IS_OPEN}", chain=signer.chain)
     send_hint(OUTBOX_TASK)
     return ""
 
@@ -113,7 +114,7 @@ def rewind_cursor(to: int) -> Act[ChainCursor]:
     def do(cursor: ChainCursor) -> str:
         rows = ChainCursor.objects.filter(pk=cursor.pk)
         rows.update(reread_after=to)
-        wake(rows)
+        wake(ChainCursor, "id = %(pk)s", pk=cursor.pk)
         send_hint(POLL_TASK)
         return f"{cursor.chain} is read again after block {to}{_instead(cursor)}"
 
@@ -205,6 +206,6 @@ def retry_writes(references: Iterable[UUID]) -> list[Intent]:
     rows = Intent.objects.filter(reference__in=list(references), status__in=OPEN_INTENTS)
     found = list(rows.select_for_update(of=("self",)).order_by("pk"))
     rows.filter(pk__in=[each.pk for each in found]).update(retried_at=timezone.now())
-    wake(rows)
+    wake(Intent, "id = ANY(%(keys)s)", keys=[each.pk for each in found])
     send_hint(OUTBOX_TASK)
     return found

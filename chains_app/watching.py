@@ -1,10 +1,12 @@
 """Locks that the poller follows, and what their readings say."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from chains_app.adapters.interface import Fact
 from chains_app.locks import LockReading, LockState, LockTerms
@@ -14,6 +16,7 @@ from chains_app.registry import get_adapter, get_chain
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import OrchestratorError
 from orchestrator.kernel.hashlock import LENGTH, Secret, fits
+from orchestrator.queries import Given, IsAmong, Select
 
 
 class WatchConflictError(OrchestratorError):
@@ -26,6 +29,11 @@ LOOK_AGAIN: Final = 15  # seconds of a chain; until what a fact named, or what i
 LOOKS: Final = 8  # in each doubling of the time since it was due
 COMPARED: Final = 1  # a `due_time` before all others, that waits behind them
 NEVER: Final = 10**11  # seconds; a stranger may name instants that no column holds
+_BY_KEY: Final = Select(lambda: Watch.objects.filter(IsAmong(F("pk"), Given("keys"))))
+_WATCHED: Final = Select(lambda: Watch.objects.filter(IsAmong(F("reference"), Given("references"))))
+_READINGS: Final = Select(
+    lambda: Observation.objects.filter(IsAmong(F("watch_id"), Given("watches")))
+)
 
 
 def watch_lock(*, reference: UUID, terms: LockTerms, tier: str, pays_out: bool = True) -> None:
@@ -67,6 +75,24 @@ def compare_with_chains() -> int:
         rows = open_ones.select_for_update(skip_locked=True, no_key=True).order_by("pk")
         keys = list(rows.values_list("pk", flat=True))
         return Watch.objects.filter(pk__in=keys).update(due_time=COMPARED)
+
+
+def watches_of(references: Iterable[UUID]) -> list[Watch]:
+    """Those of these references that are watched."""
+    return _WATCHED.all(references=list(references))
+
+
+def watches_by_key(keys: Iterable[int]) -> dict[int, Watch]:
+    """Those of these keys."""
+    return {watch.pk: watch for watch in _BY_KEY.all(keys=list(keys))}
+
+
+def readings_of(watches: Iterable[Watch]) -> Mapping[int, list[Observation]]:
+    """What is stored of these locks' readings, by the watch's key."""
+    readings: dict[int, list[Observation]] = defaultdict(list)
+    for each in _READINGS.all(watches=[watch.pk for watch in watches]):
+        readings[each.watch_id].append(each)
+    return readings
 
 
 def standing(observation: Observation) -> Standing:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from django.db.models import F
+
 from chains_app.locks import Call, LockState
-from chains_app.models import ChainCursor
 from chains_app.registry import get_chain
 from chains_app.selectors import (
     ChainClock,
     LegFacts,
+    all_cursors,
     chain_clocks,
     leg_facts,
     repaid,
@@ -19,12 +21,14 @@ from chains_app.selectors import (
 )
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import Secret, fits
+from orchestrator.queries import Given, IsAmong, Select
 from sessions_app.domain.snapshot import Leg as Sight
 from sessions_app.domain.snapshot import Snapshot
 from sessions_app.domain.timelocks import Clocks, Head, is_stale
 from sessions_app.models import Leg, Role, Session
 
 FACTS_AGE: Final = 10  # seconds; the most that facts may be old when something first leaves us
+_LEGS: Final = Select(lambda: Leg.objects.filter(IsAmong(F("session_id"), Given("sessions"))))
 _UNREAD: Final = LegFacts(
     head=LockState.ABSENT,
     final=LockState.ABSENT,
@@ -55,10 +59,10 @@ class Evidence:
     def gather(cls, sessions: Iterable[Session], now: Seconds) -> "Evidence":
         """Read it; the sessions' rows should be locked for what is decided on it."""
         legs: dict[UUID, dict[Role, Leg]] = defaultdict(dict)
-        for leg in Leg.objects.filter(session__in=[session.pk for session in sessions]):
+        for leg in _LEGS.all(sessions=[session.pk for session in sessions]):
             legs[leg.session_id][Role(leg.role)] = leg
         references = [leg.id for both in legs.values() for leg in both.values()]
-        cursors = list(ChainCursor.objects.all())
+        cursors = all_cursors()
         facts, left = leg_facts(references, cursors), writes_left(references)
         given_back = repaid(_taken(legs.values(), facts))
         return cls(now, legs, facts, left, given_back, chain_clocks(cursors))

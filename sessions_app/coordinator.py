@@ -11,11 +11,12 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F
 
 from auctions_app.services import release_reservation
 from orchestrator.kernel.clock import wall_clock
 from orchestrator.kernel.errors import OrchestratorError
+from orchestrator.queries import Given, IsAmong, Select
 from sessions_app.alarming import Overdue, attention_for, overdue_duties, set_attention, tell
 from sessions_app.binding import Evidence
 from sessions_app.domain.attention import Attention
@@ -33,6 +34,9 @@ log = structlog.get_logger(__name__)
 
 BATCH: Final = 100
 _SET_ASIDE: Final = timedelta(seconds=30)  # until a session that failed alone is tried again
+_WHERE = Session.objects.values_list("status", "quote__route_id").distinct()
+_DUE: Final = Select(lambda: _WHERE.filter(wake_at__lte=Given("now")))
+_OF_THESE: Final = Select(lambda: _WHERE.filter(IsAmong(F("id"), Given("ids"))))
 _STEPS: Final = 20  # more moves at once than any life has
 
 
@@ -57,7 +61,6 @@ def advance(session_ids: Iterable[UUID]) -> int:
 def advance_due() -> int:
     """Drive a batch of sessions whose time has come, but for those that others hold."""
     now = instant(wall_clock())
-    due = Session.objects.filter(wake_at__lte=now)
     claimed: list[UUID] = []
 
     def claim() -> list[Session]:
@@ -66,9 +69,8 @@ def advance_due() -> int:
         return sessions
 
     try:
-        if not due.exists():  # most often
-            return 0
-        return _advance_batch(claim, _readings_for(due))
+        due = _DUE.all(now=now)
+        return _advance_batch(claim, _readings_for(due)) if due else 0
     except Exception:
         log.exception("batch_failed", sessions=len(claimed))
         return sum(_advance_or_set_aside([each]) for each in claimed)
@@ -76,7 +78,7 @@ def advance_due() -> int:
 
 def _advance_or_set_aside(ids: list[UUID]) -> int:
     try:
-        readings = _readings_for(Session.objects.filter(id__in=ids))
+        readings = _readings_for(_OF_THESE.all(ids=ids))
         return _advance_batch(partial(lock_sessions, ids), readings)
     except Exception:
         if len(ids) > 1:
@@ -87,10 +89,10 @@ def _advance_or_set_aside(ids: list[UUID]) -> int:
         return 0
 
 
-def _readings_for(sessions: QuerySet[Session]) -> Readings:
+def _readings_for(sessions: Iterable[tuple[str, str]]) -> Readings:
     """What the fills of those that wait for one must know; asked before any transaction."""
-    waiting = sessions.filter(status=Status.EXECUTING.value)
-    return read_chains(chains_of(waiting.values_list("quote__route_id", flat=True)))
+    waiting = {route_id for status, route_id in sessions if status == Status.EXECUTING.value}
+    return read_chains(chains_of(waiting))
 
 
 @transaction.atomic

@@ -22,6 +22,7 @@ from chains_app.selectors import is_withdrawn_for_good, leg_facts
 from chains_app.signers import SignerRefusedError, SignerRole
 from orchestrator.kernel.clock import wall_clock
 from orchestrator.kernel.hashlock import Secret, fits
+from orchestrator.queries import Given, Select
 from secrets_app.services import open_secret
 from sessions_app import surplus
 from sessions_app.binding import FACTS_AGE, Evidence, Legs
@@ -37,6 +38,7 @@ _ACTIONS: Final[Mapping[tuple[Role, Call], Action]] = {
     (Role.SOURCE, Call.REPAY): Action.REPAY_SOURCE,
 }
 _RISKING_OURS: Final = {Action.LOCK_DESTINATION, Action.WITHDRAW_DESTINATION}
+_LEG: Final = Select(lambda: Leg.objects.filter(id=Given("reference")).select_related("session"))
 GUARDED: Final = (
     Call.LOCK,
     Call.LOCK_FOR,
@@ -60,7 +62,7 @@ def judge(call: Call, reference: UUID, moment: Moment) -> Verdict:
 
     A preliminary may be made exactly when its lock may: nothing is spent for one that may not.
     """
-    leg = Leg.objects.select_related("session").filter(id=reference).first()
+    leg = _LEG.first(reference=reference)
     if leg is None:
         return surplus.judge(call, reference, moment)
     guarded = Call.LOCK if call in PRELIMINARIES else call

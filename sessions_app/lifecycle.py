@@ -6,7 +6,7 @@ batch, plans and voids their chain writes as they are decided, and writes all ro
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from chains_app.locks import Call, LockTerms
 from chains_app.outbox.effects import last_useful_moment
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import OrchestratorError
+from orchestrator.queries import Given, Select
 from sessions_app.counting import count_on_commit
 from sessions_app.domain.plan import Action, Step
 from sessions_app.domain.states import Status, is_allowed
@@ -58,10 +59,14 @@ def lock_sessions(session_ids: Iterable[UUID]) -> list[Session]:
 
 def claim_due(now: datetime, limit: int) -> list[Session]:
     """At most `limit` sessions whose time has come and that nobody else has locked."""
-    due = Session.objects.select_for_update(of=("self",), no_key=True, skip_locked=True).filter(
-        wake_at__lte=now
-    )
-    return list(due.select_related("quote").order_by("wake_at")[:limit])
+    return _due(limit).all(now=now)
+
+
+@cache
+def _due(limit: int) -> Select[Session]:
+    rows = Session.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
+    due = rows.filter(wake_at__lte=Given("now")).select_related("quote").order_by("wake_at")
+    return Select(lambda: due[:limit])
 
 
 class Commit:

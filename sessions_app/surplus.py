@@ -9,7 +9,7 @@ from math import ceil
 from typing import Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
@@ -30,6 +30,7 @@ from chains_app.watching import WatchConflictError, watch_lock
 from orchestrator.audit.acts import NotDoneError
 from orchestrator.kernel.amounts import in_coins
 from orchestrator.kernel.clock import wall_clock
+from orchestrator.queries import Select
 from sessions_app.binding import FACTS_AGE
 from sessions_app.lifecycle import NEVER_TOO_LATE
 from sessions_app.models import ENDED, Leg, Role, Session, Surplus
@@ -39,23 +40,34 @@ AFTER_SESSIONS: Final = -1  # urgency: strangers' money waits behind what sessio
 State = Surplus.State
 _UNDECIDED: Final = (State.OPEN, State.OWED)
 
+_KNOWN: Final = Surplus.objects.filter(
+    chain=OuterRef("chain"), lock_id=OuterRef("lock_id"), terms=OuterRef("terms_json")
+)
+_NEW: Final = Select(
+    lambda: SeenLock.objects.filter(~Exists(_KNOWN), is_for_us=True).order_by("pk")[:BATCH]
+)
+_WAITING: Final = Select(
+    lambda: (
+        Surplus.objects.filter(Q(state__in=_UNDECIDED) | Q(checked_at=None))
+        .order_by(F("checked_at").asc(nulls_first=True))
+        .values_list("pk")[:BATCH]
+    )
+)
+_LOOK_AGAIN: Final = """
+    UPDATE sessions_app_surplus SET checked_at = NULL WHERE id = ANY(%(references)s)
+"""
+
 
 def sweep() -> int:
     """Record what the poller saw, and look again at what is undecided; how many were recorded."""
     recorded = _record_new()
-    waiting = Surplus.objects.filter(Q(state__in=_UNDECIDED) | Q(checked_at=None))
-    oldest = waiting.order_by(F("checked_at").asc(nulls_first=True))
-    if ids := list(oldest.values_list("pk", flat=True)[:BATCH]):
+    if ids := [pk for (pk,) in _WAITING.all()]:
         follow(ids)
     return recorded
 
 
 def _record_new() -> int:
-    known = Surplus.objects.filter(
-        chain=OuterRef("chain"), lock_id=OuterRef("lock_id"), terms=OuterRef("terms_json")
-    )
-    found = SeenLock.objects.filter(~Exists(known), is_for_us=True).order_by("pk")
-    return sum(_record(seen) for seen in found[:BATCH])
+    return sum(_record(seen) for seen in _NEW.all())
 
 
 def _record(seen: SeenLock) -> bool:
@@ -96,8 +108,8 @@ def _reason(session: Session | None, terms: LockTerms) -> str:
 
 def wake(references: Iterable[UUID]) -> None:
     """Facts of these have changed: the next sweep looks at them first, whatever they were."""
-    rows = Surplus.objects.filter(pk__in=list(references))
-    rows.update(checked_at=None)
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK_AGAIN, {"references": list(references)})
 
 
 # --- its course -----------------------------------------------------------------------------------

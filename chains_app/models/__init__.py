@@ -14,6 +14,7 @@ from chains_app.models.read import (
 from chains_app.models.wanted import (
     ALIVE,
     FILL,
+    IS_OPEN,
     ON_THE_WAY,
     OPEN_INTENTS,
     Attempt,
@@ -26,6 +27,7 @@ from chains_app.models.wanted import (
 __all__ = [
     "ALIVE",
     "FILL",
+    "IS_OPEN",
     "ON_THE_WAY",
     "OPEN_INTENTS",
     "Attempt",

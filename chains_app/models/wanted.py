@@ -58,6 +58,7 @@ class IntentStatus(models.TextChoices):
 
 
 OPEN_INTENTS: Final = (IntentStatus.PLANNED, IntentStatus.ACTIVE)
+IS_OPEN: Final = f"status IN {tuple(status.value for status in OPEN_INTENTS)}"  # in SQL
 FILL: Final = "fill"  # the call of an intent that only uses up a nonce that was signed and voided
 
 

@@ -35,9 +35,18 @@ from chains_app.outbox.nonces import key_of
 from chains_app.outbox.preliminaries import is_preliminary, missing_before, preliminary_effect
 from chains_app.outbox.repayments import is_repayment, repayment_effect
 from chains_app.registry import get_adapter, get_chain
-from chains_app.watching import doubt, final_observation, standing
+from chains_app.selectors import cursor_of
+from chains_app.watching import doubt, final_observation, readings_of, standing
 from orchestrator.kernel.clock import Seconds, wall_clock
+from orchestrator.queries import Given, Select
 
+_ATTEMPTS: Final = Select(
+    lambda: (
+        Attempt.objects.filter(intent_id=Given("intent"))
+        .select_related("signer")
+        .order_by("signed_at", "nonce")
+    )
+)
 SEEN_AFTER: Final = 60  # seconds, within which each node shows a block that one has
 
 
@@ -73,9 +82,9 @@ class _Read:
 def follow(intent: Intent) -> Followed:
     """The effect first, then the attempt by hash (rule 5); raises ChainError."""
     read_at, adapter = time.monotonic(), get_adapter(intent.chain)
-    attempts = list(intent.attempts.select_related("signer").order_by("signed_at", "nonce"))
+    attempts = _ATTEMPTS.all(intent=intent.pk)
     group = tuple(attempt for attempt in attempts if attempt.status in ALIVE)
-    cursor = ChainCursor.objects.filter(chain=intent.chain).first()
+    cursor = cursor_of(intent.chain)
     read = _read_effect(intent, adapter, cursor, attempts)
     fate, statuses, key = _read_fate(intent, adapter, cursor, group)
     is_doubtful = read.effect is Effect.MISSING and is_withdrawal_of_several(intent)
@@ -136,7 +145,7 @@ def _read_effect(
     if is_repayment(intent):
         effect, height = repayment_effect(attempts)
         return _Read(effect, head, height or head.height)
-    reading, stored = adapter.read_lock(watch.terms, head), list(watch.observations.all())
+    reading, stored = adapter.read_lock(watch.terms, head), readings_of([watch])[watch.pk]
     doubt(watch, stored, reading)
     final = final_observation(watch, stored, cursor)
     at_head = Standing(reading.state, reading.is_paid, head.time)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from chains_app.adapters.interface import ChainAdapter
 from chains_app.leases import lock, wake
 from chains_app.locks import PRELIMINARIES, Call, LockTerms
-from chains_app.models import ON_THE_WAY, OPEN_INTENTS, Attempt, Intent, IntentStatus
+from chains_app.models import IS_OPEN, ON_THE_WAY, OPEN_INTENTS, Attempt, Intent, IntentStatus
 from chains_app.outbox.effects import Effect, Standing
 
 SHARED: Final = (Call.APPROVE_ZERO, Call.APPROVE, Call.REGISTER)  # one serves several locks
@@ -106,4 +106,5 @@ def want(intent: Intent, call: Call) -> None:
 
 def wake_lock(intent: Intent) -> None:
     """A preliminary got somewhere: whose sake it is for looks again."""
-    wake(_locks(intent).filter(status__in=OPEN_INTENTS))
+    which = f"reference = %(reference)s AND call = '{Call.LOCK.value}' AND {IS_OPEN}"
+    wake(Intent, which, reference=intent.reference)

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
-from django.db.models import prefetch_related_objects
 
 from chains_app.adapters.interface import ChainError, ChainUnavailableError
 from chains_app.intents import OUTBOX_TASK
@@ -21,6 +20,7 @@ from chains_app.outbox.repayments import is_repayment
 from chains_app.outbox.sending import broadcast, send_first
 from chains_app.outbox.signing import GuardRefusedError, sign, sign_replacement
 from chains_app.signers import SignerRefusedError
+from chains_app.watching import watches_by_key
 from orchestrator.hints import send_hint
 
 BATCH: Final = 100
@@ -63,7 +63,9 @@ def run_outbox() -> int:
     intents = claim(Intent, order="urgency DESC, due_at", most=BATCH)
     if not intents:  # most often
         return 0
-    prefetch_related_objects(intents, "watch", "fill_signer")
+    watches = watches_by_key(intent.watch_id for intent in intents if intent.watch_id)
+    for intent in intents:
+        intent.watch = watches.get(intent.watch_id or 0)
     silent: set[str] = set()
     with heartbeat(intents):
         for intent in intents:

@@ -32,7 +32,7 @@ from tests.integration.chains.world import (
     tables_that_hold,
 )
 
-WRITES: Final = ("INSERT", "UPDATE", "DELETE")
+WRITES: Final = ("INSERT", "UPDATE", "DELETE", "WITH")
 IDLE: Final = ";"  # between two jobs: a worker that dies has nothing in hand
 # each is one statement that finds no row of a lost lease, or takes no more than a new one
 UNFENCED: Final = ("broadcast", "record", "release", "store_refusal", "wake")
@@ -152,7 +152,7 @@ class Commits:
 
     def _executing(self, execute: Any, sql: str, *rest: Any) -> Any:
         """A statement of its own that changed no row leaves what was there."""
-        if not sql.startswith(WRITES):
+        if not sql.lstrip().startswith(WRITES):
             return execute(sql, *rest)
         if connection.in_atomic_block:
             self._writes = True

@@ -95,7 +95,7 @@ def test_a_lock_is_woken_when_what_it_needs_is_there(world: World) -> None:
     drain()
     world.base.mine()
     Intent.objects.filter(call=Call.LOCK.value).update(due_at=None)
-    wake(Intent.objects.filter(call=Call.APPROVE.value))
+    wake(Intent, "call = %(call)s", call=Call.APPROVE.value)
     drain()
     assert calls(reference) == [Call.APPROVE.value, Call.LOCK.value]
 

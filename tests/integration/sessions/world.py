@@ -19,6 +19,7 @@ from auctions_app.services import create_quote
 from chains_app.adapters.memory import memory_key, memory_spec
 from chains_app.adapters.memory_chain import MemoryChain
 from chains_app.config import PolicyName
+from chains_app.leases import wake
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.models import ChainCursor, Intent
 from chains_app.outbox.worker import drain
@@ -29,9 +30,10 @@ from orchestrator.clients.models import ApiClient, Scope
 from orchestrator.clients.services import create_client
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import HashFunction, Secret
+from orchestrator.queries import Given, Select
 from sessions_app import services, sweeps
 from sessions_app.domain.states import ENDS, Status
-from sessions_app.models import Role, Session
+from sessions_app.models import Leg, Role, Session, Transition
 
 START = Seconds(1_800_000_000)
 THERE, BACK = "base:COIN->near:COIN", "near:COIN->base:COIN"
@@ -49,6 +51,13 @@ UPDATE chains_app_attempt SET signed_at = signed_at - age, left_at = left_at - a
 UPDATE chains_app_intent SET wanted_since = wanted_since - age, retried_at = retried_at - age
     FROM make_interval(secs => %(seconds)s) AS age;
 """
+_SESSION = Select(lambda: Session.objects.filter(pk=Given("pk")))
+_LEG = Select(lambda: Leg.objects.filter(session_id=Given("session"), role=Given("role")))
+_PATH = Select(
+    lambda: (
+        Transition.objects.filter(session_id=Given("session")).order_by("seq").values_list("after")
+    )
+)
 WHOLE_LIFE = 130  # seconds; past the source's timelock
 
 
@@ -123,7 +132,7 @@ class World:
 
     def send(self) -> None:
         """The outbox, its pauses over."""
-        Intent.objects.filter(due_at__gt=Now()).update(due_at=Now())
+        wake(Intent, "due_at IS NOT NULL")
         drain()
 
     def live(self, seconds: int, step: int = 1) -> None:
@@ -270,7 +279,8 @@ def _route(source: str, destination: str, amount: int) -> RouteConfiguration:
 
 
 def reload(session: Session) -> Session:
-    return Session.objects.get(pk=session.pk)
+    (found,) = _SESSION.all(pk=session.pk)
+    return found
 
 
 def status(session: Session) -> Status:
@@ -278,9 +288,10 @@ def status(session: Session) -> Status:
 
 
 def terms(session: Session, role: Role) -> LockTerms:
-    return session.legs.get(role=role).lock_terms
+    (leg,) = _LEG.all(session=session.pk, role=role.value)
+    return leg.lock_terms
 
 
 def path(session: Session) -> list[str]:
     """The states that it went through."""
-    return list(session.transitions.order_by("seq").values_list("after", flat=True))
+    return [after for (after,) in _PATH.all(session=session.pk)]

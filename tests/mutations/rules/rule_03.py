@@ -84,8 +84,8 @@ ROWS = (
     Guard(
         3, "left-from-the-commit", "A secret has left from the commit of `left_at` on, not before.",
         "chains_app/selectors.py",
-        "Attempt.objects.filter(intent__reference__in=list(references), left_at__isnull=False)",
-        "Attempt.objects.filter(intent__reference__in=list(references))",
+        'IsAmong(F("intent__reference"), Given("references")), left_at__isnull=False',
+        'IsAmong(F("intent__reference"), Given("references"))',
         ("tests/integration/chains/test_voiding.py::"
          "test_rule_5_a_no_before_the_first_send_voids_the_attempt",),
     ),

@@ -1,0 +1,112 @@
+"""Queries that are built once: for those that are asked with every block, move and session.
+
+Django builds the SQL of a query anew each time that it is asked, which takes several times what
+asking does (docs/adr/0017-what-is-asked-often-is-built-once.md).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
+from django.db.models.lookups import Lookup
+
+_R = TypeVar("_R")
+_Row = Sequence[Any]
+
+
+class Given(models.Expression):
+    """Stands in a `Select` for a value that is named when it is asked."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(output_field=models.Field())
+        self.name = name
+
+    def as_sql(self, _compiler: object, _connection: object) -> tuple[str, tuple[Any, ...]]:
+        return "%s", (self,)
+
+
+class IsAmong(Lookup):
+    """`IsAmong(F("reference"), Given("references"))`: of a list, however long it is when asked."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        column, before = self.process_lhs(compiler, connection)
+        _, values = compiler.compile(self.rhs)
+        return f"{column} = ANY(%s)", (*before, *values)
+
+
+class Select(Generic[_R]):
+    """A query that Django builds when it is first asked; each time it gets other values.
+
+    `Select(lambda: Watch.objects.filter(chain=Given("chain")))` finds models (and what
+    `select_related` names of theirs), or tuples as they are stored, with `values_list`. Values are
+    given as they stand in their columns: of enumerations the `value`. Nothing is prefetched.
+    """
+
+    def __init__(self, build: Callable[[], "models.QuerySet[Any, _R]"]) -> None:
+        self._build = build
+        self._built: _Built | None = None
+
+    def all(self, **values: Any) -> list[_R]:
+        """All that it finds now."""
+        if self._built is None:
+            self._built = _Built(self._build())
+        return self._built.read(values)
+
+    def first(self, **values: Any) -> _R | None:
+        """The first that it finds, or None; all are read."""
+        return next(iter(self.all(**values)), None)
+
+
+class _Built:
+    """SQL, and how its rows become what the query finds."""
+
+    def __init__(self, queryset: "models.QuerySet[Any, Any]") -> None:
+        query = queryset.query
+        self._sql, self._parameters = query.sql_with_params()
+        self._is_locking = query.select_for_update
+        self._make: Callable[[_Row], Any] = tuple
+        if not query.values_select:
+            related = query.select_related
+            self._make = _maker(queryset.model, related if isinstance(related, dict) else {})
+
+    def read(self, values: dict[str, Any]) -> list[Any]:
+        if self._is_locking and not connection.in_atomic_block:
+            raise transaction.TransactionManagementError("a lock needs its caller's transaction")
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, [_bound(each, values) for each in self._parameters])
+            return [self._make(row) for row in cursor.fetchall()]
+
+
+def _bound(parameter: Any, values: dict[str, Any]) -> Any:
+    return values[parameter.name] if isinstance(parameter, Given) else parameter
+
+
+def _maker(
+    model: type[models.Model], related: dict[str, Any], start: int = 0
+) -> Callable[[_Row], models.Model]:
+    """Makes a model of the columns from `start` on, and the related ones of those behind them."""
+    fields = model._meta.concrete_fields
+    names, end = [field.attname for field in fields], start + len(fields)
+    stored_otherwise = [
+        (place, field.from_db_value)
+        for place, field in enumerate(fields)
+        if hasattr(field, "from_db_value")
+    ]
+    makers, behind = {}, end
+    for field in model._meta.fields:
+        other = field.related_model
+        if other is not None and field.name in related:
+            makers[field] = _maker(other, {}, behind)
+            behind += len(other._meta.concrete_fields)
+
+    def make(row: _Row) -> models.Model:
+        values = list(row[start:end])
+        for place, convert in stored_otherwise:
+            values[place] = convert(values[place], None, connection)
+        made = model.from_db(DEFAULT_DB_ALIAS, names, values)
+        for field, make_related in makers.items():
+            is_there = getattr(made, field.attname) is not None
+            setattr(made, field.name, make_related(row) if is_there else None)
+        return made
+
+    return make
