@@ -195,6 +195,9 @@ class EvmAdapter:
         cost = evm_signing.cost_cap(fields, value, self._spec.data_fee)
         return Prepared(fields, int(nonce, 16), cost, int(balance, 16))
 
+    def named_block(self, prepared: Prepared) -> None:
+        return None
+
     def sign(
         self,
         call: Call | None,

@@ -252,6 +252,11 @@ class ChainAdapter(Protocol):
     def prepare_transfer_to_self(self, key: SigningKey) -> Prepared:
         """The same for a zero-value transfer to the signer (EVM: fills a nonce gap)."""
 
+    def named_block(self, prepared: Prepared) -> tuple[int, str] | None:
+        """Height and hash of the block by which what was prepared is valid (NEAR), as the node told
+        them (no exchange); None where it names none.
+        """
+
     def sign(
         self,
         call: Call | None,

@@ -166,12 +166,18 @@ class MemoryAdapter:
         chain = self._reached()
         expires = None if chain.valid_for is None else chain.head.height + chain.valid_for
         return Prepared(
-            fields={"fee": chain.fee},
+            fields={"fee": chain.fee, "block_hash": chain.head.hash},
             nonce_floor=chain.next_nonce((key.account, key.public)),
             cost_cap=chain.cost_of(call, terms, chain.fee),
             balance=chain.state.balance(key.account, None),
             expires_at_height=expires,
         )
+
+    def named_block(self, prepared: Prepared) -> tuple[int, str] | None:
+        lives, expires = self._chain.valid_for, prepared.expires_at_height
+        if lives is None or expires is None:
+            return None
+        return expires - lives, prepared.fields["block_hash"]
 
     def sign(
         self,
@@ -194,7 +200,7 @@ class MemoryAdapter:
         fee = prepared.fields["fee"]
         raised = multiply_divide(fee, 100 + percent, 100, Rounding.UP)
         cost = prepared.cost_cap - fee + raised
-        return replace(prepared, fields={"fee": raised}, cost_cap=cost)
+        return replace(prepared, fields=prepared.fields | {"fee": raised}, cost_cap=cost)
 
     def broadcast(self, raw: bytes) -> None:
         chain, sent = self._reached(), Transaction.decode(raw)

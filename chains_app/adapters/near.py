@@ -34,7 +34,6 @@ from chains_app.tokens import NEAR_STORAGE_DEPOSIT
 from orchestrator.kernel.hashlock import Secret
 
 PAGE_HEIGHTS: Final = 20  # of one page of facts
-TRANSACTION_VALIDITY: Final = 86_400  # blocks; mainnet's genesis, `transaction_validity_period`
 _PRICE_HEADROOM: Final = 2  # full blocks raise the price of gas by 1 % each: 70 of them to this
 _STORAGE_BYTE: Final = 10**19  # yocto; an account keeps this much for each byte that it uses
 
@@ -205,8 +204,12 @@ class NearAdapter:
             nonce_floor=access["nonce"] + 1,
             cost_cap=fee + deposit,
             balance=max(0, balance if allowance is None else min(balance, allowance)),
-            expires_at_height=account["block_height"] + TRANSACTION_VALIDITY + 1,
+            expires_at_height=account["block_height"] + near_signing.LIFETIME,
         )
+
+    def named_block(self, prepared: Prepared) -> tuple[int, str]:
+        height = (prepared.expires_at_height or 0) - near_signing.LIFETIME
+        return height, prepared.fields["block_hash"]
 
     def _require_price_below_cap(self) -> None:
         """Nobody signs a price on NEAR: what is sent pays that of its block."""
@@ -372,7 +375,7 @@ class NearAdapter:
         for role, keys in self._keys.items():
             for key in keys:
                 access = self._rpc.access_key(key.account, key.public, FINAL)
-                if not _fits(role, access["permission"], self._htlc):
+                if not near_contract.fits(role, access["permission"], self._htlc):
                     needs = "full access" if role is SignerRole.LOCK else "the duties' calls alone"
                     yield f"{self.name}: {key.public} of {key.account} needs {needs}"
 
@@ -387,12 +390,3 @@ def _allowance(access: dict[str, Any]) -> int | None:
     permission = access["permission"]
     left = None if permission == "FullAccess" else permission["FunctionCall"]["allowance"]
     return None if left is None else int(left)
-
-
-def _fits(role: SignerRole, permission: Any, htlc: str) -> bool:
-    """Whether a key may do all that its role does, and a duty's key no more (rule 15)."""
-    if role is SignerRole.LOCK or permission == "FullAccess":
-        return role is SignerRole.LOCK and permission == "FullAccess"
-    call = permission["FunctionCall"]
-    methods = frozenset(call["method_names"])
-    return call["receiver_id"] == htlc and methods == near_contract.DUTY_METHODS

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from chains_app.locks import Call, LockState, LockTerms
 from chains_app.patterns import NEAR_ACCOUNT_ID
+from chains_app.signers import SignerRole
 from chains_app.tokens import NEAR_STORAGE_DEPOSIT, ONE_YOCTO
 from orchestrator.kernel.clock import to_nanoseconds, to_seconds
 from orchestrator.kernel.hashlock import Secret
@@ -192,3 +193,12 @@ def _kept_nothing(found: dict[str, Any]) -> bool:
     ]
     kept = b64decode(found["status"].get("SuccessValue", ""))
     return methods == ["ft_transfer_call"] and kept == b'"0"'
+
+
+def fits(role: SignerRole, permission: Any, htlc: str) -> bool:
+    """Whether a key may do all that its role does, and a duty's key no more (rule 15)."""
+    if role is SignerRole.LOCK or permission == "FullAccess":
+        return role is SignerRole.LOCK and permission == "FullAccess"
+    call = permission["FunctionCall"]
+    methods = frozenset(call["method_names"])
+    return call["receiver_id"] == htlc and methods == DUTY_METHODS

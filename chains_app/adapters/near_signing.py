@@ -12,6 +12,8 @@ from chains_app.adapters.interface import Signed, SigningKey
 from orchestrator.kernel.hashlock import Secret
 
 logger.disable("py_near")  # it would log past our redaction
+# blocks from the named one on to the first that refuses: mainnet's `transaction_validity_period`
+LIFETIME: Final = 86_400 + 1
 _ED25519: Final = "ed25519:"
 
 

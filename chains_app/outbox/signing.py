@@ -23,6 +23,7 @@ from chains_app.outbox.nonces import (
     lock_signer,
     take_nonce,
 )
+from chains_app.outbox.preparing import prepare
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import get_adapter, get_chain
 from chains_app.selectors import chain_now
@@ -58,7 +59,7 @@ def sign(intent: Intent) -> Attempt | None:
     verdict = ports.ask_guard(intent.contract_call, intent.reference, Moment.SIGN)
     if not verdict.ok:
         raise GuardRefusedError(verdict)
-    prepared = _prepare(intent, key)
+    prepared = prepare(intent.chain, intent.contract_call, terms_of(intent), key)
     if signer.adopts_nonce:
         confirm_floor(signer, key, prepared.nonce_floor)
     elif prepared.nonce_floor > signer.next_nonce:
@@ -173,13 +174,6 @@ def _signer_for(intent: Intent) -> tuple[Signer, SigningKey]:
     if reason is not None:
         raise SignerRefusedError(f"{intent} is not signed: {reason}")
     return signer, key
-
-
-def _prepare(intent: Intent, key: SigningKey) -> Prepared:
-    adapter, call, terms = get_adapter(intent.chain), intent.contract_call, terms_of(intent)
-    if call is None or terms is None:
-        return adapter.prepare_transfer_to_self(key)
-    return adapter.prepare(call, terms, key)
 
 
 def _nonce(intent: Intent, signer: Signer, prepared: Prepared) -> int | None:

@@ -119,6 +119,13 @@ def test_a_keys_allowance_bounds_what_it_may_spend(world: NearWorld) -> None:
     assert prepared.balance == 10**22
 
 
+def test_what_is_prepared_names_a_block_of_the_chain(world: NearWorld) -> None:
+    named = world.adapter.named_block(world.adapter.prepare(Call.PAY, terms(world), world.duty))
+    assert named is not None
+    height, hash_ = named
+    assert world.adapter.block(hash_).height == height
+
+
 def problems_of_tokens(world: NearWorld, **changes: object) -> list[str]:
     """With the devnet's one token, declared otherwise."""
     (coin,) = world.spec.tokens.values()

@@ -19,6 +19,8 @@ IS_OWED = NEXT_STEP + "test_rule_4_what_reached_us_against_a_refunded_destinatio
 PUT_BACK = SESSIONS + "test_put_back.py::"
 FOLLOWING = "chains_app/outbox/following.py"
 AFTER = "tests/integration/sessions/test_lies_after_the_reveal.py::"
+PREPARING = "chains_app/outbox/preparing.py"
+BEFORE = "tests/integration/sessions/test_lies_before_signing.py::"
 
 ROWS = (
     Guard(
@@ -290,5 +292,20 @@ ROWS = (
         "sessions_app/alarming.py",
         "return is_there and not facts.is_doubted", "return is_there",
         (AFTER + "test_a_withdrawal_that_one_node_alone_tells_of_is_overdue",),
+    ),
+    Guard(
+        4, "prepared-by-any", "No node alone keeps us from signing, by fees or our balance.", PREPARING,
+        "views, poor, error = adapter.views(),", "views, poor, error = adapter.views()[:1],",
+        (BEFORE + "test_rule_4_no_node_alone_keeps_a_withdrawal_from_being_signed",),
+    ),
+    Guard(
+        4, "named-block-is-known", "No node alone names the block by which bytes are valid.", PREPARING,
+        "    if True in told or False not in told:\n", "    if told:\n",
+        (BEFORE + "test_rule_4_no_node_alone_keeps_a_withdrawal_from_being_signed",),
+    ),
+    Guard(
+        4, "named-block-was-read", "No node alone denies the block by which bytes are valid.", PREPARING,
+        "    return not read.exists()\n", "    return True\n",
+        (BEFORE + "test_rule_4_a_second_node_that_denies_every_block_holds_nothing_up",),
     ),
 )  # fmt: skip

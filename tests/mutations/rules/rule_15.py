@@ -174,7 +174,7 @@ ROWS = (
     ),
     Guard(
         15, "near-duty-keys", "A duty's key on NEAR may call the duties' methods alone.", NEAR,
-        "if not _fits(role, access[\"permission\"], self._htlc):", "if False:",
+        "if not near_contract.fits(role, access[\"permission\"], self._htlc):", "if False:",
         (CONFORMANCE + "test_near.py::test_rule_15_a_duty_key_that_can_do_more_is_a_problem",),
     ),
     Guard(
