@@ -72,6 +72,8 @@ def store_readings(learned: Learned) -> set[int]:
     """The inbox, the readings, and what they mean for each watch; returns the watches' keys."""
     if learned.seen:
         SeenLock.objects.bulk_create(learned.seen, ignore_conflicts=True)
+    if not (learned.facts or learned.readings or learned.unread):
+        return set()
     InboxFact.objects.bulk_create(
         (
             InboxFact(

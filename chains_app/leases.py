@@ -6,11 +6,11 @@ lease finds another version in the row and writes nothing more.
 
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import cache
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 
 from chains_app.models import Leased
 from orchestrator.kernel.errors import OrchestratorError
-from orchestrator.queries import Given, Select
+from orchestrator.queries import Given, Select, model_maker
 
 LEASE: Final = timedelta(seconds=3)
 BEAT_SECONDS: Final = 2.0
@@ -38,7 +38,7 @@ FROM unnest(ARRAY(
     SELECT id FROM {table} WHERE {condition} ORDER BY {order} LIMIT %(most)s FOR UPDATE SKIP LOCKED
 )) WITH ORDINALITY AS taken(id, place)
 WHERE claimed.id = taken.id
-RETURNING claimed.*, place
+RETURNING {columns}, place
 """.strip()
 _IS_ANY: Final = "SELECT EXISTS (SELECT FROM {table} WHERE {condition})"
 _WAKE: Final = """
@@ -75,9 +75,20 @@ def claim(
     `condition` and `order` are SQL, `of` the values in it. One statement, and of our own: a poller
     asks with each block, and what Django builds for it takes several times what PostgreSQL does.
     """
-    statement = _CLAIM.format(table=model._meta.db_table, condition=condition, order=order)
+    statement, make = _claiming(model, condition, order)
     values = {"owner": str(uuid.uuid4()), "lease": LEASE, "most": most, **of}
-    return sorted(model._default_manager.raw(statement, values), key=attrgetter("place"))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [make(row) for row in sorted(cursor.fetchall(), key=itemgetter(-1))]
+
+
+@cache
+def _claiming(model: type[L], condition: str, order: str) -> tuple[str, Callable[[Any], L]]:
+    columns = ", ".join(f"claimed.{field.column}" for field in model._meta.concrete_fields)
+    statement = _CLAIM.format(
+        table=model._meta.db_table, condition=condition, order=order, columns=columns
+    )
+    return statement, model_maker(model)
 
 
 def is_any_free(model: type[Leased]) -> bool:

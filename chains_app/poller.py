@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 from django.db import DatabaseError
-from django.db.models import Min
+from django.db.models import BooleanField, ExpressionWrapper, F, Min, Q
 from django.utils import timezone
 
 from chains_app.adapters.agreed import Agreed
@@ -49,15 +49,21 @@ from chains_app.seen import unwatched_locks
 from chains_app.watching import COMPARED
 from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import wall_clock
+from orchestrator.queries import Given, IsAmong, Select
 
 MOST_BLOCKS: Final = 500  # of one page
 MOST_STEPS: Final = 40  # of one claim; whoever asks next goes on
 MOST_READS: Final = 500  # of due locks in one step
 MOST_SPARE_READS: Final = 20  # of these, of locks that no swap agreed on or that nothing has moved
-_DUE: Final = """
-    SELECT * FROM chains_app_watch WHERE chain = %(chain)s AND due_time <= %(time)s
-    ORDER BY pays_out DESC, due_time = %(compared)s, due_time LIMIT %(most)s
-"""
+_IS_COMPARED: Final = ExpressionWrapper(Q(due_time=COMPARED), BooleanField())
+_DUE: Final = Select(
+    lambda: Watch.objects.filter(chain=Given("chain"), due_time__lte=Given("time")).order_by(
+        "-pays_out", _IS_COMPARED, "due_time"
+    )[:MOST_READS]
+)
+_NAMED: Final = Select(
+    lambda: Watch.objects.filter(IsAmong(F("lock_id"), Given("locks")), chain=Given("chain"))
+)
 IDLE: Final = timedelta(seconds=5)
 
 log = structlog.get_logger(__name__)
@@ -276,7 +282,7 @@ def _read(
     blocks = {block.hash: block for block in page.blocks}
     named = {fact.lock_id for fact in page.facts}
     by_lock: dict[str, list[Watch]] = defaultdict(list)
-    for watch in Watch.objects.filter(chain=cursor.chain, lock_id__in=named) if named else ():
+    for watch in _NAMED.all(chain=cursor.chain, locks=list(named)) if named else ():
         by_lock[watch.lock_id].append(watch)
     for fact in page.facts:
         block = blocks.get(fact.block_hash)
@@ -313,8 +319,7 @@ def _due(cursor: ChainCursor, last: Block) -> list[Watch]:
     strangers lock for us, at any moment of their choice, waits behind them. Neither holds a step
     up for long.
     """
-    values = {"chain": cursor.chain, "time": last.time, "compared": COMPARED, "most": MOST_READS}
-    found = list(Watch.objects.raw(_DUE, values))
+    found = _DUE.all(chain=cursor.chain, time=last.time)
     wanted = [watch for watch in found if watch.pays_out and watch.due_time != COMPARED]
     return found[: len(wanted) + MOST_SPARE_READS]
 

@@ -4,13 +4,14 @@ Django builds the SQL of a query anew each time that it is asked, which takes se
 asking does (docs/adr/0017-what-is-asked-often-is-built-once.md).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 from django.db.models.lookups import Lookup
 
 _R = TypeVar("_R")
+_M = TypeVar("_M", bound=models.Model)
 _Row = Sequence[Any]
 
 
@@ -67,7 +68,7 @@ class _Built:
         self._make: Callable[[_Row], Any] = tuple
         if not query.values_select:
             related = query.select_related
-            self._make = _maker(queryset.model, related if isinstance(related, dict) else {})
+            self._make = model_maker(queryset.model, related if isinstance(related, dict) else ())
 
     def read(self, values: dict[str, Any]) -> list[Any]:
         if self._is_locking and not connection.in_atomic_block:
@@ -81,10 +82,12 @@ def _bound(parameter: Any, values: dict[str, Any]) -> Any:
     return values[parameter.name] if isinstance(parameter, Given) else parameter
 
 
-def _maker(
-    model: type[models.Model], related: dict[str, Any], start: int = 0
-) -> Callable[[_Row], models.Model]:
-    """Makes a model of the columns from `start` on, and the related ones of those behind them."""
+def model_maker(
+    model: type[_M], related: Collection[str] = (), start: int = 0
+) -> Callable[[_Row], _M]:
+    """What makes a model of a row: of the columns of its concrete fields, in their order, from
+    `start` on; and the related ones that are named, of those behind.
+    """
     fields = model._meta.concrete_fields
     names, end = [field.attname for field in fields], start + len(fields)
     stored_otherwise = [
@@ -96,10 +99,10 @@ def _maker(
     for field in model._meta.fields:
         other = field.related_model
         if other is not None and field.name in related:
-            makers[field] = _maker(other, {}, behind)
+            makers[field] = model_maker(other, (), behind)
             behind += len(other._meta.concrete_fields)
 
-    def make(row: _Row) -> models.Model:
+    def make(row: _Row) -> _M:
         values = list(row[start:end])
         for place, convert in stored_otherwise:
             values[place] = convert(values[place], None, connection)

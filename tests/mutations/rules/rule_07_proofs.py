@@ -229,7 +229,7 @@ ROWS = (
     ),
     Guard(
         7, "strangers-wait", "Strangers' locks are read after those of agreed swaps.", POLLER,
-        "ORDER BY pays_out DESC, due_time =", "ORDER BY due_time =",
+        '        "-pays_out", _IS_COMPARED, "due_time"\n', '        _IS_COMPARED, "due_time"\n',
         (STRANGERS + "test_strangers_locks_hold_no_reading_of_an_agreed_one_up",),
     ),
     Guard(
