@@ -11,7 +11,7 @@ from chains_app.adapters.interface import ChainUnavailableError, NodesDisagreeEr
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt, AttemptStatus, ChainBlock, ChainCursor, Intent, Watch
 from chains_app.registry import get_adapter, get_chain
-from chains_app.watching import newest, readings_of
+from chains_app.watching import newest, readings_of, watches_of
 
 STATE_BLOCKS: Final = 100  # below the head; full EVM nodes keep the states of 128
 _STAKED_ON: Final = (Call.LOCK.value, Call.REPAY.value)  # calls whose transactions are compared
@@ -25,7 +25,7 @@ def require_agreement(reference: UUID, *, is_over: bool = False) -> None:
     Only where the chain has several nodes and the amount is from the configured one on. Raises
     NodesDisagreeError, ChainUnavailableError; no transaction may be open.
     """
-    watch = Watch.objects.get(reference=reference)
+    (watch,) = watches_of([reference])
     if not get_chain(watch.chain).needs_agreement(watch.terms):
         return
     cursor = ChainCursor.objects.get(chain=watch.chain)

@@ -32,10 +32,8 @@ from orchestrator.queries import Given, IsAmong, Select
 _AMONG: Final = IsAmong(F("reference"), Given("references"))
 _CURSORS: Final = Select(lambda: ChainCursor.objects.all())
 _CURSOR: Final = Select(lambda: ChainCursor.objects.filter(chain=Given("chain")))
-_WANTED: Final = Select(
-    lambda: Intent.objects.filter(
-        _AMONG, IsAmong(F("call"), Given("calls")), status__in=OPEN_INTENTS
-    ).values_list("reference", "call", "wanted_since")
+_WRITES: Final = Select(
+    lambda: Intent.objects.filter(_AMONG).values_list("reference", "call", "status", "wanted_since")
 )
 _LEFT: Final = Select(
     lambda: (
@@ -162,13 +160,25 @@ def chain_now(chain: str, *, by_itself: bool = False) -> Seconds:
     return Seconds(max(0 if by_itself else wall_clock(), 0 if cursor is None else cursor.time))
 
 
-def open_since(
-    references: Iterable[UUID], calls: Iterable[Call]
-) -> dict[tuple[UUID, Call], timedelta]:
-    """For how long each of these calls is wanted by now, of those that still are."""
-    of = {"references": list(references), "calls": [call.value for call in calls]}
-    now = timezone.now()
-    return {(reference, Call(call)): now - since for reference, call, since in _WANTED.all(**of)}
+@dataclass(frozen=True)
+class Write:
+    """A write that somebody wanted. `since`: for how long, without a break, while it is open."""
+
+    status: IntentStatus
+    since: datetime
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still wanted."""
+        return self.status in OPEN_INTENTS
+
+
+def writes_of(references: Iterable[UUID]) -> dict[tuple[UUID, Call], Write]:
+    """What was ever wanted for these locks."""
+    return {
+        (reference, Call(call)): Write(IntentStatus(status), since)
+        for reference, call, status, since in _WRITES.all(references=list(references))
+    }
 
 
 def waiting_references(calls: Iterable[Call], *, longer_than: timedelta) -> set[UUID]:

@@ -5,7 +5,8 @@ asking does (docs/adr/0017-what-is-asked-often-is-built-once.md).
 """
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Generic, TypeVar
+from functools import cache
+from typing import Any, Final, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 from django.db.models.lookups import Lookup
@@ -13,6 +14,10 @@ from django.db.models.lookups import Lookup
 _R = TypeVar("_R")
 _M = TypeVar("_M", bound=models.Model)
 _Row = Sequence[Any]
+_WRITE: Final = """
+    UPDATE {table} AS old SET {changes} FROM unnest({arrays}) AS new({columns})
+    WHERE old.{key} = new.{key}
+"""
 
 
 class Given(models.Expression):
@@ -113,3 +118,27 @@ def model_maker(
         return made
 
     return make
+
+
+def write_all(rows: Sequence[models.Model], names: Sequence[str]) -> None:
+    """Store these fields of rows that are there, in one statement; of such fields whose values
+    stand in their columns as they are.
+    """
+    if rows:
+        arrays = [[getattr(row, name) for row in rows] for name in ("pk", *names)]
+        with connection.cursor() as cursor:
+            cursor.execute(_writing(type(rows[0]), tuple(names)), arrays)
+
+
+@cache
+def _writing(model: type[models.Model], names: tuple[str, ...]) -> str:
+    fields = {field.name: field for field in model._meta.concrete_fields}
+    written = [model._meta.pk, *(fields[name] for name in names)]
+    columns = [str(field.column) for field in written]
+    return _WRITE.format(
+        table=model._meta.db_table,
+        key=columns[0],
+        columns=", ".join(columns),
+        changes=", ".join(f"{column} = new.{column}" for column in columns[1:]),
+        arrays=", ".join(f"%s::{field.db_type(connection)}[]" for field in written),
+    )

@@ -8,10 +8,11 @@ from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.utils import timezone
 
 from auctions_app.services import close_route
 from chains_app.locks import Call, LockState
-from chains_app.selectors import LegFacts, open_since
+from chains_app.selectors import LegFacts
 from sessions_app.binding import Evidence
 from sessions_app.domain.attention import Attention, advice_for
 from sessions_app.domain.plan import Step
@@ -36,14 +37,17 @@ def time_for_a_duty(inclusion: int) -> timedelta:
 
 
 def overdue_duties(sessions: Iterable[Session], evidence: Evidence) -> Overdue:
-    """Those writes of each session that are due for too long, and not at the head; one query."""
+    """Those writes of each session that are due for too long, and not at the head."""
     policies = {session.id: session.timelock_policy for session in sessions}
     legs = {leg.id: leg for both in evidence.legs.values() for leg in both.values()}
     found: dict[UUID, dict[tuple[Role, Call], Attention]] = {}
-    for (reference, call), age in open_since(legs, DUTIES).items():
+    now = timezone.now()
+    for (reference, call), write in evidence.writes.items():
+        if call not in DUTIES or not write.is_open:
+            continue
         leg, facts = legs[reference], evidence.facts.get(reference)
-        allowed = time_for_a_duty(policies[leg.session_id].inclusion)
-        if age > allowed and facts is not None and not _is_at_head(call, facts):
+        is_late = now - write.since > time_for_a_duty(policies[leg.session_id].inclusion)
+        if is_late and facts is not None and not _is_at_head(call, facts):
             found.setdefault(leg.session_id, {})[Role(leg.role), call] = DUTIES[call]
     return found
 

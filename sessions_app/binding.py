@@ -9,15 +9,17 @@ from uuid import UUID
 from django.db.models import F
 
 from chains_app.locks import Call, LockState
+from chains_app.models import IntentStatus
 from chains_app.registry import get_chain
 from chains_app.selectors import (
     ChainClock,
     LegFacts,
+    Write,
     all_cursors,
     chain_clocks,
     leg_facts,
-    repaid,
     writes_left,
+    writes_of,
 )
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import Secret, fits
@@ -52,7 +54,7 @@ class Evidence:
     legs: Mapping[UUID, Legs]
     facts: Mapping[UUID, LegFacts]
     left: Mapping[UUID, set[Call]]
-    repaid: set[UUID]
+    writes: Mapping[tuple[UUID, Call], Write]
     clocks: Mapping[str, ChainClock]
 
     @classmethod
@@ -64,8 +66,7 @@ class Evidence:
         references = [leg.id for both in legs.values() for leg in both.values()]
         cursors = all_cursors()
         facts, left = leg_facts(references, cursors), writes_left(references)
-        given_back = repaid(_taken(legs.values(), facts))
-        return cls(now, legs, facts, left, given_back, chain_clocks(cursors))
+        return cls(now, legs, facts, left, writes_of(references), chain_clocks(cursors))
 
     def bind(self, session: Session) -> None:
         """Keep with the session what a reorganisation does not undo."""
@@ -107,7 +108,7 @@ class Evidence:
             secret_is_held=session.secret_id is not None,
             secret_left=Call.WITHDRAW in left,
             secret_is_shown=session.secret_is_shown,
-            source_is_repaid=source.id in self.repaid,
+            source_is_repaid=self._is_repaid(source),
         )
 
     def _before_the_fill(
@@ -125,8 +126,14 @@ class Evidence:
             cancel_requested=session.cancel_requested,
             deadlines=session.fixed_deadlines,
             source=None if source is None else self._sight(source),
-            source_is_repaid=source is not None and source.id in self.repaid,
+            source_is_repaid=source is not None and self._is_repaid(source),
         )
+
+    def _is_repaid(self, source: Leg) -> bool:
+        """What was withdrawn to us went to the maker, finally."""
+        facts, repayment = self._of(source), self.writes.get((source.id, Call.REPAY))
+        is_done = repayment is not None and repayment.status is IntentStatus.DONE
+        return is_done and LockState.WITHDRAWN in (facts.head, facts.final)
 
     def _of(self, leg: Leg) -> LegFacts:
         return self.facts.get(leg.id, _UNREAD)
@@ -167,10 +174,3 @@ class Evidence:
             return False
         bound = stale_after if age is None else min(age, stale_after)
         return is_stale(self._head(leg), self._head(other), self.now, bound, slack)
-
-
-def _taken(legs: Iterable[Legs], facts: Mapping[UUID, LegFacts]) -> list[UUID]:
-    """Source legs that were withdrawn: only these can have been repaid."""
-    sources = [both[Role.SOURCE].id for both in legs if Role.SOURCE in both]
-    shown = {each: {facts[each].head, facts[each].final} for each in sources if each in facts}
-    return [each for each, states in shown.items() if LockState.WITHDRAWN in states]

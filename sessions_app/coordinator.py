@@ -122,7 +122,7 @@ def _drive(
         facts = evidence.snapshot(session)
         step, legs = next_step(facts), evidence.legs.get(session.id, {})
         if step.move_to is not None:
-            if not commit.move(session, step, legs):
+            if not commit.move(session, step, legs) or step.void:  # writes are others by now
                 evidence = Evidence.gather([session], evidence.now)
             continue
         if facts.status is Status.EXECUTING:
@@ -132,7 +132,7 @@ def _drive(
                 continue
             session.wake_at = instant(ask_again)
             return
-        commit.plan(session, step.actions, legs)
+        commit.plan(session, step.actions, legs, evidence.writes)
         set_attention(session, attention_for(session, step, overdue), evidence)
         _rest(session, facts, evidence)
         return

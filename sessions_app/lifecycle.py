@@ -4,7 +4,7 @@ A `Commit` is made inside the transaction that holds the sessions' locks. It col
 batch, plans and voids their chain writes as they are decided, and writes all rows at the end.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
 from typing import Final
@@ -14,10 +14,12 @@ from django.db import connection, transaction
 
 from chains_app.intents import plan_intent, void_intents
 from chains_app.locks import Call, LockTerms
+from chains_app.models import IntentStatus
 from chains_app.outbox.effects import last_useful_moment
+from chains_app.selectors import Write
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import OrchestratorError
-from orchestrator.queries import Given, Select
+from orchestrator.queries import Given, Select, write_all
 from sessions_app.counting import count_on_commit
 from sessions_app.domain.plan import Action, Step
 from sessions_app.domain.states import Status, is_allowed
@@ -25,6 +27,7 @@ from sessions_app.models import Leg, Role, Session, Transition
 from sessions_app.notices import ring
 
 Legs = Mapping[Role, Leg]
+Writes = Mapping[tuple[UUID, Call], Write]
 
 WRITES: Final[Mapping[Action, tuple[Role, Call]]] = {
     Action.LOCK_SOURCE: (Role.SOURCE, Call.LOCK_FOR),
@@ -100,11 +103,17 @@ class Commit:
         self._record(session, before.value, step.reason, step.by_reorganisation)
         return True
 
-    def plan(self, session: Session, actions: frozenset[Action], legs: Legs) -> None:
-        """Have these writes made; those that are planned already stay as they are."""
+    def plan(
+        self, session: Session, actions: frozenset[Action], legs: Legs, writes: Writes
+    ) -> None:
+        """Have these writes made; those that are among `writes`, read under the sessions' locks,
+        stay as they are, but for void ones.
+        """
         for action in sorted(actions & WRITES.keys(), key=lambda each: each.value):
             role, call = WRITES[action]
-            terms = legs[role].lock_terms
+            terms, known = legs[role].lock_terms, writes.get((legs[role].id, call))
+            if known is not None and known.status is not IntentStatus.VOID:
+                continue
             plan_intent(
                 reference=legs[role].id,
                 call=call,
@@ -114,10 +123,9 @@ class Commit:
                 order=session.order if call is Call.LOCK_FOR else None,
             )
 
-    def write(self, sessions: Iterable[Session]) -> None:
+    def write(self, sessions: Sequence[Session]) -> None:
         """Write all rows, and ring the feed's doorbell once they are committed."""
-        for session in sessions:  # `bulk_update` takes longer, for one row and for a hundred
-            session.save(update_fields=_CHANGING)
+        write_all(sessions, _CHANGING)
         count_on_commit(self._transitions)
         Transition.objects.bulk_create(self._transitions)
         newest = {transition.session_id: transition.seq for transition in self._transitions}

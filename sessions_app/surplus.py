@@ -9,7 +9,7 @@ from math import ceil
 from typing import Final
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
@@ -53,9 +53,6 @@ _WAITING: Final = Select(
         .values_list("pk")[:BATCH]
     )
 )
-_LOOK_AGAIN: Final = """
-    UPDATE sessions_app_surplus SET checked_at = NULL WHERE id = ANY(%(references)s)
-"""
 
 
 def sweep() -> int:
@@ -104,12 +101,6 @@ def _reason(session: Session | None, terms: LockTerms) -> str:
     names = ("depositor", "token", "amount", "lock_by", "timelock")
     other = [name for name in names if getattr(terms, name) != getattr(agreed, name)]
     return f"other {', '.join(other)} than agreed"
-
-
-def wake(references: Iterable[UUID]) -> None:
-    """Facts of these have changed: the next sweep looks at them first, whatever they were."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LOOK_AGAIN, {"references": list(references)})
 
 
 # --- its course -----------------------------------------------------------------------------------

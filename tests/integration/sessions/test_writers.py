@@ -6,13 +6,17 @@ from pathlib import Path
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from chains_app.locks import Call
+from chains_app.models import Intent, IntentStatus
 from orchestrator.kernel.clock import Seconds
-from sessions_app import lifecycle
+from sessions_app import coordinator, lifecycle
 from sessions_app.domain.plan import Step
 from sessions_app.domain.states import Status
 from sessions_app.lifecycle import Commit, MoveNotAllowedError, lock_sessions
-from sessions_app.models import Session
+from sessions_app.models import Role, Session
+from sessions_app.sweeps import on_changed
 from sessions_app.wall import instant
+from tests.integration.sessions.test_guard import waiting_for
 from tests.integration.sessions.world import START, World, path, reload, status
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -93,3 +97,26 @@ def test_the_database_refuses_a_hashlock_that_was_used(world: World) -> None:
     second.hashlock = first.hashlock
     with pytest.raises(IntegrityError, match="hashlock"):
         second.save(update_fields=["hashlock"])
+
+
+def test_rule_5_a_write_that_was_voided_is_planned_again_while_it_is_due(world: World) -> None:
+    """Nothing of it had left: whoever voided it counted on another truth than now."""
+    session = waiting_for(world, Role.SOURCE, Call.WITHDRAW)
+    source = session.legs.get(role=Role.SOURCE)
+    intents = Intent.objects.filter(reference=source.pk, call=Call.WITHDRAW.value)
+    assert intents.update(status=IntentStatus.VOID, due_at=None) == 1
+    on_changed({source.pk})
+    world.sweep()
+    assert intents.get().status == IntentStatus.PLANNED
+    world.live_to_the_end(session)
+    assert status(session) is Status.COMPLETED
+
+
+def test_rule_9_a_write_that_is_planned_already_is_not_planned_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = waiting_for(world, Role.SOURCE, Call.WITHDRAW)
+    planned: list[object] = []
+    monkeypatch.setattr(lifecycle, "plan_intent", lambda **intent: planned.append(intent))
+    on_changed({leg.pk for leg in session.legs.all()})
+    assert (coordinator.advance_due(), planned) == (1, [])

@@ -45,6 +45,13 @@ ROWS = (
          SESSIONS + "test_races.py::test_rule_5_a_lock_that_left_first_is_never_taken_for_void"),
     ),
     Guard(
+        5, "void-is-planned-anew", "A void write that is due again is planned again.", LIFECYCLE,
+        "if known is not None and known.status is not IntentStatus.VOID:",
+        "if known is not None:",
+        (SESSIONS + "test_writers.py::"
+         "test_rule_5_a_write_that_was_voided_is_planned_again_while_it_is_due",),
+    ),
+    Guard(
         5, "void-lock-stays-void", "A lock that was voided is never wanted again.", INTENTS,
         "    if call is Call.LOCK:\n        return False\n", "",
         (VOIDING + "test_a_void_lock_is_never_wanted_again",),
