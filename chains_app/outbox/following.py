@@ -1,11 +1,13 @@
 """Reading where an intent and its alive attempt stand; exchanges only, no transaction open."""
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from django.db.models import F
 from django.utils import timezone
 
 from chains_app.adapters.agreed import Agreed
@@ -19,7 +21,14 @@ from chains_app.adapters.interface import (
 from chains_app.agreement import is_compared
 from chains_app.config import Nonces
 from chains_app.locks import Block, Call
-from chains_app.models import ALIVE, Attempt, AttemptStatus, ChainCursor, Intent
+from chains_app.models import (
+    ALIVE,
+    Attempt,
+    AttemptStatus,
+    ChainCursor,
+    Intent,
+    Observation,
+)
 from chains_app.outbox.deaths import are_dead, fate_as_told, is_used
 from chains_app.outbox.decision import (
     Alive,
@@ -35,14 +44,14 @@ from chains_app.outbox.nonces import key_of
 from chains_app.outbox.preliminaries import is_preliminary, missing_before, preliminary_effect
 from chains_app.outbox.repayments import is_repayment, repayment_effect
 from chains_app.registry import get_adapter, get_chain
-from chains_app.selectors import cursor_of
+from chains_app.selectors import all_cursors
 from chains_app.watching import doubt, final_observation, readings_of, standing
 from orchestrator.kernel.clock import Seconds, wall_clock
-from orchestrator.queries import Given, Select
+from orchestrator.queries import Given, IsAmong, Select
 
 _ATTEMPTS: Final = Select(
     lambda: (
-        Attempt.objects.filter(intent_id=Given("intent"))
+        Attempt.objects.filter(IsAmong(F("intent_id"), Given("intents")))
         .select_related("signer")
         .order_by("signed_at", "nonce")
     )
@@ -51,11 +60,21 @@ SEEN_AFTER: Final = 60  # seconds, within which each node shows a block that one
 
 
 @dataclass(frozen=True)
+class Stored:
+    """What is stored of an intent and of its chain, read at a monotonic second."""
+
+    attempts: Sequence[Attempt]
+    readings: Sequence[Observation]
+    cursor: ChainCursor | None
+    read_at: float
+
+
+@dataclass(frozen=True)
 class Followed:
     """What was read, and the situation that follows from it.
 
     `group`: the attempts of the nonce that is alive, oldest first; `statuses` of those that left.
-    `read_at`: monotonic seconds before the first exchange. `final_height`: of the reading, if any,
+    `read_at`: monotonic seconds before any of it was read. `final_height`: of the reading, if any,
     that makes the effect final.
     """
 
@@ -79,14 +98,27 @@ class _Read:
     missing: Call | None = None  # that has to be made before
 
 
-def follow(intent: Intent) -> Followed:
+def stored_of(intents: Sequence[Intent]) -> dict[int, Stored]:
+    """By the intents' keys; three queries, however many they are."""
+    read_at, attempts = time.monotonic(), defaultdict[int, list[Attempt]](list)
+    for attempt in _ATTEMPTS.all(intents=[intent.pk for intent in intents]):
+        attempts[attempt.intent_id].append(attempt)
+    readings = readings_of(intent.watch for intent in intents if intent.watch is not None)
+    cursors = {cursor.chain: cursor for cursor in all_cursors()}
+    return {
+        each.pk: Stored(
+            attempts[each.pk], readings[each.watch_id or 0], cursors.get(each.chain), read_at
+        )
+        for each in intents
+    }
+
+
+def follow(intent: Intent, stored: Stored) -> Followed:
     """The effect first, then the attempt by hash (rule 5); raises ChainError."""
-    read_at, adapter = time.monotonic(), get_adapter(intent.chain)
-    attempts = _ATTEMPTS.all(intent=intent.pk)
+    attempts, adapter = stored.attempts, get_adapter(intent.chain)
     group = tuple(attempt for attempt in attempts if attempt.status in ALIVE)
-    cursor = cursor_of(intent.chain)
-    read = _read_effect(intent, adapter, cursor, attempts)
-    fate, statuses, key = _read_fate(intent, adapter, cursor, group)
+    read = _read_effect(intent, adapter, stored)
+    fate, statuses, key = _read_fate(intent, adapter, stored.cursor, group)
     is_doubtful = read.effect is Effect.MISSING and is_withdrawal_of_several(intent)
     if fate is Fate.INCLUDED and is_doubtful:
         fate = fate_as_told(group, adapter, tier_of(intent))
@@ -111,7 +143,7 @@ def follow(intent: Intent) -> Followed:
         is_endless=is_endless,
         costs_a_fee=costs_a_fee(call),
     )
-    return Followed(situation, group, statuses, read_at, read.final_height)
+    return Followed(situation, group, statuses, stored.read_at, read.final_height)
 
 
 def _over(attempts: Sequence[Attempt]) -> list[Attempt]:
@@ -135,27 +167,25 @@ def _goes_by_its_chain(intent: Intent) -> bool:
     return bool(call and watch and goes_by_its_chain(call, watch.terms, intent.send_by))
 
 
-def _read_effect(
-    intent: Intent, adapter: ChainAdapter, cursor: ChainCursor | None, attempts: Sequence[Attempt]
-) -> _Read:
+def _read_effect(intent: Intent, adapter: ChainAdapter, known: Stored) -> _Read:
     """At the head now; at a final block as the poller read it (nodes drop old states)."""
     call, watch, head = intent.contract_call, intent.watch, adapter.head()
     if call is None or watch is None:
         return _Read(_effect_of_fill(intent, adapter), head, head.height)
     if is_repayment(intent):
-        effect, height = repayment_effect(attempts)
+        effect, height = repayment_effect(known.attempts)
         return _Read(effect, head, height or head.height)
-    reading, stored = adapter.read_lock(watch.terms, head), readings_of([watch])[watch.pk]
-    doubt(watch, stored, reading)
-    final = final_observation(watch, stored, cursor)
+    reading = adapter.read_lock(watch.terms, head)
+    doubt(watch, known.readings, reading)
+    final = final_observation(watch, known.readings, known.cursor)
     at_head = Standing(reading.state, reading.is_paid, head.time)
     at_final = None if final is None else standing(final)
     if is_preliminary(intent):
-        is_alive = any(attempt.status in ALIVE for attempt in attempts)
+        is_alive = any(attempt.status in ALIVE for attempt in known.attempts)
         effect = preliminary_effect(intent, adapter, at_head, at_final, is_alive=is_alive)
         return _Read(effect, head, head.height)
     effect = effect_of(call, watch.terms, at_head, at_final)
-    denying = denying_block(intent, watch, effect, head, stored, attempts)
+    denying = denying_block(intent, watch, effect, head, known.readings, known.attempts)
     if denying is not None:
         effect, head = Effect.MISSING, denying
     asks = intent.is_open and effect is Effect.MISSING

@@ -1,6 +1,7 @@
 """The outbox worker: claims due intents and takes each as far as it can go without waiting."""
 
 import time
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -13,18 +14,19 @@ from chains_app.models import Intent, IntentStatus
 from chains_app.outbox import foreign, settling
 from chains_app.outbox.decision import Fate, Move, Situation, next_move, pause_after
 from chains_app.outbox.effects import Effect
-from chains_app.outbox.following import Followed, follow
+from chains_app.outbox.following import Followed, Stored, follow, stored_of
 from chains_app.outbox.nonces import ForeignNonceError, NoFreeKeyError
 from chains_app.outbox.preliminaries import is_preliminary, wake_lock, want
 from chains_app.outbox.repayments import is_repayment
 from chains_app.outbox.sending import broadcast, send_first
 from chains_app.outbox.signing import GuardRefusedError, sign, sign_replacement
-from chains_app.signers import SignerRefusedError
+from chains_app.signers import SignerRefusedError, SignerRole, role_of
 from chains_app.watching import watches_by_key
 from orchestrator.hints import send_hint
 
 BATCH: Final = 100
 DRAIN_SECONDS: Final = 20.0
+OLD_SECONDS: Final = 1.0  # what was read for a whole batch, before an intent's turn came
 MOST_MOVES: Final = 8  # of one intent in one claim: void, sign, send, and what was found before
 RETRY: Final = timedelta(seconds=1)
 KEY_RETRY: Final = timedelta(milliseconds=200)  # a key is free again with the next block
@@ -66,27 +68,47 @@ def run_outbox() -> int:
     watches = watches_by_key(intent.watch_id for intent in intents if intent.watch_id)
     for intent in intents:
         intent.watch = watches.get(intent.watch_id or 0)
-    silent: set[str] = set()
+    batch = _Batch(stored_of(intents))
     with heartbeat(intents):
         for intent in intents:
-            _work(intent, silent)
+            _work(intent, batch)
     return len(intents)
 
 
-def _work(intent: Intent, silent: set[str]) -> None:
+@dataclass
+class _Batch:
+    """What is stored of the intents of one claim, and what was met while they were worked on:
+    chains that do not answer, and signers that have no free key.
+    """
+
+    stored: dict[int, Stored]
+    silent: set[str] = field(default_factory=set)
+    busy: set[tuple[str, SignerRole]] = field(default_factory=set)
+
+    def take(self, intent: Intent) -> Stored:
+        """As it was read for all; anew when that grew old, or was used."""
+        known = self.stored.pop(intent.pk, None)
+        is_old = known is None or time.monotonic() - known.read_at > OLD_SECONDS
+        return stored_of([intent])[intent.pk] if is_old or known is None else known
+
+
+def _work(intent: Intent, batch: _Batch) -> None:
     """Drive one intent and give it back; what fails is set aside, the others go on."""
     pause: timedelta | None = RETRY
     try:
-        if intent.chain not in silent:
-            pause = _drive(intent)
+        if intent.chain not in batch.silent:
+            pause = _drive(intent, batch)
     except LeaseLostError:
         return
     except GuardRefusedError as refused:
         _store_refusal(intent, refused)
+    except NoFreeKeyError:
+        batch.busy.add(_signers_of(intent))
+        pause = KEY_RETRY
     except SignerRefusedError as refused:
-        pause = _not_signed(intent, refused)
+        _tell_not_signed(intent, refused)
     except ChainUnavailableError:
-        silent.add(intent.chain)  # not asked again in this batch: others wait behind it
+        batch.silent.add(intent.chain)  # not asked again in this batch: others wait behind it
     except ChainError as error:
         log.warning("chain_error", intent=str(intent), reason=error.code)
     except Exception:
@@ -95,14 +117,16 @@ def _work(intent: Intent, silent: set[str]) -> None:
     release(intent, pause)
 
 
-def _not_signed(intent: Intent, refused: SignerRefusedError) -> timedelta:
-    """Answers how long to pause."""
-    if isinstance(refused, NoFreeKeyError):
-        return KEY_RETRY
+def _signers_of(intent: Intent) -> tuple[str, SignerRole]:
+    """Whose keys sign it: those of a role on a chain."""
+    call = intent.contract_call
+    return intent.chain, SignerRole.DUTY if call is None else role_of(call)
+
+
+def _tell_not_signed(intent: Intent, refused: SignerRefusedError) -> None:
     log.info("not_signed", intent=str(intent), reason=str(refused))
     if isinstance(refused, ForeignNonceError):
         foreign.stop_after_stranger(refused.signer, refused.nonce)
-    return RETRY
 
 
 def _store_refusal(intent: Intent, refused: GuardRefusedError) -> None:
@@ -111,13 +135,15 @@ def _store_refusal(intent: Intent, refused: GuardRefusedError) -> None:
     )
 
 
-def _drive(intent: Intent) -> timedelta | None:
+def _drive(intent: Intent, batch: _Batch) -> timedelta | None:
     """Move until only time or a fact can change anything; answers how long to pause."""
     for _ in range(MOST_MOVES):
-        followed = follow(intent)
+        followed = follow(intent, batch.take(intent))
         move = next_move(followed.situation)
         if move is Move.WAIT:
             return _pause(intent, followed.situation)
+        if move is Move.SIGN and _signers_of(intent) in batch.busy:
+            return KEY_RETRY
         _make(move, intent, followed)
         if move in SENDING and intent.is_open:
             return PRELIMINARY_PAUSE if is_preliminary(intent) else SENT_PAUSE

@@ -259,9 +259,9 @@ def getresponse(original: Callable[..., Any], *args: Any) -> Any:
 
 
 @wrap("chains_app.outbox.worker.follow")
-def follow(original: Callable[..., Any], intent: Intent) -> Any:
+def follow(original: Callable[..., Any], intent: Intent, *rest: Any) -> Any:
     """What was signed and not sent grows old at once, where that is wanted."""
-    followed, case = original(intent), case_of_intent(intent)
+    followed, case = original(intent, *rest), case_of_intent(intent)
     alive = followed.situation.attempt
     is_armed = case is not None and any(ledger.is_armed(*case, point) for point in AGED)
     if not is_armed or alive is None or alive.fate is not Fate.UNSENT:

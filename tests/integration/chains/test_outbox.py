@@ -1,12 +1,19 @@
 """The outbox's ordinary path: each call from its plan to its final effect (rule 5)."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from chains_app.locks import Call, LockState
-from chains_app.models import AttemptStatus, Intent, IntentStatus
-from chains_app.outbox.worker import drain
+from chains_app.models import Attempt, AttemptStatus, Intent, IntentStatus
+from chains_app.outbox import worker
+from chains_app.outbox.following import Stored, stored_of
+from chains_app.outbox.signing import sign
+from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll_all
+from chains_app.registry import signing_keys
 from chains_app.selectors import leg_facts, writes_left
+from chains_app.signers import SignerRole
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.world import World, age_attempts, make_all_due
 
@@ -160,3 +167,75 @@ def test_many_locks_go_out_together(world: World) -> None:
     assert {world.intent(reference).status for reference in references} == {IntentStatus.DONE}
     nonces = sorted(world.attempts(reference)[0].nonce for reference in references)
     assert nonces == list(range(12))
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """For how many intents what is stored was read at once, each time."""
+    made: list[int] = []
+
+    def counted(intents: Sequence[Intent]) -> dict[int, Stored]:
+        made.append(len(intents))
+        return stored_of(intents)
+
+    monkeypatch.setattr(worker, "stored_of", counted)
+    return made
+
+
+@pytest.fixture
+def signed(monkeypatch: pytest.MonkeyPatch) -> list[Intent]:
+    """What a signature was asked for."""
+    asked: list[Intent] = []
+
+    def ask(intent: Intent) -> Attempt | None:
+        asked.append(intent)
+        return sign(intent)
+
+    monkeypatch.setattr(worker, "sign", ask)
+    return asked
+
+
+def test_what_is_stored_of_a_batch_is_read_at_once(world: World, looks: list[int]) -> None:
+    for _ in range(4):
+        world.plan(world.terms())
+    assert run_outbox() == 4
+    assert looks == [4]
+    assert len(world.base.mempool) == 4
+
+
+def test_what_was_read_for_a_batch_is_not_believed_for_long(
+    world: World, looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An intent's turn may come late: others were driven before it."""
+    monkeypatch.setattr(worker, "OLD_SECONDS", -1)
+    for _ in range(3):
+        world.plan(world.terms())
+    assert run_outbox() == 3
+    assert looks == [3, 1, 1, 1]
+
+
+def test_a_second_look_at_an_intent_reads_it_anew(world: World, looks: list[int]) -> None:
+    """What it goes by was changed by the first move."""
+    reference = world.plan(world.terms())
+    drain()
+    world.base.mine()
+    make_all_due()
+    looks.clear()
+    assert run_outbox() == 1
+    assert world.statuses(reference) == [AttemptStatus.INCLUDED]
+    assert looks == [1, 1]
+
+
+def test_who_finds_no_free_key_asks_for_no_other_of_its_role(
+    world: World, signed: list[Intent]
+) -> None:
+    """One transaction is in flight per NEAR key: the rest of the batch waits behind it."""
+    references = [world.plan(world.terms("near")) for _ in range(5)]
+    assert run_outbox() == 5
+    assert len(signed) == len(signing_keys("near", SignerRole.LOCK)) + 1
+    for _ in references:
+        world.turn()
+        make_all_due()
+        drain()
+    world.turn(4)
+    assert {tuple(world.statuses(each)) for each in references} == {(AttemptStatus.FINAL,)}

@@ -12,7 +12,7 @@ from chains_app.locks import Call
 from chains_app.models import FILL, Attempt, AttemptStatus, Intent, IntentStatus, Signer
 from chains_app.outbox import signing, worker
 from chains_app.outbox.decision import STUCK_AFTER
-from chains_app.outbox.following import follow
+from chains_app.outbox.following import follow, stored_of
 from chains_app.outbox.nonces import check_signer, sync_signers
 from chains_app.outbox.signing import sign
 from chains_app.outbox.worker import drain, run_outbox
@@ -352,7 +352,7 @@ def test_rule_5_a_repayment_is_not_sent_again_to_free_its_nonce(
     monkeypatch.setattr(worker, "sign_replacement", at_the_cap)
     intent = world.intent(reference, Call.REPAY)
     with pytest.raises(SignerRefusedError):
-        worker._free_nonce(intent, follow(intent))
+        worker._free_nonce(intent, follow(intent, stored_of([intent])[intent.pk]))
     assert world.base.mempool == []
 
 

@@ -7,9 +7,10 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from chains_app.models import Attempt, ChainCursor, Intent, Signer
-from orchestrator.queries import Given, IsAmong, Select
+from orchestrator.queries import Given, IsAmong, Select, write_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -110,3 +111,19 @@ def test_rule_8_rows_are_locked_in_a_transaction_and_nowhere_else() -> None:
             select.all(pk=one.pk)
         with transaction.atomic():
             assert select.all(pk=one.pk) == [one]
+
+
+def test_rows_are_written_in_one_statement() -> None:
+    rows = [intent(), intent(), intent()]
+    for place, row in enumerate(rows[:2]):
+        row.send_by, row.lease_owner, row.ended_height = place, 'it\'s {mine},\\ "too"', None
+        row.due_at = timezone.now() if place else None
+    with CaptureQueriesContext(connection) as asked:
+        write_all(rows[:2], ["send_by", "lease_owner", "ended_height", "due_at"])
+        write_all([], ["send_by"])
+    assert len(asked) == 1
+    stored = {row.pk: row for row in Intent.objects.all()}
+    assert [values(stored[row.pk]) for row in rows] == [
+        values(rows[0]), values(rows[1]), values(stored[rows[2].pk])
+    ]  # fmt: skip
+    assert stored[rows[2].pk].send_by == 7
