@@ -126,7 +126,8 @@ def _forget_above(cursor: ChainCursor, height: int, *, is_ours: bool) -> None:
 
 
 def _reopen_intents(chain: str, height: int, *, is_ours: bool) -> None:
-    """Intents first, then their attempts: the order in which everybody locks.
+    """Intents first, then their attempts: the order in which everybody locks. Who works on one has
+    read what is gone: his lease is over.
 
     What became of a repayment is told by its transactions alone. A node that knows no block of ours
     may have forgotten them: their ends stay.
@@ -134,7 +135,8 @@ def _reopen_intents(chain: str, height: int, *, is_ours: bool) -> None:
     ended = Q(ended_height__gt=height, status__in=[IntentStatus.DONE, IntentStatus.IMPOSSIBLE])
     ended &= Q() if is_ours else ~Q(call=Call.REPAY.value)
     included = Attempt.objects.filter(intent=OuterRef("pk"), included_height__gt=height)
-    touched = Intent.objects.filter(ended | Exists(included), chain=chain)
+    is_claimed = Q(lease_expires_at__isnull=False)
+    touched = Intent.objects.filter(ended | is_claimed | Exists(included), chain=chain)
     keys = list(touched.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
     rows = Intent.objects.filter(pk__in=keys)
     rows.filter(ended).update(

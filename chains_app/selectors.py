@@ -92,9 +92,11 @@ def leg_facts(
     references: Iterable[UUID], cursors: Iterable[ChainCursor] | None = None
 ) -> dict[UUID, LegFacts]:
     """The facts of each watched reference; those that are not watched are left out."""
+    # before the readings: one that a reorganisation takes back must not look final by a later one
+    read = all_cursors() if cursors is None else cursors
+    by_chain = {cursor.chain: cursor for cursor in read}
     watches = watches_of(references)
     readings = readings_of(watches)
-    by_chain = {cursor.chain: cursor for cursor in cursors or all_cursors()}
     return {
         watch.reference: _facts(watch, readings[watch.pk], by_chain.get(watch.chain))
         for watch in watches
@@ -130,7 +132,8 @@ def _facts(watch: Watch, readings: list[Observation], cursor: ChainCursor | None
 
 def chain_clocks(cursors: Iterable[ChainCursor] | None = None) -> dict[str, ChainClock]:
     """The clock of each chain that was read at least once."""
-    return {cursor.chain: _clock(cursor) for cursor in cursors or all_cursors() if cursor.hash}
+    read = all_cursors() if cursors is None else cursors
+    return {cursor.chain: _clock(cursor) for cursor in read if cursor.hash}
 
 
 def _clock(cursor: ChainCursor) -> ChainClock:

@@ -4,16 +4,19 @@ Django builds the SQL of a query anew each time that it is asked, which takes se
 asking does (docs/adr/0017-what-is-asked-often-is-built-once.md).
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import Any, Final, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
+from django.core.exceptions import FieldError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, models, transaction
 from django.db.models.lookups import Lookup
 
 _R = TypeVar("_R")
 _M = TypeVar("_M", bound=models.Model)
 _Row = Sequence[Any]
+_SIZE: Final = re.compile(r"\([\d, ]+\)")  # a cast to a size would cut what is too long
 _WRITE: Final = """
     UPDATE {table} AS old SET {changes} FROM unnest({arrays}) AS new({columns})
     WHERE old.{key} = new.{key}
@@ -72,8 +75,10 @@ class _Built:
         self._is_locking = query.select_for_update
         self._make: Callable[[_Row], Any] = tuple
         if not query.values_select:
-            related = query.select_related
-            self._make = model_maker(queryset.model, related if isinstance(related, dict) else ())
+            related = query.select_related if isinstance(query.select_related, dict) else {}
+            if query.annotations or any(related.values()):
+                raise FieldError("a Select finds models with what they name themselves, no more")
+            self._make = model_maker(queryset.model, related)
 
     def read(self, values: dict[str, Any]) -> list[Any]:
         if self._is_locking and not connection.in_atomic_block:
@@ -122,12 +127,15 @@ def model_maker(
 
 def write_all(rows: Sequence[models.Model], names: Sequence[str]) -> None:
     """Store these fields of rows that are there, in one statement; of such fields whose values
-    stand in their columns as they are.
+    stand in their columns as they are. Raises DatabaseError when one is not there.
     """
-    if rows:
-        arrays = [[getattr(row, name) for row in rows] for name in ("pk", *names)]
-        with connection.cursor() as cursor:
-            cursor.execute(_writing(type(rows[0]), tuple(names)), arrays)
+    if not rows:
+        return
+    arrays = [[getattr(row, name) for row in rows] for name in ("pk", *names)]
+    with connection.cursor() as cursor:
+        cursor.execute(_writing(type(rows[0]), tuple(names)), arrays)
+        if cursor.rowcount != len(rows):
+            raise DatabaseError(f"{len(rows)} rows were to be written, {cursor.rowcount} are there")
 
 
 @cache
@@ -135,10 +143,11 @@ def _writing(model: type[models.Model], names: tuple[str, ...]) -> str:
     fields = {field.name: field for field in model._meta.concrete_fields}
     written = [model._meta.pk, *(fields[name] for name in names)]
     columns = [str(field.column) for field in written]
+    types = [_SIZE.sub("", str(field.db_type(connection))) for field in written]
     return _WRITE.format(
         table=model._meta.db_table,
         key=columns[0],
         columns=", ".join(columns),
         changes=", ".join(f"{column} = new.{column}" for column in columns[1:]),
-        arrays=", ".join(f"%s::{field.db_type(connection)}[]" for field in written),
+        arrays=", ".join(f"%s::{type_}[]" for type_ in types),
     )

@@ -34,9 +34,9 @@ log = structlog.get_logger(__name__)
 
 BATCH: Final = 100
 _SET_ASIDE: Final = timedelta(seconds=30)  # until a session that failed alone is tried again
-_WHERE = Session.objects.values_list("status", "quote__route_id").distinct()
-_DUE: Final = Select(lambda: _WHERE.filter(wake_at__lte=Given("now")))
-_OF_THESE: Final = Select(lambda: _WHERE.filter(IsAmong(F("id"), Given("ids"))))
+_STATES: Final = Session.objects.values_list("status", "quote__route_id").distinct()
+_DUE: Final = Select(lambda: _STATES.filter(wake_at__lte=Given("now")))
+_OF_THESE: Final = Select(lambda: _STATES.filter(IsAmong(F("id"), Given("ids"))))
 _STEPS: Final = 20  # more moves at once than any life has
 
 
@@ -89,9 +89,12 @@ def _advance_or_set_aside(ids: list[UUID]) -> int:
         return 0
 
 
-def _readings_for(sessions: Iterable[tuple[str, str]]) -> Readings:
-    """What the fills of those that wait for one must know; asked before any transaction."""
-    waiting = {route_id for status, route_id in sessions if status == Status.EXECUTING.value}
+def _readings_for(states: Iterable[tuple[str, str]]) -> Readings:
+    """What the fills of sessions that wait for one must know; asked before any transaction.
+
+    `states`: the sessions' statuses, each with its route.
+    """
+    waiting = {route_id for status, route_id in states if status == Status.EXECUTING.value}
     return read_chains(chains_of(waiting))
 
 

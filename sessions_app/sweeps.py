@@ -22,14 +22,14 @@ from sessions_app.wall import instant
 ADVANCE_TASK: Final = "sessions_app.tasks.advance_sessions"
 DRAIN_SECONDS: Final = 20.0
 _WAKE: Final = """
-    WITH looked_at_next AS (
-        UPDATE sessions_app_surplus SET checked_at = NULL WHERE id = ANY(%(legs)s)
-    )
     UPDATE sessions_app_session SET wake_at = %(now)s WHERE id = ANY(ARRAY(
         SELECT id FROM sessions_app_session
         WHERE id IN (SELECT session_id FROM sessions_app_leg WHERE id = ANY(%(legs)s))
         ORDER BY id FOR NO KEY UPDATE
     ))
+"""
+_LOOK_NEXT: Final = """
+    UPDATE sessions_app_surplus SET checked_at = NULL WHERE id = ANY(%(references)s)
 """
 
 
@@ -37,11 +37,13 @@ def on_changed(references: set[UUID]) -> None:
     """Facts of these legs have changed: their sessions are due, and a worker is told; or of
     surplus, which the next sweep looks at first, whatever it was.
 
-    One statement, since it follows every change; it locks in the order of ids (rule 8).
+    Statements of our own, since they follow every change. Sessions are locked in the order of
+    their ids (rule 8), and let go before surplus is waited for.
     """
     with connection.cursor() as cursor:
         cursor.execute(_WAKE, {"now": instant(wall_clock()), "legs": list(references)})
-    send_hint(ADVANCE_TASK)
+        send_hint(ADVANCE_TASK)
+        cursor.execute(_LOOK_NEXT, {"references": list(references)})
 
 
 def advance_all_due() -> int:

@@ -99,12 +99,16 @@ class _Read:
 
 
 def stored_of(intents: Sequence[Intent]) -> dict[int, Stored]:
-    """By the intents' keys; three queries, however many they are."""
-    read_at, attempts = time.monotonic(), defaultdict[int, list[Attempt]](list)
-    for attempt in _ATTEMPTS.all(intents=[intent.pk for intent in intents]):
+    """By the intents' keys; three queries, however many they are.
+
+    Cursors first: a reading that a reorganisation takes back must not look final by a later one.
+    """
+    read_at, cursors = time.monotonic(), {cursor.chain: cursor for cursor in all_cursors()}
+    by_key, attempts = {each.pk: each for each in intents}, defaultdict[int, list[Attempt]](list)
+    for attempt in _ATTEMPTS.all(intents=list(by_key)):
+        attempt.intent = by_key[attempt.intent_id]
         attempts[attempt.intent_id].append(attempt)
-    readings = readings_of(intent.watch for intent in intents if intent.watch is not None)
-    cursors = {cursor.chain: cursor for cursor in all_cursors()}
+    readings = readings_of(each.watch for each in intents if each.watch is not None)
     return {
         each.pk: Stored(
             attempts[each.pk], readings[each.watch_id or 0], cursors.get(each.chain), read_at

@@ -5,25 +5,32 @@ else hold back what is our duty once the secret is out (rule 4).
 """
 
 from collections.abc import Sequence
+from typing import Final
 
+from chains_app.adapters.agreed import ENOUGH
 from chains_app.adapters.interface import (
     BlockUnknownError,
     ChainAdapter,
     ChainError,
-    ChainUnavailableError,
+    NodesDisagreeError,
     Prepared,
     SigningKey,
 )
 from chains_app.locks import Call, LockTerms
 from chains_app.models import ChainBlock
+from chains_app.outbox.decision import costs_a_fee
 from chains_app.registry import get_adapter, get_chain
+from chains_app.selectors import cursor_of
+
+RECENT: Final = 1_000  # blocks; bytes that name an older one have less time than they are given
 
 
 def prepare(chain: str, call: Call | None, terms: LockTerms | None, key: SigningKey) -> Prepared:
-    """As the first node tells by whom the key can pay, and whose block is not unknown to all
-    others. Where there is none, as the first tells who answers. `call` None: a transfer to self.
+    """What the first node answers that names a block of the chain, and shows the key able to pay
+    for a duty. Where none shows that, the first answer: whoever signs sees what is missing. Of what
+    moves our money the first is believed: a lock that can't be paid would hold up its key.
 
-    Raises ChainError; no transaction may be open.
+    `call` None: a transfer to self. Raises ChainError; no transaction may be open.
     """
     adapter = get_adapter(chain)
     if get_chain(chain).nodes == 1:
@@ -37,12 +44,12 @@ def prepare(chain: str, call: Call | None, terms: LockTerms | None, key: Signing
             continue
         if _is_refuted(prepared, view, [other for other in views if other is not view]):
             continue
-        if prepared.balance >= prepared.cost_cap:
+        if prepared.balance >= prepared.cost_cap or not costs_a_fee(call):
             return prepared
         poor.append(prepared)
     if poor:
         return poor[0]
-    raise error or ChainUnavailableError(f"{chain}: no two nodes have the same block: ask again")
+    raise error or NodesDisagreeError(f"{chain}: no two nodes name the same block: ask again")
 
 
 def _ask(
@@ -54,24 +61,34 @@ def _ask(
 
 
 def _is_refuted(prepared: Prepared, view: ChainAdapter, others: Sequence[ChainAdapter]) -> bool:
-    """Whether of all others who answer none has the block that it names, and the poller has not
-    read it. Bytes with such a one are taken by nobody, and would be waited for until they expire,
-    at a height that its inventor chose.
+    """Whether the block that it names is old, or no other node's, nor read by the poller: what that
+    read of the first node counts as long as no two others deny it. Bytes with an invented block are
+    taken by nobody, and would be waited for until a height that its inventor chose.
     """
     if (named := view.named_block(prepared)) is None:
         return False
     height, hash_ = named
-    told = [_has(other, height, hash_) for other in others]
-    if True in told or False not in told:
-        return False
+    if _is_old(view.name, height):
+        return True
+    denied = 0
+    for other in others:
+        has_it = _has(other, height, hash_)
+        if has_it:
+            return False
+        denied += has_it is False
     read = ChainBlock.objects.filter(chain=view.name, height=height, hash=hash_)
-    return not read.exists()
+    return denied >= ENOUGH or not read.exists()
+
+
+def _is_old(chain: str, height: int) -> bool:
+    cursor = cursor_of(chain)
+    return cursor is not None and height < cursor.height - RECENT
 
 
 def _has(view: ChainAdapter, height: int, hash_: str) -> bool | None:
-    """None of a node that does not answer."""
+    """None of a node that does not answer. By its height: orphans are known by their hash."""
     try:
-        return view.block(hash_).height == height
+        return view.block(height).hash == hash_
     except BlockUnknownError:
         return False
     except ChainError:

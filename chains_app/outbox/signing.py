@@ -59,7 +59,7 @@ def sign(intent: Intent) -> Attempt | None:
     verdict = ports.ask_guard(intent.contract_call, intent.reference, Moment.SIGN)
     if not verdict.ok:
         raise GuardRefusedError(verdict)
-    prepared = prepare(intent.chain, intent.contract_call, terms_of(intent), key)
+    prepared = _prepare(intent, key)
     if signer.adopts_nonce:
         confirm_floor(signer, key, prepared.nonce_floor)
     elif prepared.nonce_floor > signer.next_nonce:
@@ -174,6 +174,10 @@ def _signer_for(intent: Intent) -> tuple[Signer, SigningKey]:
     if reason is not None:
         raise SignerRefusedError(f"{intent} is not signed: {reason}")
     return signer, key
+
+
+def _prepare(intent: Intent, key: SigningKey) -> Prepared:
+    return prepare(intent.chain, intent.contract_call, terms_of(intent), key)
 
 
 def _nonce(intent: Intent, signer: Signer, prepared: Prepared) -> int | None:

@@ -44,6 +44,9 @@ SENDING: Final = frozenset(
     }
 )
 
+FREEING: Final = frozenset(
+    {Move.MARK_INCLUDED, Move.MARK_FINAL, Move.MARK_DEAD, Move.VOID_ATTEMPT}
+)  # of a key, where one transaction of it is in flight
 IN_THE_MEMPOOL: Final = (Fate.PENDING, Fate.UNKNOWN)
 
 log = structlog.get_logger(__name__)
@@ -68,8 +71,8 @@ def run_outbox() -> int:
     watches = watches_by_key(intent.watch_id for intent in intents if intent.watch_id)
     for intent in intents:
         intent.watch = watches.get(intent.watch_id or 0)
-    batch = _Batch(stored_of(intents))
     with heartbeat(intents):
+        batch = _Batch(stored_of(intents))
         for intent in intents:
             _work(intent, batch)
     return len(intents)
@@ -88,8 +91,9 @@ class _Batch:
     def take(self, intent: Intent) -> Stored:
         """As it was read for all; anew when that grew old, or was used."""
         known = self.stored.pop(intent.pk, None)
-        is_old = known is None or time.monotonic() - known.read_at > OLD_SECONDS
-        return stored_of([intent])[intent.pk] if is_old or known is None else known
+        if known is None or time.monotonic() - known.read_at > OLD_SECONDS:
+            known = stored_of([intent])[intent.pk]
+        return known
 
 
 def _work(intent: Intent, batch: _Batch) -> None:
@@ -137,14 +141,17 @@ def _store_refusal(intent: Intent, refused: GuardRefusedError) -> None:
 
 def _drive(intent: Intent, batch: _Batch) -> timedelta | None:
     """Move until only time or a fact can change anything; answers how long to pause."""
+    signers = _signers_of(intent)
     for _ in range(MOST_MOVES):
         followed = follow(intent, batch.take(intent))
         move = next_move(followed.situation)
         if move is Move.WAIT:
             return _pause(intent, followed.situation)
-        if move is Move.SIGN and _signers_of(intent) in batch.busy:
+        if move is Move.SIGN and intent.fill_signer_id is None and signers in batch.busy:
             return KEY_RETRY
         _make(move, intent, followed)
+        if move in FREEING:
+            batch.busy.discard(signers)
         if move in SENDING and intent.is_open:
             return PRELIMINARY_PAUSE if is_preliminary(intent) else SENT_PAUSE
         if move is Move.FREE_NONCE:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt, AttemptStatus, Intent, IntentStatus
@@ -239,3 +241,15 @@ def test_who_finds_no_free_key_asks_for_no_other_of_its_role(
         drain()
     world.turn(4)
     assert {tuple(world.statuses(each)) for each in references} == {(AttemptStatus.FINAL,)}
+
+
+def test_rule_7_how_far_a_chain_is_final_is_read_before_the_readings(world: World) -> None:
+    """Else one that a reorganisation takes back in between looks final by a later block."""
+    reference = world.plan(world.terms())
+    intent = world.intent(reference)
+    for read in (lambda: stored_of([intent]), lambda: leg_facts([reference])):
+        with CaptureQueriesContext(connection) as asked:
+            read()
+        tables = [query["sql"].partition(" FROM ")[2].split()[0] for query in asked]
+        cursors, readings = '"chains_app_chaincursor"', '"chains_app_observation"'
+        assert tables.index(cursors) < tables.index(readings)

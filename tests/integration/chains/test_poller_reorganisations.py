@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from chains_app.adapters.interface import BlockUnknownError, ChainUnavailableError
+from chains_app.adapters.memory_chain import Transaction
 from chains_app.agreement import require_agreement
 from chains_app.config import ChainSpec
 from chains_app.ingest import restart
@@ -15,12 +16,16 @@ from chains_app.models import (
     ChainBlock,
     ChainCursor,
     InboxFact,
+    Intent,
     IntentStatus,
     Observation,
     SeenLock,
     Watch,
 )
-from chains_app.outbox.worker import drain
+from chains_app.outbox import worker
+from chains_app.outbox.effects import Effect
+from chains_app.outbox.following import Followed, Stored, follow
+from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll_all
 from chains_app.selectors import chain_clocks
 from orchestrator.kernel.hashlock import Secret
@@ -257,3 +262,36 @@ def test_rule_7_nothing_is_agreed_on_before_a_block_is_final_again(
     world.base.mine(3)
     poll_all()
     require_agreement(reference)
+
+
+def test_rule_8_who_works_on_what_a_reorganisation_takes_back_ends_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else made the effect; it is gone between the worker's reading and his write."""
+    poll_all()
+    terms = world.terms(ours=False)
+    world.lock_by_maker(terms)
+    world.base.mine(seconds=1200)
+    poll_all()
+    reference = world.plan(terms, Call.REFUND, send_by=terms.timelock + 10**6)
+    refund = Transaction("maker", "wallet", 1, world.base.fee, Call.REFUND, terms, None)
+    world.base.submit(refund)
+    world.base.mine(blocks=2)
+    shallow(world)
+    poll_all()
+
+    def reorganised(intent: Intent, stored: Stored) -> Followed:
+        followed = follow(intent, stored)
+        assert followed.situation.effect is Effect.DONE
+        monkeypatch.undo()
+        world.base.reorganise(2, dropped={refund.hash})
+        poll_all()
+        return followed
+
+    monkeypatch.setattr(worker, "follow", reorganised)
+    make_all_due()
+    assert run_outbox() == 1
+    assert world.intent(reference, Call.REFUND).status == IntentStatus.PLANNED
+    world.turn(4)
+    assert world.intent(reference, Call.REFUND).status == IntentStatus.DONE
+    assert world.statuses(reference) == [AttemptStatus.FINAL]

@@ -1,9 +1,12 @@
 """Queries that are built once find what Django's own would, with other values each time."""
 
+from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection, transaction
+from django.core.exceptions import FieldError
+from django.db import DatabaseError, DataError, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
@@ -127,3 +130,33 @@ def test_rows_are_written_in_one_statement() -> None:
         values(rows[0]), values(rows[1]), values(stored[rows[2].pk])
     ]  # fmt: skip
     assert stored[rows[2].pk].send_by == 7
+
+
+def test_what_is_too_long_is_refused_and_not_cut() -> None:
+    row = intent()
+    row.lease_owner = "x" * 37
+    with pytest.raises(DataError):
+        write_all([row], ["lease_owner"])
+
+
+def test_rows_that_are_gone_are_told() -> None:
+    row = intent()
+    Intent.objects.all().delete()
+    with pytest.raises(DatabaseError, match="0 are there"):
+        write_all([row], ["send_by"])
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Attempt.objects.select_related("intent__watch"),
+        lambda: Intent.objects.annotate(late=F("send_by")),
+    ],
+    ids=["related of related", "annotated"],
+)
+def test_more_than_what_models_name_themselves_is_refused(
+    build: Callable[[], QuerySet[Any]],
+) -> None:
+    """The columns of others stand between theirs."""
+    with pytest.raises(FieldError):
+        Select(build).all()

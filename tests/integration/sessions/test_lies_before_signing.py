@@ -15,7 +15,10 @@ from chains_app.adapters.interface import (
 )
 from chains_app.adapters.memory import MemoryAdapter
 from chains_app.locks import Block, Call, LockTerms
+from chains_app.models import ChainBlock, Intent
+from chains_app.outbox import preparing
 from sessions_app.domain.states import Status
+from sessions_app.models import Role
 from tests.integration.sessions.test_agreement import Silent, two_nodes
 from tests.integration.sessions.test_guard import waiting_for
 from tests.integration.sessions.test_lies_after_the_reveal import (
@@ -26,7 +29,7 @@ from tests.integration.sessions.test_lies_after_the_reveal import (
     withdrawal,
 )
 from tests.integration.sessions.test_maker_mode import BOTH_WITHDRAWN
-from tests.integration.sessions.world import World, status
+from tests.integration.sessions.world import BACK, World, status
 
 AHEAD = 10**9
 
@@ -70,6 +73,26 @@ class Moving(Fabling):
     named: ClassVar = {}
 
 
+class Aging(First):
+    """Names a block that there is, and that bytes are hardly valid by any more."""
+
+    def prepare(self, call: Call, terms: LockTerms, key: SigningKey) -> Prepared:
+        told, lives = super().prepare(call, terms, key), self._chain.valid_for
+        first = self.block(1)
+        return replace(
+            told,
+            fields=told.fields | {"block_hash": first.hash},
+            expires_at_height=None if lives is None else first.height + lives,
+        )
+
+
+class Outvoted(Fabling):
+    """One of three."""
+
+    def views(self) -> list[MemoryAdapter]:
+        return [*super().views(), MemoryAdapter(self._chain)]
+
+
 class Denying(Inventing):
     """Has no block that anybody else names."""
 
@@ -91,6 +114,58 @@ def test_rule_4_no_node_alone_keeps_a_withdrawal_from_being_signed(
     assert (attempt.expires_at_height or 0) < AHEAD
     world.live_to_the_end(session)
     assert status(session) is Status.COMPLETED
+
+
+@ROUTES
+def test_rule_4_bytes_are_not_signed_by_an_old_block(
+    world: World, route: str, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "RECENT", 3)
+    session = waiting_for(world, SOURCE, Call.WITHDRAW, route)
+    with two_nodes(world, MemoryAdapter, source, first=Aging):
+        world.live(4)
+        assert world.both_on_chain(session) == BOTH_WITHDRAWN
+    (attempt,) = withdrawal(session).attempts.all()
+    lives = world.chains[source].valid_for
+    assert attempt.expires_at_height is None or attempt.expires_at_height > 3 + (lives or 0)
+
+
+@ROUTES
+def test_rule_4_what_the_poller_was_shown_counts_less_than_two_nodes(
+    world: World, route: str, source: str
+) -> None:
+    session = waiting_for(world, SOURCE, Call.WITHDRAW, route)
+    head = world.chains[source].head.height
+    for height in range(head, head + 6):
+        ChainBlock.objects.create(
+            chain=source, height=height + AHEAD, hash=Fabling.named["block_hash"], time=0
+        )
+    with two_nodes(world, MemoryAdapter, source, first=Outvoted):
+        world.send()
+    (attempt,) = withdrawal(session).attempts.all()
+    assert (attempt.expires_at_height or 0) < AHEAD
+
+
+def test_a_block_that_nobody_else_tells_of_waits_for_the_poller(world: World) -> None:
+    session = waiting_for(world, SOURCE, Call.WITHDRAW, BACK)
+    with two_nodes(world, Silent, "near", first=Fabling):
+        world.live(4)
+        assert not withdrawal(session).attempts.exists()
+    with two_nodes(world, Silent, "near"):
+        world.live(4)
+        assert world.both_on_chain(session) == BOTH_WITHDRAWN
+
+
+@pytest.mark.parametrize("second", [MemoryAdapter, Silent])
+def test_what_moves_our_money_is_signed_by_the_first_balance_that_is_told(
+    world: World, second: type[MemoryAdapter]
+) -> None:
+    """A lock that can't be paid would hold up its key."""
+    session = waiting_for(world, Role.DESTINATION, Call.LOCK)
+    with two_nodes(world, second, "near", first=Poor):
+        world.send()
+    lock = Intent.objects.get(reference=session.legs.get(role=Role.DESTINATION).pk)
+    assert not lock.attempts.exists()
 
 
 @ROUTES

@@ -300,12 +300,30 @@ ROWS = (
     ),
     Guard(
         4, "named-block-is-known", "No node alone names the block by which bytes are valid.", PREPARING,
-        "    if True in told or False not in told:\n", "    if told:\n",
-        (BEFORE + "test_rule_4_no_node_alone_keeps_a_withdrawal_from_being_signed",),
+        "return denied >= ENOUGH or not read.exists()", "return denied >= ENOUGH",
+        (BEFORE + "test_rule_4_no_node_alone_keeps_a_withdrawal_from_being_signed",
+         BEFORE + "test_a_block_that_nobody_else_tells_of_waits_for_the_poller"),
     ),
     Guard(
         4, "named-block-was-read", "No node alone denies the block by which bytes are valid.", PREPARING,
-        "    return not read.exists()\n", "    return True\n",
+        "return denied >= ENOUGH or not read.exists()", "return True",
         (BEFORE + "test_rule_4_a_second_node_that_denies_every_block_holds_nothing_up",),
+    ),
+    Guard(
+        4, "named-block-denied-by-two", "Two nodes know better than what the poller was shown.",
+        PREPARING,
+        "return denied >= ENOUGH or not read.exists()", "return not read.exists()",
+        (BEFORE + "test_rule_4_what_the_poller_was_shown_counts_less_than_two_nodes",),
+    ),
+    Guard(
+        4, "named-block-is-recent", "No bytes are signed by a block that is nearly too old.", PREPARING,
+        "    if _is_old(view.name, height):\n        return True\n", "",
+        (BEFORE + "test_rule_4_bytes_are_not_signed_by_an_old_block",),
+    ),
+    Guard(
+        4, "locks-by-the-first-balance", "A lock is not signed by the best balance that is told.",
+        PREPARING,
+        " or not costs_a_fee(call):", ":",
+        (BEFORE + "test_what_moves_our_money_is_signed_by_the_first_balance_that_is_told",),
     ),
 )  # fmt: skip

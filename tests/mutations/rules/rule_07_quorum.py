@@ -124,7 +124,7 @@ ROWS = (
     Guard(
         7, "doubted", "A lock that the outbox sees otherwise than it is stored is read again.",
         "chains_app/outbox/following.py",
-        "    doubt(watch, stored, reading)\n", "",
+        "    doubt(watch, known.readings, reading)\n", "",
         (ONE_LIE + "test_our_lock_that_one_node_misread_or_left_out_is_read_again",),
     ),
     Guard(

@@ -42,6 +42,13 @@ ROWS = (
         (LEASED + "test_rule_8_a_poller_that_lost_its_lease_commits_nothing",),
     ),
     Guard(
+        8, "fencing-rewind", "A reorganisation ends the leases of who has read what is gone.", INGEST,
+        "touched = Intent.objects.filter(ended | is_claimed | Exists(included), chain=chain)",
+        "touched = Intent.objects.filter(ended | Exists(included), chain=chain)",
+        ("tests/integration/chains/test_poller_reorganisations.py::"
+         "test_rule_8_who_works_on_what_a_reorganisation_takes_back_ends_nothing",),
+    ),
+    Guard(
         8, "fencing-sent", "A sender that lost its lease leaves its attempt to the new one.",
         SENDING,
         "pk=attempt.pk, status__in=IN_DOUBT, intent__version=intent.version",

@@ -29,7 +29,7 @@ ROWS = (
         locked = lock(intent)
 """,
         """    with transaction.atomic():
-        prepared = prepare(intent.chain, intent.contract_call, terms_of(intent), key)
+        prepared = _prepare(intent, key)
         locked = lock(intent)
 """,
         (VOIDING + "test_rule_10_no_exchange_happens_inside_a_transaction",),
