@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 import pytest
@@ -13,11 +14,12 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from tests.wiping import wipe_tables
 
-# Files that take longest, by seconds of a core; begun first, or one process works on one of them
-# when the other has none left. What waits for blocks stands beside what computes.
+# Files that take longest; begun first, or one process works on one of them when the other has none
+# left. What waits for blocks stands beside what computes, here and among the others.
 LONG: Final = (
-    "acceptance/crashes/test_every_point.py",
+    "acceptance/test_drill.py",
     "integration/sessions/test_lives_there.py",
+    "acceptance/crashes/test_every_point.py",
     "acceptance/secrecy/test_secrets.py",
     "integration/sessions/test_lives_back.py",
     "acceptance/test_combinations.py",
@@ -32,6 +34,7 @@ LONG: Final = (
     "contracts/evm/test_build.py",
     "contracts/near/test_conservation.py",
 )
+WAITING: Final = ("tests/acceptance", "tests/conformance", "tests/devnet")
 
 
 def pytest_configure() -> None:
@@ -69,8 +72,8 @@ def _find_static_files_once() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long files first, the others as they were; each with an id of its own: of several that
-    share one, as schemathesis names its calls, only one would run beside others.
+    """The long files first, then what waits and what computes by turns; each with an id of its own:
+    of several that share one, as schemathesis names its calls, only one would run beside others.
     """
     for item in items:
         if not item.nodeid.endswith(item.name):
@@ -78,8 +81,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             setattr(item, "_id", coerce_node_id(named))  # noqa: B010 - untyped
     if len({item.nodeid for item in items}) < len(items):
         raise pytest.UsageError("two tests have the same id, and only one of them would run")
-    place = {f"tests/{name}": number for number, name in enumerate(LONG)}
-    items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(LONG)))
+    place = _places(list(dict.fromkeys(map(_file_of, items))))
+    items.sort(key=lambda item: place[_file_of(item)])
+
+
+def _file_of(item: pytest.Item) -> str:
+    return item.nodeid.split("::")[0]
+
+
+def _places(files: Sequence[str]) -> dict[str, float]:
+    """Each file's place: of the long ones in the list, of the others behind it, both kinds of them
+    spread over the same length.
+    """
+    place: dict[str, float] = {f"tests/{name}": number for number, name in enumerate(LONG)}
+    others = [name for name in files if name not in place]
+    for waits in (True, False):
+        kind = [name for name in others if name.startswith(WAITING) is waits]
+        place |= {name: len(LONG) + (nth + waits / 2) / len(kind) for nth, name in enumerate(kind)}
+    return place
 
 
 def pytest_collection_finish() -> None:
