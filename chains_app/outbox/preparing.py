@@ -20,7 +20,6 @@ from chains_app.locks import Call, LockTerms
 from chains_app.models import ChainBlock
 from chains_app.outbox.decision import costs_a_fee
 from chains_app.registry import get_adapter, get_chain
-from chains_app.selectors import cursor_of
 
 RECENT: Final = 1_000  # blocks; bytes that name an older one have less time than they are given
 
@@ -61,15 +60,14 @@ def _ask(
 
 
 def _is_refuted(prepared: Prepared, view: ChainAdapter, others: Sequence[ChainAdapter]) -> bool:
-    """Whether the block that it names is old, or no other node's, nor read by the poller: what that
-    read of the first node counts as long as no two others deny it. Bytes with an invented block are
-    taken by nobody, and would be waited for until a height that its inventor chose.
+    """Whether the block that it names is no other node's, nor read by the poller (who keeps none
+    that is old): what that read of the first node counts as long as no two others deny it. Bytes
+    with an invented block are taken by nobody, and would be waited for until a height that its
+    inventor chose.
     """
     if (named := view.named_block(prepared)) is None:
         return False
     height, hash_ = named
-    if _is_old(view.name, height):
-        return True
     denied = 0
     for other in others:
         has_it = _has(other, height, hash_)
@@ -80,15 +78,13 @@ def _is_refuted(prepared: Prepared, view: ChainAdapter, others: Sequence[ChainAd
     return denied >= ENOUGH or not read.exists()
 
 
-def _is_old(chain: str, height: int) -> bool:
-    cursor = cursor_of(chain)
-    return cursor is not None and height < cursor.height - RECENT
-
-
 def _has(view: ChainAdapter, height: int, hash_: str) -> bool | None:
-    """None of a node that does not answer. By its height: orphans are known by their hash."""
+    """As one that is recent by its own head; None of a node that does not answer. Asked for by its
+    height: orphans are known by their hash.
+    """
     try:
-        return view.block(height).hash == hash_
+        is_recent = height >= view.head().height - RECENT
+        return is_recent and view.block(height).hash == hash_
     except BlockUnknownError:
         return False
     except ChainError:

@@ -317,7 +317,7 @@ ROWS = (
     ),
     Guard(
         4, "named-block-is-recent", "No bytes are signed by a block that is nearly too old.", PREPARING,
-        "    if _is_old(view.name, height):\n        return True\n", "",
+        "return is_recent and view.block(height).hash == hash_", "return view.block(height).hash == hash_",
         (BEFORE + "test_rule_4_bytes_are_not_signed_by_an_old_block",),
     ),
     Guard(
