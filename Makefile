@@ -1,7 +1,10 @@
 # Every target sets up what it needs: .venv and node_modules, by the lock files, nothing else.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-PYTHON ?= python3.11
+# The distribution's own where it can make a venv: it is built with profile-guided optimisation, and
+# one that pyenv compiles is not unless it is told to
+SYSTEM_PYTHON := /usr/bin/python3.11
+PYTHON ?= $(shell $(SYSTEM_PYTHON) -c 'import ensurepip, venv' 2>/dev/null && echo $(SYSTEM_PYTHON) || echo python3.11)
 VENV := .venv/bin
 PYTHON_READY := .venv/.ready
 NODE_READY := node_modules/.ready
