@@ -17,8 +17,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from eth_account import Account
-
+from chains_app.adapters.evm_accounts import Account
 from devnet.api import Api, ApiError
 from devnet.bare_swap import bare_swap_seconds
 from devnet.evm import call_data

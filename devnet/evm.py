@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from eth_abi import encode
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from eth_utils import function_signature_to_4byte_selector, to_checksum_address
 
+from chains_app.adapters.evm_accounts import Account, LocalAccount
 from devnet.anvil import CHAIN_ID, Anvil
 
 ARTIFACTS = Path(__file__).resolve().parent.parent / "contracts/evm/artifacts"

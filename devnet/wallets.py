@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eth_abi import decode
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from eth_utils import to_checksum_address
 
+from chains_app.adapters.evm_accounts import Account, encode_typed_data
 from devnet.evm import call_data
 from devnet.jsonrpc import JsonRpc
 from devnet.near.client import Key, NearClient, Signer, call

@@ -9,8 +9,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator.settings")
 
 http = get_asgi_application()  # sets Django up; the routes' imports need that
 
-# it serves the API too: loaded before the first message, as in wsgi.py
-from chains_app.adapters import evm_accounts  # noqa: E402, F401
 from chains_app.checks import require_right_configuration  # noqa: E402
 from sessions_app.routing import websocket_urlpatterns  # noqa: E402
 

@@ -21,14 +21,6 @@ def keep_our_logging(**_: object) -> None:
 
 
 @worker_init.connect
-def load_what_signs(**_: object) -> None:
-    """The children that a worker makes share what it has loaded; before anybody is asked anything,
-    for while it loads it lifts a limit.
-    """
-    from chains_app.adapters import evm_accounts  # noqa: F401 - its import needs the settings
-
-
-@worker_init.connect
 @beat_init.connect
 def check_configuration(**_: object) -> None:
     """A worker checks before it makes its children, beat before its first message."""

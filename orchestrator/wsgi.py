@@ -8,8 +8,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestrator.settings")
 
 application = get_wsgi_application()  # sets Django up; what follows needs that
 
-# the signature of an order is read here: loaded before the first request, not in the middle of one
-from chains_app.adapters import evm_accounts  # noqa: E402, F401
 from chains_app.checks import require_right_configuration  # noqa: E402
 
 require_right_configuration()

@@ -1,7 +1,6 @@
 """What holds for every test."""
 
 import gc
-import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -105,4 +104,3 @@ def pytest_collection_finish() -> None:
     """What is loaded by now stays: the collector need not walk it again and again."""
     gc.collect()
     gc.freeze()
-    sys.setrecursionlimit(1_000)  # evm_accounts.py says why; tests import what raises it as well

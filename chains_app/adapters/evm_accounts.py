@@ -1,16 +1,32 @@
-"""eth_account, which signs transactions and reads EIP-712 data: to be imported where it is used.
+"""eth_account, which signs transactions and reads EIP-712 data, without its key files.
 
-It loads curves that nobody here needs (py_ecc), which takes longer than all else that is loaded
-for a chain, and beat, heads and commands never sign. web, ws and worker load it at their start.
+It imports eth_keyfile for keys under a password, which nobody here has. That would load BLS curves
+(py_ecc) for longer than Django takes, and raise Python's recursion limit to 100 000: with that,
+lists within lists in JSON of anybody overflow the stack and end the process.
 """
 
 import sys
+from types import ModuleType
+from typing import NoReturn
 
-from eth_account import Account
-from eth_account.messages import SignableMessage, encode_typed_data
 
-__all__ = ["Account", "SignableMessage", "encode_typed_data"]
+def _refuse(*_: object, **__: object) -> NoReturn:
+    raise NotImplementedError("this service has no key files: keys come from the environment")
 
-# py_ecc raises it to 100 000: with that, lists within lists in JSON of anybody overflow the stack
-# and end the process.
-sys.setrecursionlimit(1_000)
+
+def _leave_out_key_files() -> None:
+    """Something else answers to the names that eth_account imports from there."""
+    names = {"create_keyfile_json": _refuse, "decode_keyfile_json": _refuse, "KDFType": str}
+    for module in ("eth_keyfile", "eth_keyfile.keyfile"):
+        stands_in = ModuleType(module)
+        vars(stands_in).update(names)
+        sys.modules.setdefault(module, stands_in)
+
+
+_leave_out_key_files()
+
+from eth_account import Account  # noqa: E402
+from eth_account.messages import SignableMessage, encode_typed_data  # noqa: E402
+from eth_account.signers.local import LocalAccount  # noqa: E402
+
+__all__ = ["Account", "LocalAccount", "SignableMessage", "encode_typed_data"]

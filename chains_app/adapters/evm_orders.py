@@ -1,12 +1,13 @@
 """Orders as EIP-712 and as the factory takes them (contracts/evm, EscrowFactory.sol)."""
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from eth_abi.abi import encode
 from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
+from chains_app.adapters.evm_accounts import Account, SignableMessage, encode_typed_data
 from chains_app.adapters.evm_contract import ZERO_ADDRESS, selector
 from chains_app.adapters.evm_tokens import Erc20
 from chains_app.adapters.node import RpcError
@@ -14,9 +15,6 @@ from chains_app.adapters.rpc import JsonRpc
 from chains_app.locks import Call, LockTerms
 from chains_app.orders import KEY_SIGNATURE, Order, SignedOrder
 from chains_app.tokens import TokenSpec
-
-if TYPE_CHECKING:
-    from chains_app.adapters.evm_accounts import SignableMessage
 
 DOMAIN_NAME: Final = "1Balancer EscrowFactory"
 DOMAIN_VERSION: Final = "1"
@@ -68,8 +66,6 @@ def order_hash(order: Order, chain_id: int) -> bytes:
 
 def signer_of(signed: SignedOrder, chain_id: int) -> str | None:
     """The account whose key made the signature, or None when it is no ECDSA signature."""
-    from chains_app.adapters.evm_accounts import Account  # says why not above
-
     if len(signed.signature) != KEY_SIGNATURE:
         return None
     try:
@@ -140,9 +136,7 @@ def submission(signed: SignedOrder | None, terms: LockTerms) -> tuple[str, int, 
     return creation_for(signed)
 
 
-def _signable(order: Order, chain_id: int) -> "SignableMessage":
-    from chains_app.adapters.evm_accounts import encode_typed_data  # says why not above
-
+def _signable(order: Order, chain_id: int) -> SignableMessage:
     data = typed_data(order, chain_id)
     values = zip((name for name, _ in _MEMBERS), _values(order), strict=True)
     return encode_typed_data(full_message={**data, "message": dict(values)})

@@ -6,6 +6,7 @@ from typing import Any, Final
 from eth_keys.datatypes import PrivateKey
 from eth_utils.crypto import keccak
 
+from chains_app.adapters.evm_accounts import Account
 from chains_app.adapters.interface import Prepared, Signed, SigningKey
 from orchestrator.kernel.amounts import Rounding, multiply_divide
 from orchestrator.kernel.hashlock import Secret
@@ -45,8 +46,6 @@ def sign_transaction(
     call: tuple[str, int, bytes], fields: dict[str, Any], chain_id: int, nonce: int, key: SigningKey
 ) -> Signed:
     """The signed bytes of a call (to, value in wei, data) under these fees and this nonce."""
-    from chains_app.adapters.evm_accounts import Account  # says why not above
-
     to, value, data = call
     body = {"type": 2, "chainId": chain_id, "nonce": nonce, "to": to, "value": value, "data": data}
     signed = Account.sign_transaction(body | fields, key.secret.reveal())

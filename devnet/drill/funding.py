@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from eth_account import Account
 from eth_utils import to_hex
 from py_near import transactions
 
+from chains_app.adapters.evm_accounts import Account
 from devnet.deployment import ETHER, USDC
 from devnet.drill.schedule import Swap
 from devnet.evm import Sender, call_data, new_account

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any, Final
 
 import psycopg
-from eth_account import Account
 
+from chains_app.adapters.evm_accounts import Account
 from devnet.drill.beyond import beyond_swaps, go_beyond
 from devnet.drill.funding import fund
 from devnet.drill.leaks import RedisMonitor, all_texts, leaks, read_vault

@@ -6,11 +6,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from eth_utils import to_checksum_address
 
 from chains_app.adapters.evm import EvmAdapter
+from chains_app.adapters.evm_accounts import Account, encode_typed_data
 from chains_app.adapters.evm_signing import evm_key
 from chains_app.adapters.interface import ChainAdapter
 from chains_app.orders import Order

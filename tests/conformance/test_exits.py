@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from eth_account import Account
 
+from chains_app.adapters.evm_accounts import Account
 from chains_app.adapters.interface import SECRET_PLACE
 from chains_app.locks import Call, LockState, LockTerms
 from tests.conformance.evm_world import EvmWorld

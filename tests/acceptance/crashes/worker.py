@@ -60,7 +60,6 @@ LOADED_ONCE: Final = (
     "celery.contrib.django.task",
     "celery.worker.consumer",
     "kombu.transport.redis",
-    "chains_app.adapters.evm_accounts",
     "orchestrator.urls",
 )
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from eth_account import Account
 from eth_utils import to_checksum_address
 from rest_framework.test import APIClient
 
 from auctions_app.config import AuctionConfiguration, RouteConfiguration
 from auctions_app.market import build_market, configured_chains, use_market
+from chains_app.adapters.evm_accounts import Account
 from chains_app.config import ChainsEnvironment, PolicyName
 from chains_app.locks import Call, LockReading, LockTerms
 from chains_app.poller import poll_all

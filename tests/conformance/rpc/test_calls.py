@@ -192,6 +192,7 @@ def test_what_parses_json_gives_up_before_its_stack_ends() -> None:
     """Another limit, as py_ecc sets it, lets a node's deep answer end the process."""
     importlib.import_module("chains_app.adapters.evm_accounts")
     assert sys.getrecursionlimit() == 1_000
+    assert "py_ecc" not in sys.modules
 
 
 def test_one_refusal_in_a_batch_refuses_it(nodes: list[Node], rpc: JsonRpc) -> None:

@@ -5,10 +5,10 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 from eth_abi.abi import encode
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
+
+from chains_app.adapters.evm_accounts import Account, LocalAccount
 
 LOCK_TYPE = "(address,address,address,uint256,bytes32,uint64,uint64)"
 SECP256K1_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141

@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 import pytest
-from eth_account import Account
-from eth_account.messages import encode_typed_data
 from eth_utils import to_checksum_address
 
+from chains_app.adapters.evm_accounts import Account, encode_typed_data
 from chains_app.adapters.evm_orders import creation_for, order_hash, signer_of, typed_data
 from chains_app.locks import LockTerms
 from chains_app.orders import Order, SignedOrder
