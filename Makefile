@@ -41,7 +41,7 @@ up: setup
 	@$(VENV)/python -m devnet.up
 
 test: setup
-	$(VENV)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(VENV)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 mutations: setup
 	@$(VENV)/python -m tests.mutations.check
