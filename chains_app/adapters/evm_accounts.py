@@ -29,4 +29,6 @@ from eth_account import Account  # noqa: E402
 from eth_account.messages import SignableMessage, encode_typed_data  # noqa: E402
 from eth_account.signers.local import LocalAccount  # noqa: E402
 
+sys.setrecursionlimit(1_000)  # in case somebody has loaded all of it before
+
 __all__ = ["Account", "LocalAccount", "SignableMessage", "encode_typed_data"]
