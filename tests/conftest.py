@@ -30,7 +30,6 @@ LONG: Final = (
     "unit/sessions/test_plan.py",
     "contracts/evm/test_gas_limits.py",
     "acceptance/test_starts.py",
-    "contracts/evm/test_build.py",
     "contracts/near/test_conservation.py",
 )
 WAITING: Final = ("tests/acceptance", "tests/conformance", "tests/devnet")

@@ -1,8 +1,8 @@
 """eth_account, which signs transactions and reads EIP-712 data, without its key files.
 
 It imports eth_keyfile for keys under a password, which nobody here has. That would load BLS curves
-(py_ecc) for longer than Django takes, and raise Python's recursion limit to 100 000: with that,
-lists within lists in JSON of anybody overflow the stack and end the process.
+(py_ecc), a third of what a process takes to load, and raise Python's recursion limit to 100 000:
+with that, lists within lists in JSON of anybody overflow the stack and end the process.
 """
 
 import sys
@@ -11,7 +11,7 @@ from typing import NoReturn
 
 
 def _refuse(*_: object, **__: object) -> NoReturn:
-    raise NotImplementedError("this service has no key files: keys come from the environment")
+    raise RuntimeError("this service has no key files: keys come from the environment")
 
 
 def _leave_out_key_files() -> None:

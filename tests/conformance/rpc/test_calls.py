@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chains_app.adapters.evm_accounts import Account
 from chains_app.adapters.interface import ChainUnavailableError, Refusal
 from chains_app.adapters.node import Node as Client
 from chains_app.adapters.node import RpcError
@@ -193,6 +194,11 @@ def test_what_parses_json_gives_up_before_its_stack_ends() -> None:
     importlib.import_module("chains_app.adapters.evm_accounts")
     assert sys.getrecursionlimit() == 1_000
     assert "py_ecc" not in sys.modules
+
+
+def test_there_are_no_key_files() -> None:
+    with pytest.raises(RuntimeError, match="no key files: keys come from the environment"):
+        Account.encrypt(b"\x01" * 32, "password")
 
 
 def test_one_refusal_in_a_batch_refuses_it(nodes: list[Node], rpc: JsonRpc) -> None:
