@@ -1,4 +1,4 @@
-"""Following heads: each new block of any chain becomes a hint to poll. Nothing depends on it."""
+"""Following heads: each new block becomes a hint to poll its chain. Nothing depends on it."""
 
 import threading
 from typing import Final
@@ -39,5 +39,5 @@ def _follow(chain: str, ended: threading.Event, interval: float) -> None:
             pause = PAUSE_SECONDS
             continue
         if head != last:
-            send_hint(POLL_TASK)
+            send_hint(POLL_TASK, chain)
             last = head

@@ -115,7 +115,7 @@ def rewind_cursor(to: int) -> Act[ChainCursor]:
         rows = ChainCursor.objects.filter(pk=cursor.pk)
         rows.update(reread_after=to)
         wake(ChainCursor, "id = %(pk)s", pk=cursor.pk)
-        send_hint(POLL_TASK)
+        send_hint(POLL_TASK, cursor.chain)
         return f"{cursor.chain} is read again after block {to}{_instead(cursor)}"
 
     return Act(name="rewind_cursor", kind=Kind.CHAIN, find=_lock_cursor, plan=plan, do=do)

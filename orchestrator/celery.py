@@ -1,6 +1,7 @@
 """The worker's and beat's application: `celery --app orchestrator worker`."""
 
 import os
+from collections.abc import Sequence
 
 import structlog
 from celery import Celery, Task
@@ -43,7 +44,7 @@ def compare_with_chains(**_: object) -> None:
 
 
 @task_prerun.connect
-def begin_task(task: Task[..., object], task_id: str, **_: object) -> None:
+def begin_task(task: Task[..., object], task_id: str, args: Sequence[str], **_: object) -> None:
     """Bind what the task logs to its name; and from now on let the next hint for it through.
 
     As before a request, a connection to the database that is old or broken is not used again.
@@ -53,4 +54,4 @@ def begin_task(task: Task[..., object], task_id: str, **_: object) -> None:
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id)
     close_old_connections()
-    take_hint(task.name)
+    take_hint(task.name, *args)

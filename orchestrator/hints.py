@@ -4,7 +4,7 @@ A hint may be lost, doubled or late without changing any result: sweeps find wha
 announced. So sending one never fails, and never waits long.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -35,30 +35,32 @@ _broker = Circuit(pause=1)
 _pending = Redis.from_url(settings.REDIS_URL, **settings.REDIS_OPTIONS)
 
 
-def send_hint(task_name: str) -> None:
+def send_hint(task_name: str, *queue: str) -> None:
     """When the transaction commits, tell a worker to run `task_name`, unless one is told already.
 
-    Takes no arguments for the task: a hint says that there is work, not which. Outside of a
-    transaction it needs no database, which may be away.
+    A hint says that there is work, not which: at most in which `queue`, where a task has several,
+    as polling has the chains. Outside of a transaction it needs no database, which may be away.
     """
     if transaction.get_connection().in_atomic_block:
-        transaction.on_commit(lambda: _send(task_name))
+        transaction.on_commit(lambda: _send(task_name, queue))
     else:
-        _send(task_name)
+        _send(task_name, queue)
 
 
-def take_hint(task_name: str) -> None:
+def take_hint(task_name: str, *queue: str) -> None:
     """The task begins: work that becomes due from here on needs a new hint."""
-    _attempt(lambda: _pending.delete(_key(task_name)))
+    _attempt(lambda: _pending.delete(_key(task_name, queue)))
 
 
-def _send(task_name: str) -> None:
-    _attempt(lambda: _publish_unless_pending(task_name))
+def _send(task_name: str, queue: Sequence[str]) -> None:
+    _attempt(lambda: _publish_unless_pending(task_name, queue))
 
 
-def _publish_unless_pending(task_name: str) -> None:
-    if _pending.set(_key(task_name), 1, nx=True, ex=PENDING_SECONDS):
-        _producer.send_task(task_name, retry=False, ignore_result=True, expires=EXPIRES_SECONDS)
+def _publish_unless_pending(task_name: str, queue: Sequence[str]) -> None:
+    if _pending.set(_key(task_name, queue), 1, nx=True, ex=PENDING_SECONDS):
+        _producer.send_task(
+            task_name, queue, retry=False, ignore_result=True, expires=EXPIRES_SECONDS
+        )
 
 
 def _attempt(call: Callable[[], object]) -> None:
@@ -72,5 +74,5 @@ def _attempt(call: Callable[[], object]) -> None:
         log.warning("hint_lost", reason=type(error).__name__)
 
 
-def _key(task_name: str) -> str:
-    return f"hint:{task_name}"
+def _key(task_name: str, queue: Sequence[str] = ()) -> str:
+    return ":".join(("hint", task_name, *queue))

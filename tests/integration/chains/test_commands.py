@@ -12,7 +12,7 @@ from redis import Redis
 
 from chains_app.heads import POLL_TASK, follow_heads
 from chains_app.intents import OUTBOX_TASK
-from chains_app.models import Signer
+from chains_app.models import ChainCursor, Signer
 from chains_app.tasks import poll_chains, run_outbox
 from tests.integration.chains.world import World
 
@@ -50,10 +50,10 @@ def test_check_chains_fails_on_a_chain_that_does_not_answer(world: World) -> Non
 
 
 def test_each_new_head_is_a_hint_to_poll(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended, hints = threading.Event(), []
+    ended, hints = threading.Event(), list[tuple[str, str]]()
 
-    def hear(task: str) -> None:
-        hints.append(task)
+    def hear(task: str, chain: str) -> None:
+        hints.append((task, chain))
         if len(hints) == 4:
             ended.set()
         elif len(hints) == 2:  # both first heads were seen
@@ -62,7 +62,7 @@ def test_each_new_head_is_a_hint_to_poll(world: World, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("chains_app.heads.send_hint", hear)
     follow_heads(ended, interval=0.001)
-    assert hints == [POLL_TASK] * 4
+    assert sorted(hints) == sorted((POLL_TASK, chain) for chain in ("base", "near") * 2)
 
 
 def test_the_tasks_are_doors_to_the_services(world: World) -> None:
@@ -73,6 +73,14 @@ def test_the_tasks_are_doors_to_the_services(world: World) -> None:
     world.base.mine(3)
     assert poll_chains() == 3
     assert {POLL_TASK, OUTBOX_TASK} <= set(current_app.tasks)
+
+
+def test_a_poll_of_one_chain_asks_no_other(world: World) -> None:
+    world.near.is_unreachable = True
+    world.base.mine(2)
+    assert poll_chains("base") == 1  # it begins at the head
+    assert (poll_chains("near"), poll_chains("a chain of another version")) == (0, 0)
+    assert [cursor.chain for cursor in ChainCursor.objects.exclude(hash="")] == ["base"]
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ from django.db import transaction
 from pytest_django import Settings
 from redis import Redis
 
+from chains_app.heads import POLL_TASK
 from devnet.processes import free_port
 from orchestrator import hints
+from orchestrator.celery import app, begin_task
 from orchestrator.hints import send_hint, take_hint
 from orchestrator.kernel.circuit import Circuit
 from orchestrator.observability.metrics import hints_lost
@@ -71,6 +73,16 @@ def test_work_that_comes_due_after_the_task_began_gets_its_own_hint(redis: Redis
     take_hint(TASK)
     send_hint(TASK)
     assert queued(redis) == [TASK, TASK]
+
+
+def test_a_task_with_several_queues_has_a_hint_for_each(redis: Redis) -> None:
+    for chain in ("base", "near", "base"):
+        send_hint(POLL_TASK, chain)
+    assert queued(redis, "chains") == [POLL_TASK] * 2
+    begin_task(task=app.tasks[POLL_TASK], task_id="1", args=["base"])
+    for chain in ("base", "near"):
+        send_hint(POLL_TASK, chain)
+    assert queued(redis, "chains") == [POLL_TASK] * 3
 
 
 def test_a_lost_hint_does_not_keep_others_back_for_long(redis: Redis) -> None:
