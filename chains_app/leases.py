@@ -4,7 +4,9 @@ All instants are the database's own, so machines need not agree on the time. A w
 lease finds another version in the row and writes nothing more.
 """
 
+import os
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import structlog
-from django.db import DatabaseError, connection, connections
+from django.db import Error, connection, connections
 from django.db.models.functions import Now
 
 from chains_app.models import Leased
@@ -135,22 +137,49 @@ def wake(model: type[Leased], condition: str, **of: Any) -> int:
 @contextmanager
 def heartbeat(rows: Sequence[Leased]) -> Iterator[None]:
     """Renew the leases of `rows`, all claimed at once, for as long as the context lasts."""
-    ended = threading.Event()
-    thread = threading.Thread(target=_beat, args=(rows, ended), name="heartbeat", daemon=True)
-    thread.start()
     try:
+        _heart.begin(rows)
         yield
     finally:
-        ended.set()
-        thread.join()
+        _heart.end(rows)
 
 
-def _beat(rows: Sequence[Leased], ended: threading.Event) -> None:
-    try:
-        while not ended.wait(BEAT_SECONDS):
-            _renew(rows)
-    finally:
-        connections.close_all()  # this thread's own, if it ever needed one
+class _Heart:
+    """A process's one thread that renews what it works under: most work is over long before a
+    beat, and a thread for each costs a tenth of it.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._thread = threading.Lock(), threading.Thread()
+        self._worked_on: list[Sequence[Leased]] = []
+
+    def begin(self, rows: Sequence[Leased]) -> None:
+        with self._lock:
+            self._worked_on.append(rows)
+            if not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+                self._thread.start()
+
+    def end(self, rows: Sequence[Leased]) -> None:
+        """When a beat is under way, after it."""
+        with self._lock:
+            self._worked_on = [other for other in self._worked_on if other is not rows]
+
+    def _beat(self) -> None:
+        while True:
+            time.sleep(BEAT_SECONDS)
+            with self._lock:
+                for rows in self._worked_on:
+                    _renew(rows)
+            connections.close_all()  # this thread's own, if it needed one
+
+    def begin_anew(self) -> None:
+        """In a fork, which has nothing of its parent's work, nor the thread."""
+        self._lock, self._worked_on = threading.Lock(), []
+
+
+_heart: Final = _Heart()
+os.register_at_fork(after_in_child=_heart.begin_anew)
 
 
 def _renew(rows: Sequence[Leased]) -> None:
@@ -159,5 +188,5 @@ def _renew(rows: Sequence[Leased]) -> None:
     )
     try:
         claimed.update(lease_expires_at=Now() + LEASE)
-    except DatabaseError as error:  # the next beat tries again; without one the lease runs out
+    except Error as error:  # the next beat tries again; without one the lease runs out
         log.warning("heartbeat_failed", reason=type(error).__name__)

@@ -1,5 +1,6 @@
 """The database is the queue (rule 8): claims, leases, fencing, and workers that run at once."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
@@ -102,15 +103,24 @@ def test_rule_8_a_heartbeat_keeps_the_lease(world: World, monkeypatch: pytest.Mo
     assert claim_intents() == []
 
 
-def test_rule_8_a_late_heartbeat_takes_nothing_back(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rule_8_a_fork_renews_nothing_of_its_parents(world: World) -> None:
+    world.plan(world.terms())
+    (intent,) = claim_intents()
+    with heartbeat([intent]):
+        child = os.fork()
+        if child == 0:
+            os._exit(len(leases._heart._worked_on) + leases._heart._thread.is_alive())
+        assert os.waitpid(child, 0) == (child, 0)
+        assert leases._heart._worked_on == [[intent]]
+    assert leases._heart._worked_on == []
+
+
+def test_rule_8_a_late_heartbeat_takes_nothing_back(world: World) -> None:
     world.plan(world.terms())
     (zombie,) = claim_intents()
     let_leases_expire()
     (heir,) = claim_intents()
     let_leases_expire()
-    monkeypatch.setattr(leases, "BEAT_SECONDS", 0.0)
     leases._renew([zombie])
     assert Intent.objects.filter(lease_expires_at__lt=Now()).count() == 1
     leases._renew([heir])
