@@ -16,14 +16,12 @@ from tests.wiping import wipe_tables
 # Files that take longest; begun first, or one process works on one of them when the other has none
 # left. What waits for blocks stands beside what computes, here and among the others.
 LONG: Final = (
-    "acceptance/test_drill.py",
     "integration/sessions/test_lives_there.py",
     "acceptance/crashes/test_every_point.py",
     "acceptance/secrecy/test_secrets.py",
     "integration/sessions/test_lives_back.py",
     "acceptance/test_combinations.py",
     "integration/sessions/test_crashes.py",
-    "acceptance/test_swaps.py",
     "integration/doors/test_fuzz.py",
     "contracts/evm/test_property.py",
     "acceptance/test_exit.py",

@@ -8,9 +8,10 @@ from pytest_django import Settings
 from redis import Redis
 
 from chains_app.heads import POLL_TASK
+from chains_app.tasks import poll_chains
 from devnet.processes import free_port
 from orchestrator import hints
-from orchestrator.celery import app, begin_task
+from orchestrator.celery import begin_task
 from orchestrator.hints import send_hint, take_hint
 from orchestrator.kernel.circuit import Circuit
 from orchestrator.observability.metrics import hints_lost
@@ -79,7 +80,7 @@ def test_a_task_with_several_queues_has_a_hint_for_each(redis: Redis) -> None:
     for chain in ("base", "near", "base"):
         send_hint(POLL_TASK, chain)
     assert queued(redis, "chains") == [POLL_TASK] * 2
-    begin_task(task=app.tasks[POLL_TASK], task_id="1", args=["base"])
+    begin_task(task=poll_chains, task_id="1", args=["base"])
     for chain in ("base", "near"):
         send_hint(POLL_TASK, chain)
     assert queued(redis, "chains") == [POLL_TASK] * 3

@@ -77,6 +77,11 @@ ROWS = (
         (LEASED + "test_rule_8_a_late_heartbeat_takes_nothing_back",),
     ),
     Guard(
+        8, "heartbeat-of-a-fork", "A fork renews nothing that its parent works on.", LEASES,
+        "os.register_at_fork(after_in_child=_heart.begin_anew)\n", "",
+        (LEASED + "test_rule_8_a_fork_renews_nothing_of_its_parents",),
+    ),
+    Guard(
         8, "heartbeat-of-the-owner", "A late heartbeat takes nothing back.", LEASES,
         "pk__in=[row.pk for row in rows], lease_owner=rows[0].lease_owner",
         "pk__in=[row.pk for row in rows]",
@@ -106,9 +111,15 @@ ROWS = (
     ),
     Guard(
         8, "hint-on-commit", "A hint is sent when its work is committed, and not before.", HINTS,
-        "        transaction.on_commit(lambda: _send(task_name))\n", "        _send(task_name)\n",
+        "        transaction.on_commit(lambda: _send(task_name, queue))\n",
+        "        _send(task_name, queue)\n",
         (HINTED + "test_a_hint_waits_for_the_commit",
          HINTED + "test_a_rolled_back_transaction_sends_no_hint"),
+    ),
+    Guard(
+        8, "hint-of-its-queue", "A hint for one chain keeps back none for another.", HINTS,
+        '":".join(("hint", task_name, *queue))', '":".join(("hint", task_name))',
+        (HINTED + "test_a_task_with_several_queues_has_a_hint_for_each",),
     ),
     Guard(
         8, "hint-may-be-lost", "Without a broker a commit goes through.", HINTS,

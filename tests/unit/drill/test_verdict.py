@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from devnet.drill.__main__ import is_clean
+from devnet.drill.__main__ import is_clean, lanes_unmet
 from devnet.drill.leaks import PUBLISHED, leaks
 from devnet.drill.verdict import STORAGE, Lock, is_atomic, is_stuck, misplaced_by_us, moved_wrongly
 from devnet.ledger import Parts
@@ -20,7 +20,8 @@ WHOLE = [
 ]  # fmt: skip
 CLEAN = {
     "stuck": 0, "atomicity_violations": 0, "balance_errors": 0, "secrets_leaked": 0,
-    "beyond_the_halt": {"are_the_predicted": True},
+    "beyond_the_halt": {"are_the_predicted": True}, "swaps": 8, "completed": 1,
+    "faults": {"jump": 1, "kill": 1, "http_502": 1},
 }  # fmt: skip
 
 
@@ -109,7 +110,9 @@ def test_a_secret_is_found_wherever_it_stands() -> None:
     assert leaks([OTHER], set(), texts) == []
 
 
-@pytest.mark.parametrize("name", [name for name in CLEAN if name != "beyond_the_halt"])
+@pytest.mark.parametrize(
+    "name", ["stuck", "atomicity_violations", "balance_errors", "secrets_leaked"]
+)
 def test_a_single_fault_fails_the_drill(name: str) -> None:
     assert is_clean(CLEAN)
     assert not is_clean(CLEAN | {name: 1})
@@ -117,3 +120,17 @@ def test_a_single_fault_fails_the_drill(name: str) -> None:
 
 def test_another_loss_than_the_predicted_one_fails_the_drill() -> None:
     assert not is_clean(CLEAN | {"beyond_the_halt": {"are_the_predicted": False}})
+
+
+def test_where_enough_tried_and_nobody_was_paid_the_drill_fails() -> None:
+    assert not is_clean(CLEAN | {"completed": 0})
+    assert is_clean(CLEAN | {"completed": 0, "swaps": 7})
+
+
+@pytest.mark.parametrize(
+    ("kind", "lane"), [("jump", "chains"), ("kill", "machines"), ("http_502", "ways")]
+)
+def test_a_lane_whose_faults_met_nothing_fails_the_drill(kind: str, lane: str) -> None:
+    faults = {"jump": 1, "kill": 1, "http_502": 1, kind: 0}
+    assert lanes_unmet(faults) == {lane}
+    assert not is_clean(CLEAN | {"faults": faults})
