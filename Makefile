@@ -7,6 +7,8 @@ SYSTEM_PYTHON := /usr/bin/python3.11
 PYTHON ?= $(shell $(SYSTEM_PYTHON) -c 'import ensurepip, venv' 2>/dev/null && echo $(SYSTEM_PYTHON) || echo python3.11)
 VENV := .venv/bin
 PYTHON_READY := .venv/.ready
+# bytecode is kept: without it each process compiles all of ours anew, and each test process all tests
+unexport PYTHONDONTWRITEBYTECODE
 NODE_READY := node_modules/.ready
 # the type checker imports Django's settings, which insist on these
 CHECK_ENVIRONMENT := SECRET_KEY=lint DATABASE_URL=postgresql://lint@127.0.0.1/lint \
