@@ -31,10 +31,10 @@ from chains_app.models import (
 )
 from chains_app.outbox.nonces import NEVER
 from chains_app.registry import get_chain
-from chains_app.watching import believed, readings_of, watches_by_key
+from chains_app.watching import BY_KEY, READINGS, believed, by_watch
 from orchestrator.hints import send_hint
 from orchestrator.kernel.clock import Seconds, wall_clock
-from orchestrator.queries import Given, IsAmong, Select
+from orchestrator.queries import Given, IsAmong, Select, read_together
 
 _HASHES: Final = Select(
     lambda: ChainBlock.objects.filter(
@@ -55,15 +55,15 @@ _MOVE: Final = """
             %(heights)s::bigint[], %(hashes)s::text[], %(parents)s::text[], %(times)s::bigint[]
         ) AS block
     )
-    SELECT chain FROM moved
-"""
-_CROSSED: Final = """
-    SELECT watch.id FROM unnest(%(since)s::bigint[], %(last)s::bigint[]) AS crossed(since, last)
-    JOIN chains_app_observation AS reading ON reading.height > since AND reading.height <= last
-    JOIN chains_app_watch AS watch ON watch.id = watch_id
-    WHERE watch.chain = %(chain)s AND NOT is_settled
-        AND reading.height > %(lowest)s AND reading.height <= %(highest)s
-"""  # the last line tells the planner, who does not look into arrays, how few they are
+    SELECT ARRAY(
+        SELECT watch.id FROM unnest(%(since)s::bigint[], %(last)s::bigint[]) AS crossed(since, last)
+        JOIN chains_app_observation AS reading ON reading.height > since AND reading.height <= last
+        JOIN chains_app_watch AS watch ON watch.id = watch_id
+        WHERE watch.chain = %(chain)s AND NOT is_settled
+            AND reading.height > %(lowest)s AND reading.height <= %(highest)s
+    ) FROM moved
+"""  # the last condition tells the planner, who does not look into arrays, how few they are
+StoredFinals = dict[str, list[int]]  # of a cursor: height, hash and time by tier
 KEPT_BELOW_FINAL: Final = 64  # blocks that stay readable below the slowest final one
 
 
@@ -72,7 +72,7 @@ def begin(cursor: ChainCursor, head: Block, finals: Finals) -> None:
     with transaction.atomic():
         _move(cursor, head)
         _believe(cursor, finals, [head])
-        _save(cursor, [head])
+        _save(cursor, [head], cursor.finals)
 
 
 def restart(cursor: ChainCursor, start: Block, finals: Finals) -> None:
@@ -100,7 +100,7 @@ def rewind(cursor: ChainCursor, fork: ChainBlock) -> None:
         above = [tier for tier, final in cursor.finals.items() if final[0] > fork.height]
         _break(cursor, above)
         cursor.finals |= {tier: [fork.height, fork.hash, fork.time] for tier in above}
-        _save(cursor, [])
+        _save(cursor, [], cursor.finals)
 
 
 def _break(cursor: ChainCursor, tiers: Iterable[str]) -> None:
@@ -172,21 +172,21 @@ def commit(cursor: ChainCursor, learned: Learned) -> None:
         if learned.blocks:
             _move(cursor, learned.blocks[-1], learned.asked_at)
         _believe(cursor, learned.finals, learned.blocks)
-        _save(cursor, learned.blocks)
-        changed = store_readings(learned)
+        changed = _save(cursor, learned.blocks, before) | store_readings(learned)
         _prune(cursor, before)
-        changed |= _became_final(cursor, before)
         if changed:
             _follow_up(cursor, changed)
 
 
 def _follow_up(cursor: ChainCursor, changed: set[int]) -> None:
-    watches = watches_by_key(changed).values()
-    readings = readings_of(watches)
-    for watch in watches:
-        _settle(cursor, watch, readings[watch.pk])
+    keys = list(changed)
+    watches, read = BY_KEY.ask(keys=keys), READINGS.ask(watches=keys)
+    read_together(watches, read)
+    readings = by_watch(read.rows)
+    for watch in watches.rows:
+        _settle(cursor, watch, readings.get(watch.pk, []))
     _wake_intents(changed)
-    _announce(watches)
+    _announce(watches.rows)
 
 
 def commit_again(cursor: ChainCursor, learned: Learned, height: int) -> None:
@@ -237,12 +237,14 @@ def _believe(cursor: ChainCursor, finals: Finals, page: Iterable[Block]) -> None
             cursor.finals[tier] = [final.height, final.hash, final.time]
 
 
-def _save(cursor: ChainCursor, blocks: Sequence[Block]) -> None:
+def _save(cursor: ChainCursor, blocks: Sequence[Block], before: StoredFinals) -> set[int]:
     """The cursor as it is now, and these blocks, which are new. The fence too: it takes the row's
-    lock, or finds that the lease was lost.
+    lock, or finds that the lease was lost. Returns the watches with readings that this makes final,
+    by their own tier or by the slowest; of readings that were stored `before`.
     """
     values = {
         **vars(cursor),
+        **_risen(cursor, before),
         "finals": json.dumps(cursor.finals),
         "broken": json.dumps(cursor.broken),
         "heights": [block.height for block in blocks],
@@ -252,32 +254,29 @@ def _save(cursor: ChainCursor, blocks: Sequence[Block]) -> None:
     }
     with connection.cursor() as rows:
         rows.execute(_MOVE, values)
-        if not rows.fetchall():
-            raise LeaseLostError(f"{cursor} was taken over")
+        moved = rows.fetchone()
+    if moved is None:
+        raise LeaseLostError(f"{cursor} was taken over")
+    return set(moved[0])
 
 
-def _prune(cursor: ChainCursor, before: dict[str, list[int]]) -> None:
+def _prune(cursor: ChainCursor, before: StoredFinals) -> None:
     lowest = _lowest_kept(cursor.finals)
     if lowest > _lowest_kept(before):
         ChainBlock.objects.filter(chain=cursor.chain, height__lt=lowest).delete()
 
 
-def _lowest_kept(finals: dict[str, list[int]]) -> int:
+def _lowest_kept(finals: StoredFinals) -> int:
     return max(0, min((final[0] for final in finals.values()), default=0) - KEPT_BELOW_FINAL)
 
 
-def _became_final(cursor: ChainCursor, before: dict[str, list[int]]) -> set[int]:
-    """Watches with readings that this step made final, by their own tier or by the slowest."""
+def _risen(cursor: ChainCursor, before: StoredFinals) -> dict[str, Any]:
+    """From where on, exclusive, to where final blocks have risen since `before`, by tier."""
     since = {tier: before[tier][0] if tier in before else -1 for tier in cursor.finals}
     risen = [tier for tier in since if cursor.final_height(tier) > since[tier]]
-    if not risen:
-        return set()
     starts, ends = [since[tier] for tier in risen], [cursor.final_height(tier) for tier in risen]
-    values: dict[str, Any] = {"chain": cursor.chain, "since": starts, "last": ends}
-    values |= {"lowest": min(starts), "highest": max(ends)}
-    with connection.cursor() as rows:
-        rows.execute(_CROSSED, values)
-        return {watch for (watch,) in rows.fetchall()}
+    bounds = {"lowest": min(starts, default=0), "highest": max(ends, default=0)}
+    return {"since": starts, "last": ends, **bounds}
 
 
 def _settle(cursor: ChainCursor, watch: Watch, readings: Iterable[Observation]) -> None:

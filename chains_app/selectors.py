@@ -1,7 +1,7 @@
 """What others read of the chains: few queries for many legs."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -25,13 +25,16 @@ from chains_app.models import (
     Watch,
 )
 from chains_app.registry import get_chain
-from chains_app.watching import believed, newest, readings_of, watches_of
+from chains_app.watching import WATCHED, believed, by_watch, newest
 from orchestrator.kernel.clock import Seconds, wall_clock
-from orchestrator.queries import Given, IsAmong, Select
+from orchestrator.queries import Given, IsAmong, Select, read_together
 
 _AMONG: Final = IsAmong(F("reference"), Given("references"))
-_CURSORS: Final = Select(lambda: ChainCursor.objects.all())
+CURSORS: Final = Select(lambda: ChainCursor.objects.all())
 _CURSOR: Final = Select(lambda: ChainCursor.objects.filter(chain=Given("chain")))
+_READINGS: Final = Select(
+    lambda: Observation.objects.filter(IsAmong(F("watch__reference"), Given("references")))
+)
 _WRITES: Final = Select(
     lambda: Intent.objects.filter(_AMONG).values_list("reference", "call", "status", "wanted_since")
 )
@@ -88,24 +91,52 @@ class ChainClock:
     left_out_at: Seconds
 
 
-def leg_facts(
-    references: Iterable[UUID], cursors: Iterable[ChainCursor] | None = None
-) -> dict[UUID, LegFacts]:
+def leg_facts(references: Iterable[UUID]) -> dict[UUID, LegFacts]:
     """The facts of each watched reference; those that are not watched are left out."""
-    # before the readings: one that a reorganisation takes back must not look final by a later one
-    read = all_cursors() if cursors is None else cursors
-    by_chain = {cursor.chain: cursor for cursor in read}
-    watches = watches_of(references)
-    readings = readings_of(watches)
-    return {
-        watch.reference: _facts(watch, readings[watch.pk], by_chain.get(watch.chain))
-        for watch in watches
-    }
+    read = _Read(list(references))
+    read_together(*read.asks)
+    return read.facts()
 
 
-def all_cursors() -> list[ChainCursor]:
-    """How far each chain is read."""
-    return _CURSORS.all()
+@dataclass(frozen=True)
+class Known:
+    """What is stored of some locks, and of the chains' clocks. `left`: the calls whose bytes may
+    have left us: the commit of `left_at`. `writes`: what was ever wanted.
+    """
+
+    facts: Mapping[UUID, LegFacts]
+    left: Mapping[UUID, set[Call]]
+    writes: Mapping[tuple[UUID, Call], "Write"]
+    clocks: Mapping[str, ChainClock]
+
+
+def known_of(references: Sequence[UUID]) -> Known:
+    """All of it, read at once."""
+    read = _Read(references)
+    left, writes = _LEFT.ask(references=references), _WRITES.ask(references=references)
+    read_together(*read.asks, left, writes)
+    clocks = _clocks(read.cursors.rows)
+    return Known(read.facts(), _calls(left.rows), _writes(writes.rows), clocks)
+
+
+class _Read:
+    """Cursors first: a reading that a reorganisation takes back must not look final by a later
+    one.
+    """
+
+    def __init__(self, references: Sequence[UUID]) -> None:
+        self.cursors = CURSORS.ask()
+        self._watches = WATCHED.ask(references=references)
+        self._readings = _READINGS.ask(references=references)
+        self.asks = (self.cursors, self._watches, self._readings)
+
+    def facts(self) -> dict[UUID, LegFacts]:
+        by_chain = {cursor.chain: cursor for cursor in self.cursors.rows}
+        readings = by_watch(self._readings.rows)
+        return {
+            watch.reference: _facts(watch, readings.get(watch.pk, []), by_chain.get(watch.chain))
+            for watch in self._watches.rows
+        }
 
 
 def cursor_of(chain: str) -> ChainCursor | None:
@@ -130,10 +161,13 @@ def _facts(watch: Watch, readings: list[Observation], cursor: ChainCursor | None
     )
 
 
-def chain_clocks(cursors: Iterable[ChainCursor] | None = None) -> dict[str, ChainClock]:
+def chain_clocks() -> dict[str, ChainClock]:
     """The clock of each chain that was read at least once."""
-    read = all_cursors() if cursors is None else cursors
-    return {cursor.chain: _clock(cursor) for cursor in read if cursor.hash}
+    return _clocks(CURSORS.all())
+
+
+def _clocks(cursors: Iterable[ChainCursor]) -> dict[str, ChainClock]:
+    return {cursor.chain: _clock(cursor) for cursor in cursors if cursor.hash}
 
 
 def _clock(cursor: ChainCursor) -> ChainClock:
@@ -176,11 +210,10 @@ class Write:
         return self.status in OPEN_INTENTS
 
 
-def writes_of(references: Iterable[UUID]) -> dict[tuple[UUID, Call], Write]:
-    """What was ever wanted for these locks."""
+def _writes(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[UUID, Call], Write]:
     return {
         (reference, Call(call)): Write(IntentStatus(status), since)
-        for reference, call, status, since in _WRITES.all(references=list(references))
+        for reference, call, status, since in rows
     }
 
 
@@ -202,8 +235,12 @@ def waiting_references(calls: Iterable[Call], *, longer_than: timedelta) -> set[
 
 def writes_left(references: Iterable[UUID]) -> dict[UUID, set[Call]]:
     """The calls of each reference whose bytes may have left us: the commit of `left_at`."""
+    return _calls(_LEFT.all(references=list(references)))
+
+
+def _calls(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, set[Call]]:
     left: dict[UUID, set[Call]] = defaultdict(set)
-    for reference, call in _LEFT.all(references=list(references)):
+    for reference, call in rows:
         if call != FILL:
             left[reference].add(Call(call))
     return dict(left)

@@ -29,9 +29,9 @@ LOOK_AGAIN: Final = 15  # seconds of a chain; until what a fact named, or what i
 LOOKS: Final = 8  # in each doubling of the time since it was due
 COMPARED: Final = 1  # a `due_time` before all others, that waits behind them
 NEVER: Final = 10**11  # seconds; a stranger may name instants that no column holds
-_BY_KEY: Final = Select(lambda: Watch.objects.filter(IsAmong(F("pk"), Given("keys"))))
-_WATCHED: Final = Select(lambda: Watch.objects.filter(IsAmong(F("reference"), Given("references"))))
-_READINGS: Final = Select(
+BY_KEY: Final = Select(lambda: Watch.objects.filter(IsAmong(F("pk"), Given("keys"))))
+WATCHED: Final = Select(lambda: Watch.objects.filter(IsAmong(F("reference"), Given("references"))))
+READINGS: Final = Select(
     lambda: Observation.objects.filter(IsAmong(F("watch_id"), Given("watches")))
 )
 
@@ -79,20 +79,20 @@ def compare_with_chains() -> int:
 
 def watches_of(references: Iterable[UUID]) -> list[Watch]:
     """Those of these references that are watched."""
-    return _WATCHED.all(references=list(references))
-
-
-def watches_by_key(keys: Iterable[int]) -> dict[int, Watch]:
-    """Those of these keys."""
-    return {watch.pk: watch for watch in _BY_KEY.all(keys=list(keys))}
+    return WATCHED.all(references=list(references))
 
 
 def readings_of(watches: Iterable[Watch]) -> Mapping[int, list[Observation]]:
     """What is stored of these locks' readings, by the watch's key."""
-    readings: dict[int, list[Observation]] = defaultdict(list)
-    for each in _READINGS.all(watches=[watch.pk for watch in watches]):
-        readings[each.watch_id].append(each)
-    return readings
+    return by_watch(READINGS.all(watches=[watch.pk for watch in watches]))
+
+
+def by_watch(readings: Iterable[Observation]) -> Mapping[int, list[Observation]]:
+    """Readings of several locks, by the watch's key."""
+    found: dict[int, list[Observation]] = defaultdict(list)
+    for each in readings:
+        found[each.watch_id].append(each)
+    return found
 
 
 def standing(observation: Observation) -> Standing:

@@ -57,13 +57,40 @@ class Select(Generic[_R]):
 
     def all(self, **values: Any) -> list[_R]:
         """All that it finds now."""
+        asked = self.ask(**values)
+        read_together(asked)
+        return asked.rows
+
+    def ask(self, **values: Any) -> "Ask[_R]":
+        """To be read together with others."""
         if self._built is None:
             self._built = _Built(self._build())
-        return self._built.read(values)
+        return Ask(self._built, values)
 
     def first(self, **values: Any) -> _R | None:
         """The first that it finds, or None; all are read."""
         return next(iter(self.all(**values)), None)
+
+
+class Ask(Generic[_R]):
+    """A `Select` with its values; it has `rows` when it was read."""
+
+    def __init__(self, built: "_Built", values: dict[str, Any]) -> None:
+        self.built, self.values = built, built.bind(values)
+        self.rows: list[_R] = []
+
+
+def read_together(*asks: Ask[Any]) -> None:
+    """Read them one after the other, in their order, and in one exchange with the database: most of
+    what a small query takes is the way there.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "; ".join(ask.built.sql for ask in asks), [each for ask in asks for each in ask.values]
+        )
+        for ask in asks:
+            ask.rows = [ask.built.make(row) for row in cursor.fetchall()]
+            cursor.nextset()
 
 
 class _Built:
@@ -71,21 +98,20 @@ class _Built:
 
     def __init__(self, queryset: "models.QuerySet[Any, Any]") -> None:
         query = queryset.query
-        self._sql, self._parameters = query.sql_with_params()
+        self.sql, self._parameters = query.sql_with_params()
         self._is_locking = query.select_for_update
-        self._make: Callable[[_Row], Any] = tuple
+        self.make: Callable[[_Row], Any] = tuple
         if not query.values_select:
             related = query.select_related if isinstance(query.select_related, dict) else {}
             if query.annotations or any(related.values()):
                 raise FieldError("a Select finds models with what they name themselves, no more")
-            self._make = model_maker(queryset.model, related)
+            self.make = model_maker(queryset.model, related)
 
-    def read(self, values: dict[str, Any]) -> list[Any]:
+    def bind(self, values: dict[str, Any]) -> list[Any]:
+        """What stands in the SQL's places."""
         if self._is_locking and not connection.in_atomic_block:
             raise transaction.TransactionManagementError("a lock needs its caller's transaction")
-        with connection.cursor() as cursor:
-            cursor.execute(self._sql, [_bound(each, values) for each in self._parameters])
-            return [self._make(row) for row in cursor.fetchall()]
+        return [_bound(each, values) for each in self._parameters]
 
 
 def _bound(parameter: Any, values: dict[str, Any]) -> Any:

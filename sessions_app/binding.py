@@ -15,11 +15,7 @@ from chains_app.selectors import (
     ChainClock,
     LegFacts,
     Write,
-    all_cursors,
-    chain_clocks,
-    leg_facts,
-    writes_left,
-    writes_of,
+    known_of,
 )
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import Secret, fits
@@ -64,9 +60,8 @@ class Evidence:
         for leg in _LEGS.all(sessions=[session.pk for session in sessions]):
             legs[leg.session_id][Role(leg.role)] = leg
         references = [leg.id for both in legs.values() for leg in both.values()]
-        cursors = all_cursors()
-        facts, left = leg_facts(references, cursors), writes_left(references)
-        return cls(now, legs, facts, left, writes_of(references), chain_clocks(cursors))
+        known = known_of(references)
+        return cls(now, legs, known.facts, known.left, known.writes, known.clocks)
 
     def bind(self, session: Session) -> None:
         """Keep with the session what a reorganisation does not undo."""

@@ -44,10 +44,10 @@ from chains_app.outbox.nonces import key_of
 from chains_app.outbox.preliminaries import is_preliminary, missing_before, preliminary_effect
 from chains_app.outbox.repayments import is_repayment, repayment_effect
 from chains_app.registry import get_adapter, get_chain
-from chains_app.selectors import all_cursors
-from chains_app.watching import doubt, final_observation, readings_of, standing
+from chains_app.selectors import CURSORS
+from chains_app.watching import BY_KEY, READINGS, by_watch, doubt, final_observation, standing
 from orchestrator.kernel.clock import Seconds, wall_clock
-from orchestrator.queries import Given, IsAmong, Select
+from orchestrator.queries import Given, IsAmong, Select, read_together
 
 _ATTEMPTS: Final = Select(
     lambda: (
@@ -99,22 +99,28 @@ class _Read:
 
 
 def stored_of(intents: Sequence[Intent]) -> dict[int, Stored]:
-    """By the intents' keys; three queries, however many they are.
+    """By the intents' keys; read at once, however many they are, and their watches with it.
 
     Cursors first: a reading that a reorganisation takes back must not look final by a later one.
     """
-    read_at, cursors = time.monotonic(), {cursor.chain: cursor for cursor in all_cursors()}
-    by_key, attempts = {each.pk: each for each in intents}, defaultdict[int, list[Attempt]](list)
-    for attempt in _ATTEMPTS.all(intents=list(by_key)):
+    read_at, by_key = time.monotonic(), {each.pk: each for each in intents}
+    keys = [each.watch_id for each in intents if each.watch_id is not None]
+    cursors, made = CURSORS.ask(), _ATTEMPTS.ask(intents=list(by_key))
+    watches, read = BY_KEY.ask(keys=keys), READINGS.ask(watches=keys)
+    read_together(cursors, made, watches, read)
+    attempts = defaultdict[int, list[Attempt]](list)
+    for attempt in made.rows:
         attempt.intent = by_key[attempt.intent_id]
         attempts[attempt.intent_id].append(attempt)
-    readings = readings_of(each.watch for each in intents if each.watch is not None)
-    return {
-        each.pk: Stored(
-            attempts[each.pk], readings[each.watch_id or 0], cursors.get(each.chain), read_at
-        )
-        for each in intents
-    }
+    by_chain, readings = {cursor.chain: cursor for cursor in cursors.rows}, by_watch(read.rows)
+    watch_of = {watch.pk: watch for watch in watches.rows}
+    found = {}
+    for each in intents:
+        key = each.watch_id or 0
+        each.watch = watch_of.get(key)
+        stored = readings.get(key, [])
+        found[each.pk] = Stored(attempts[each.pk], stored, by_chain.get(each.chain), read_at)
+    return found
 
 
 def follow(intent: Intent, stored: Stored) -> Followed:

@@ -21,7 +21,6 @@ from chains_app.outbox.repayments import is_repayment
 from chains_app.outbox.sending import broadcast, send_first
 from chains_app.outbox.signing import GuardRefusedError, sign, sign_replacement
 from chains_app.signers import SignerRefusedError, SignerRole, role_of
-from chains_app.watching import watches_by_key
 from orchestrator.hints import send_hint
 
 BATCH: Final = 100
@@ -68,9 +67,6 @@ def run_outbox() -> int:
     intents = claim(Intent, order="urgency DESC, due_at", most=BATCH)
     if not intents:  # most often
         return 0
-    watches = watches_by_key(intent.watch_id for intent in intents if intent.watch_id)
-    for intent in intents:
-        intent.watch = watches.get(intent.watch_id or 0)
     with heartbeat(intents):
         batch = _Batch(stored_of(intents))
         for intent in intents:

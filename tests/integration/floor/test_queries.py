@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chains_app.models import Attempt, ChainCursor, Intent, Signer
-from orchestrator.queries import Given, IsAmong, Select, write_all
+from orchestrator.queries import Given, IsAmong, Select, read_together, write_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,6 +104,23 @@ def test_a_value_is_never_part_of_the_sql() -> None:
 def test_a_value_that_is_missing_is_a_fault() -> None:
     with pytest.raises(KeyError, match="chain"):
         Select(lambda: ChainCursor.objects.filter(chain=Given("chain"))).all()
+
+
+def test_several_are_read_in_their_order_and_in_one_exchange() -> None:
+    one, by = intent(), signer("it's; a")
+    intents = Select(lambda: Intent.objects.filter(reference=Given("reference")))
+    accounts = Select(
+        lambda: Signer.objects.filter(account=Given("account")).values_list("account")
+    )
+    asks = (
+        intents.ask(reference=one.reference),
+        accounts.ask(account=by.account),
+        intents.ask(reference=uuid4()),
+    )
+    with CaptureQueriesContext(connection) as asked:
+        read_together(*asks)
+    assert len(asked) == 1
+    assert [ask.rows for ask in asks] == [[one], [(by.account,)], []]
 
 
 def test_rule_8_rows_are_locked_in_a_transaction_and_nowhere_else() -> None:

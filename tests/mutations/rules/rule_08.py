@@ -33,7 +33,7 @@ ROWS = (
     ),
     Guard(
         8, "fencing-poller", "A poller that lost its lease commits nothing.", INGEST,
-        "        if not rows.fetchall():\n", "        if False:\n",
+        "    if moved is None:\n", "    if False:\n",
         (LEASED + "test_rule_8_a_poller_that_lost_its_lease_commits_nothing",),
     ),
     Guard(
