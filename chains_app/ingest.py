@@ -72,7 +72,7 @@ def begin(cursor: ChainCursor, head: Block, finals: Finals) -> None:
     with transaction.atomic():
         _move(cursor, head)
         _believe(cursor, finals, [head])
-        _save(cursor, [head], cursor.finals)
+        _save(cursor, [head])
 
 
 def restart(cursor: ChainCursor, start: Block, finals: Finals) -> None:
@@ -100,7 +100,7 @@ def rewind(cursor: ChainCursor, fork: ChainBlock) -> None:
         above = [tier for tier, final in cursor.finals.items() if final[0] > fork.height]
         _break(cursor, above)
         cursor.finals |= {tier: [fork.height, fork.hash, fork.time] for tier in above}
-        _save(cursor, [], cursor.finals)
+        _save(cursor, [])
 
 
 def _break(cursor: ChainCursor, tiers: Iterable[str]) -> None:
@@ -237,14 +237,18 @@ def _believe(cursor: ChainCursor, finals: Finals, page: Iterable[Block]) -> None
             cursor.finals[tier] = [final.height, final.hash, final.time]
 
 
-def _save(cursor: ChainCursor, blocks: Sequence[Block], before: StoredFinals) -> set[int]:
+def _save(
+    cursor: ChainCursor, blocks: Sequence[Block], before: StoredFinals | None = None
+) -> set[int]:
     """The cursor as it is now, and these blocks, which are new. The fence too: it takes the row's
-    lock, or finds that the lease was lost. Returns the watches with readings that this makes final,
-    by their own tier or by the slowest; of readings that were stored `before`.
+    lock, or finds that the lease was lost.
+
+    `before`: what was final until now, None when nothing can become final. Returns the watches with
+    readings, of earlier steps, that this makes final by their own tier or by the slowest.
     """
     values = {
         **vars(cursor),
-        **_risen(cursor, before),
+        **_risen(cursor, cursor.finals if before is None else before),
         "finals": json.dumps(cursor.finals),
         "broken": json.dumps(cursor.broken),
         "heights": [block.height for block in blocks],

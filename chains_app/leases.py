@@ -17,7 +17,6 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from django.db import Error, connection, connections
-from django.db.models.functions import Now
 
 from chains_app.models import Leased
 from orchestrator.kernel.errors import OrchestratorError
@@ -49,6 +48,13 @@ WHERE id = ANY(ARRAY(
     SELECT id FROM {table}
     WHERE ({condition}) AND (due_at IS NULL OR due_at > statement_timestamp())
     ORDER BY id FOR UPDATE
+))
+""".strip()
+_RENEW: Final = """
+UPDATE {table} SET lease_expires_at = statement_timestamp() + %(lease)s
+WHERE id = ANY(ARRAY(
+    SELECT id FROM {table} WHERE id = ANY(%(keys)s) AND lease_owner = %(owner)s
+    ORDER BY id FOR NO KEY UPDATE
 ))
 """.strip()
 _RELEASE: Final = """
@@ -150,32 +156,44 @@ class _Heart:
     """
 
     def __init__(self) -> None:
-        self._lock, self._thread = threading.Lock(), threading.Thread()
-        self._worked_on: list[Sequence[Leased]] = []
+        self._beating, self._thread = threading.Lock(), threading.Thread()
+        self._worked_on: dict[int, Sequence[Leased]] = {}
 
     def begin(self, rows: Sequence[Leased]) -> None:
-        with self._lock:
-            self._worked_on.append(rows)
-            if not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-                self._thread.start()
+        """Of two threads that find no heart at once each starts one, which does no harm."""
+        self._worked_on[id(rows)] = rows
+        if not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._beat_for_ever, name="heart", daemon=True)
+            self._thread.start()
 
     def end(self, rows: Sequence[Leased]) -> None:
-        """When a beat is under way, after it."""
-        with self._lock:
-            self._worked_on = [other for other in self._worked_on if other is not rows]
+        """No beat begins for `rows` from here on, whatever interrupts us; then wait for one that
+        is under way.
+        """
+        self._worked_on.pop(id(rows), None)
+        with self._beating:
+            pass
 
-    def _beat(self) -> None:
+    def _beat_for_ever(self) -> None:
         while True:
             time.sleep(BEAT_SECONDS)
-            with self._lock:
-                for rows in self._worked_on:
-                    _renew(rows)
+            for key in list(self._worked_on):
+                with self._beating:
+                    self._beat(self._worked_on.get(key))
             connections.close_all()  # this thread's own, if it needed one
+
+    def _beat(self, rows: Sequence[Leased] | None) -> None:
+        try:
+            if rows is not None:
+                _renew(rows)
+        except Error as error:  # the next beat tries again; without one the lease runs out
+            log.warning("heartbeat_failed", reason=type(error).__name__)
+        except Exception:  # a fault of ours with one ends the beats of no other
+            log.exception("heartbeat_failed")
 
     def begin_anew(self) -> None:
         """In a fork, which has nothing of its parent's work, nor the thread."""
-        self._lock, self._worked_on = threading.Lock(), []
+        self._beating, self._worked_on = threading.Lock(), {}
 
 
 _heart: Final = _Heart()
@@ -183,10 +201,7 @@ os.register_at_fork(after_in_child=_heart.begin_anew)
 
 
 def _renew(rows: Sequence[Leased]) -> None:
-    claimed = type(rows[0])._default_manager.filter(
-        pk__in=[row.pk for row in rows], lease_owner=rows[0].lease_owner
-    )
-    try:
-        claimed.update(lease_expires_at=Now() + LEASE)
-    except Error as error:  # the next beat tries again; without one the lease runs out
-        log.warning("heartbeat_failed", reason=type(error).__name__)
+    statement = _RENEW.format(table=rows[0]._meta.db_table)
+    values: dict[str, Any] = {"keys": [row.pk for row in rows], "lease": LEASE}
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values | {"owner": rows[0].lease_owner})

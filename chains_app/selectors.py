@@ -93,9 +93,9 @@ class ChainClock:
 
 def leg_facts(references: Iterable[UUID]) -> dict[UUID, LegFacts]:
     """The facts of each watched reference; those that are not watched are left out."""
-    read = _Read(list(references))
-    read_together(*read.asks)
-    return read.facts()
+    asked = _Asked(list(references))
+    read_together(*asked.asks)
+    return asked.facts()
 
 
 @dataclass(frozen=True)
@@ -112,14 +112,14 @@ class Known:
 
 def known_of(references: Sequence[UUID]) -> Known:
     """All of it, read at once."""
-    read = _Read(references)
+    asked = _Asked(references)
     left, writes = _LEFT.ask(references=references), _WRITES.ask(references=references)
-    read_together(*read.asks, left, writes)
-    clocks = _clocks(read.cursors.rows)
-    return Known(read.facts(), _calls(left.rows), _writes(writes.rows), clocks)
+    read_together(*asked.asks, left, writes)
+    clocks = _clocks(asked.cursors.rows)
+    return Known(asked.facts(), _calls(left.rows), _writes(writes.rows), clocks)
 
 
-class _Read:
+class _Asked:
     """Cursors first: a reading that a reorganisation takes back must not look final by a later
     one.
     """

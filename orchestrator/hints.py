@@ -35,32 +35,30 @@ _broker = Circuit(pause=1)
 _pending = Redis.from_url(settings.REDIS_URL, **settings.REDIS_OPTIONS)
 
 
-def send_hint(task_name: str, *queue: str) -> None:
+def send_hint(task_name: str, *of: str) -> None:
     """When the transaction commits, tell a worker to run `task_name`, unless one is told already.
 
-    A hint says that there is work, not which: at most in which `queue`, where a task has several,
-    as polling has the chains. Outside of a transaction it needs no database, which may be away.
+    A hint says that there is work, not which: at most `of` what, where a task has several queues,
+    as polling has one a chain. Outside of a transaction it needs no database, which may be away.
     """
     if transaction.get_connection().in_atomic_block:
-        transaction.on_commit(lambda: _send(task_name, queue))
+        transaction.on_commit(lambda: _send(task_name, of))
     else:
-        _send(task_name, queue)
+        _send(task_name, of)
 
 
-def take_hint(task_name: str, *queue: str) -> None:
+def take_hint(task_name: str, *of: str) -> None:
     """The task begins: work that becomes due from here on needs a new hint."""
-    _attempt(lambda: _pending.delete(_key(task_name, queue)))
+    _attempt(lambda: _pending.delete(_key(task_name, of)))
 
 
-def _send(task_name: str, queue: Sequence[str]) -> None:
-    _attempt(lambda: _publish_unless_pending(task_name, queue))
+def _send(task_name: str, of: Sequence[str]) -> None:
+    _attempt(lambda: _publish_unless_pending(task_name, of))
 
 
-def _publish_unless_pending(task_name: str, queue: Sequence[str]) -> None:
-    if _pending.set(_key(task_name, queue), 1, nx=True, ex=PENDING_SECONDS):
-        _producer.send_task(
-            task_name, queue, retry=False, ignore_result=True, expires=EXPIRES_SECONDS
-        )
+def _publish_unless_pending(task_name: str, of: Sequence[str]) -> None:
+    if _pending.set(_key(task_name, of), 1, nx=True, ex=PENDING_SECONDS):
+        _producer.send_task(task_name, of, retry=False, ignore_result=True, expires=EXPIRES_SECONDS)
 
 
 def _attempt(call: Callable[[], object]) -> None:
@@ -74,5 +72,5 @@ def _attempt(call: Callable[[], object]) -> None:
         log.warning("hint_lost", reason=type(error).__name__)
 
 
-def _key(task_name: str, queue: Sequence[str] = ()) -> str:
-    return ":".join(("hint", task_name, *queue))
+def _key(task_name: str, of: Sequence[str] = ()) -> str:
+    return ":".join(("hint", task_name, *of))

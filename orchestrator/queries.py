@@ -73,24 +73,30 @@ class Select(Generic[_R]):
 
 
 class Ask(Generic[_R]):
-    """A `Select` with its values; it has `rows` when it was read."""
+    """A `Select` with its values; it has `rows` when it was read, and not before."""
+
+    rows: list[_R]
 
     def __init__(self, built: "_Built", values: dict[str, Any]) -> None:
         self.built, self.values = built, built.bind(values)
-        self.rows: list[_R] = []
 
 
 def read_together(*asks: Ask[Any]) -> None:
     """Read them one after the other, in their order, and in one exchange with the database: most of
-    what a small query takes is the way there.
+    what a small query takes is the way there. Each sees what was committed when its turn came.
+
+    Parameters have to be bound on our side, as Django does unless it is told otherwise.
     """
+    if any(ask.built.is_locking for ask in asks) and not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("a lock needs its caller's transaction")
     with connection.cursor() as cursor:
         cursor.execute(
             "; ".join(ask.built.sql for ask in asks), [each for ask in asks for each in ask.values]
         )
-        for ask in asks:
+        for place, ask in enumerate(asks):
+            if place and not cursor.nextset():
+                raise DatabaseError(f"{len(asks)} queries were asked, {place} are answered")
             ask.rows = [ask.built.make(row) for row in cursor.fetchall()]
-            cursor.nextset()
 
 
 class _Built:
@@ -99,7 +105,7 @@ class _Built:
     def __init__(self, queryset: "models.QuerySet[Any, Any]") -> None:
         query = queryset.query
         self.sql, self._parameters = query.sql_with_params()
-        self._is_locking = query.select_for_update
+        self.is_locking = query.select_for_update
         self.make: Callable[[_Row], Any] = tuple
         if not query.values_select:
             related = query.select_related if isinstance(query.select_related, dict) else {}
@@ -109,8 +115,6 @@ class _Built:
 
     def bind(self, values: dict[str, Any]) -> list[Any]:
         """What stands in the SQL's places."""
-        if self._is_locking and not connection.in_atomic_block:
-            raise transaction.TransactionManagementError("a lock needs its caller's transaction")
         return [_bound(each, values) for each in self._parameters]
 
 

@@ -1,8 +1,7 @@
 """Reading where an intent and its alive attempt stand; exchanges only, no transaction open."""
 
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -28,6 +27,7 @@ from chains_app.models import (
     ChainCursor,
     Intent,
     Observation,
+    Watch,
 )
 from chains_app.outbox.deaths import are_dead, fate_as_told, is_used
 from chains_app.outbox.decision import (
@@ -103,24 +103,35 @@ def stored_of(intents: Sequence[Intent]) -> dict[int, Stored]:
 
     Cursors first: a reading that a reorganisation takes back must not look final by a later one.
     """
-    read_at, by_key = time.monotonic(), {each.pk: each for each in intents}
-    keys = [each.watch_id for each in intents if each.watch_id is not None]
-    cursors, made = CURSORS.ask(), _ATTEMPTS.ask(intents=list(by_key))
+    read_at, keys = time.monotonic(), [each.watch_id for each in intents if each.watch_id]
+    cursors, made = CURSORS.ask(), _ATTEMPTS.ask(intents=[each.pk for each in intents])
     watches, read = BY_KEY.ask(keys=keys), READINGS.ask(watches=keys)
     read_together(cursors, made, watches, read)
-    attempts = defaultdict[int, list[Attempt]](list)
-    for attempt in made.rows:
+    attempts = _join(intents, made.rows, watches.rows)
+    by_chain, readings = {cursor.chain: cursor for cursor in cursors.rows}, by_watch(read.rows)
+    return {
+        each.pk: Stored(
+            attempts[each.pk],
+            readings.get(each.watch_id or 0, []),
+            by_chain.get(each.chain),
+            read_at,
+        )
+        for each in intents
+    }
+
+
+def _join(
+    intents: Sequence[Intent], made: Iterable[Attempt], watches: Iterable[Watch]
+) -> dict[int, list[Attempt]]:
+    """Let each know the others; the attempts by their intents' keys."""
+    by_key, watch_of = {each.pk: each for each in intents}, {watch.pk: watch for watch in watches}
+    for intent in intents:
+        intent.watch = watch_of.get(intent.watch_id or 0)
+    attempts: dict[int, list[Attempt]] = {key: [] for key in by_key}
+    for attempt in made:
         attempt.intent = by_key[attempt.intent_id]
         attempts[attempt.intent_id].append(attempt)
-    by_chain, readings = {cursor.chain: cursor for cursor in cursors.rows}, by_watch(read.rows)
-    watch_of = {watch.pk: watch for watch in watches.rows}
-    found = {}
-    for each in intents:
-        key = each.watch_id or 0
-        each.watch = watch_of.get(key)
-        stored = readings.get(key, [])
-        found[each.pk] = Stored(attempts[each.pk], stored, by_chain.get(each.chain), read_at)
-    return found
+    return attempts
 
 
 def follow(intent: Intent, stored: Stored) -> Followed:

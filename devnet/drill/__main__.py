@@ -11,13 +11,14 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from devnet.demo import say
 from devnet.drill.rehearsal import Rehearsal
 from devnet.drill.schedule import DURATIONS, LANES, Schedule, draw
+from devnet.drill.verdict import ENDED
 from devnet.network import BlockTimes, Devnet
 from devnet.processes import StartError
 from devnet.service import Service
@@ -55,8 +56,11 @@ def main() -> int:
         print(f"the drill did not start: {error}", file=sys.stderr)  # noqa: T201
         return 1
     result["seconds"] = round(time.monotonic() - began)
+    problems = [*shortcomings(result)]
+    for problem in problems:
+        say(problem)
     say(json.dumps(result))
-    return 0 if is_clean(result) else 1
+    return 1 if problems else 0
 
 
 def run(schedule: Schedule, logs: Path | None) -> dict[str, Any]:
@@ -74,15 +78,21 @@ def run(schedule: Schedule, logs: Path | None) -> dict[str, Any]:
                 shutil.copytree(folder, logs, dirs_exist_ok=True)
 
 
-def is_clean(result: Mapping[str, Any]) -> bool:
-    """Whether nobody lost anything, but for what the last scene has to cost, and it was a drill:
-    faults of each lane met something, and somebody was paid where enough tried.
+def shortcomings(result: Mapping[str, Any]) -> Iterator[str]:
+    """Why it is not clean: somebody lost something, but for what the last scene has to cost; or it
+    was no drill, where a lane's faults met nothing, or nobody was paid although enough tried.
     """
-    bad = ("stuck", "atomicity_violations", "balance_errors", "secrets_leaked")
-    is_paid = result["completed"] > 0 or result["swaps"] < ENOUGH
-    is_as_predicted = result["beyond_the_halt"]["are_the_predicted"]
-    unhurt = not any(result[name] for name in bad)
-    return unhurt and is_as_predicted and is_paid and not lanes_unmet(result["faults"])
+    for name in ("stuck", "atomicity_violations", "balance_errors", "secrets_leaked"):
+        if result[name]:
+            yield f"{name}: {result[name]}"
+    if not result["beyond_the_halt"]["are_the_predicted"]:
+        yield "the halt beyond the insured one cost other swaps than predicted"
+    if sum(result[status] for status in ENDED) != result["swaps"]:
+        yield f"of {result['swaps']} swaps not all have ended"
+    if not result["completed"] and result["swaps"] >= ENOUGH:
+        yield f"none of {result['swaps']} swaps was paid"
+    for lane in sorted(lanes_unmet(result["faults"])):
+        yield f"no fault of the lane {lane} met anything"
 
 
 def lanes_unmet(faults: Mapping[str, int]) -> set[str]:

@@ -88,11 +88,12 @@ class Rehearsal:
         storm.start()
         self._begin_all(storm)
         storm.stop()
+        met = dict(storm.injected)  # the calm has jumps of its own
         self._settle(self._makers)
         takers = self._halt()
         self._finish()
         monitor.stop()
-        return self._result(storm, takers, bytes(monitor.heard))
+        return self._result(met, takers, bytes(monitor.heard))
 
     # the storm, and the calm
 
@@ -237,7 +238,7 @@ class Rehearsal:
 
     # the verdict
 
-    def _result(self, storm: Storm, takers: Sequence[Maker], heard: bytes) -> dict[str, Any]:
+    def _result(self, met: dict[str, int], takers: Sequence[Maker], heard: bytes) -> dict[str, Any]:
         locks = read_locks(self._devnet, self._books.first_block, self._sessions)
         beyond = {maker.session for maker in self._beyond}
         lost = {
@@ -266,7 +267,7 @@ class Rehearsal:
             "atomicity_violations": len(torn - predicted) + len(lost - beyond),
             "balance_errors": len(unexplained),
             "secrets_leaked": len(leaked),
-            "faults": {**storm.injected},
+            "faults": {**met},
             "beyond_the_halt": {
                 "lost_races": len(lost & beyond),
                 "predicted": len(predicted),

@@ -65,7 +65,7 @@ class Payout:
         least = self.least(function, plenty)
         assert least <= ADVISED
         around = range(least - SLACK, least + SLACK)
-        coarse = range(LOWEST, PLENTY // 5, 1_009)
+        coarse = range(LOWEST, PLENTY // 5, 2_003)
         for gas in (*coarse, *around):
             expected = plenty if gas >= least else None
             assert self.attempt(function, gas) == expected, f"with a gas limit of {gas}"

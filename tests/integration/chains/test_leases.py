@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from django.db.models.functions import Now
 from chains_app import leases
 from chains_app.leases import LeaseLostError, claim, heartbeat, lock, release, wake
 from chains_app.locks import Call, LockState
-from chains_app.models import Attempt, AttemptStatus, ChainCursor, Intent, IntentStatus
+from chains_app.models import Attempt, AttemptStatus, ChainCursor, Intent, IntentStatus, Leased
 from chains_app.outbox.sending import broadcast
 from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll, poll_all
@@ -111,8 +112,58 @@ def test_rule_8_a_fork_renews_nothing_of_its_parents(world: World) -> None:
         if child == 0:
             os._exit(len(leases._heart._worked_on) + leases._heart._thread.is_alive())
         assert os.waitpid(child, 0) == (child, 0)
-        assert leases._heart._worked_on == [[intent]]
-    assert leases._heart._worked_on == []
+        assert list(leases._heart._worked_on.values()) == [[intent]]
+    assert leases._heart._worked_on == {}
+
+
+class Interrupted(BaseException):
+    """As a time limit's, in the midst of a wait."""
+
+
+def test_rule_8_who_is_interrupted_while_a_beat_hangs_has_left_his_work(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.plan(world.terms())
+    (intent,), heart = claim_intents(), leases._Heart()
+
+    class Hanging:
+        """A beat under way, whose end somebody waits for and does not see."""
+
+        def __enter__(self) -> None:
+            raise Interrupted
+
+        def __exit__(self, *_: object) -> None: ...
+
+    monkeypatch.setattr(heart, "_beating", Hanging())
+    monkeypatch.setattr(heart, "_thread", threading.current_thread())
+    monkeypatch.setattr(leases, "_heart", heart)
+    with pytest.raises(Interrupted), heartbeat([intent]):
+        pass
+    assert heart._worked_on == {}
+
+
+def test_rule_8_a_beat_that_fails_ends_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "BEAT_SECONDS", 0.01)
+    for _ in range(2):
+        world.plan(world.terms())
+    first, second = claim(Intent, most=1), claim(Intent, most=1)
+    renew, tried = leases._renew, list[Sequence[Leased]]()
+    expired = Intent.objects.filter(lease_expires_at__lt=Now())
+
+    def fail_once(rows: Sequence[Leased]) -> None:
+        tried.append(rows)
+        if rows is first:
+            raise MemoryError
+        renew(rows)
+
+    monkeypatch.setattr(leases, "_renew", fail_once)
+    let_leases_expire()
+    with heartbeat(first), heartbeat(second):
+        until(lambda: not expired.filter(pk=second[0].pk).exists())
+    assert first in tried
+    assert expired.get() == first[0]
 
 
 def test_rule_8_a_late_heartbeat_takes_nothing_back(world: World) -> None:

@@ -1,6 +1,6 @@
 """The outbox's ordinary path: each call from its plan to its final effect (rule 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from django.db import connection
@@ -14,7 +14,7 @@ from chains_app.outbox.signing import sign
 from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll_all
 from chains_app.registry import signing_keys
-from chains_app.selectors import leg_facts, writes_left
+from chains_app.selectors import known_of, leg_facts, writes_left
 from chains_app.signers import SignerRole
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.world import World, age_attempts, make_all_due
@@ -247,7 +247,10 @@ def test_rule_7_how_far_a_chain_is_final_is_read_before_the_readings(world: Worl
     """Else one that a reorganisation takes back in between looks final by a later block."""
     reference = world.plan(world.terms())
     intent = world.intent(reference)
-    for read in (lambda: stored_of([intent]), lambda: leg_facts([reference])):
+    asks: list[Callable[[], object]] = [
+        lambda: stored_of([intent]), lambda: leg_facts([reference]), lambda: known_of([reference])
+    ]  # fmt: skip
+    for read in asks:
         with CaptureQueriesContext(connection) as asked:
             read()
         sql = "; ".join(query["sql"] for query in asked)

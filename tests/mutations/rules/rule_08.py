@@ -73,8 +73,14 @@ ROWS = (
     ),
     Guard(
         8, "heartbeat", "A heartbeat keeps the lease.", LEASES,
-        "        claimed.update(lease_expires_at=Now() + LEASE)\n", "        pass\n",
-        (LEASED + "test_rule_8_a_late_heartbeat_takes_nothing_back",),
+        "                _renew(rows)\n", "                pass\n",
+        (LEASED + "test_rule_8_a_heartbeat_keeps_the_lease",),
+    ),
+    Guard(
+        8, "heartbeat-ends", "Whatever interrupts a worker, nobody renews what he left.", LEASES,
+        "        self._worked_on.pop(id(rows), None)\n        with self._beating:\n            pass\n",
+        "        with self._beating:\n            self._worked_on.pop(id(rows), None)\n",
+        (LEASED + "test_rule_8_who_is_interrupted_while_a_beat_hangs_has_left_his_work",),
     ),
     Guard(
         8, "heartbeat-of-a-fork", "A fork renews nothing that its parent works on.", LEASES,
@@ -83,8 +89,7 @@ ROWS = (
     ),
     Guard(
         8, "heartbeat-of-the-owner", "A late heartbeat takes nothing back.", LEASES,
-        "pk__in=[row.pk for row in rows], lease_owner=rows[0].lease_owner",
-        "pk__in=[row.pk for row in rows]",
+        "id = ANY(%(keys)s) AND lease_owner = %(owner)s\n", "id = ANY(%(keys)s)\n",
         (LEASED + "test_rule_8_a_late_heartbeat_takes_nothing_back",),
     ),
     Guard(
@@ -111,14 +116,14 @@ ROWS = (
     ),
     Guard(
         8, "hint-on-commit", "A hint is sent when its work is committed, and not before.", HINTS,
-        "        transaction.on_commit(lambda: _send(task_name, queue))\n",
-        "        _send(task_name, queue)\n",
+        "        transaction.on_commit(lambda: _send(task_name, of))\n",
+        "        _send(task_name, of)\n",
         (HINTED + "test_a_hint_waits_for_the_commit",
          HINTED + "test_a_rolled_back_transaction_sends_no_hint"),
     ),
     Guard(
         8, "hint-of-its-queue", "A hint for one chain keeps back none for another.", HINTS,
-        '":".join(("hint", task_name, *queue))', '":".join(("hint", task_name))',
+        '":".join(("hint", task_name, *of))', '":".join(("hint", task_name))',
         (HINTED + "test_a_task_with_several_queues_has_a_hint_for_each",),
     ),
     Guard(

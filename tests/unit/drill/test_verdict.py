@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from devnet.drill.__main__ import is_clean, lanes_unmet
+from devnet.drill.__main__ import lanes_unmet, shortcomings
 from devnet.drill.leaks import PUBLISHED, leaks
 from devnet.drill.verdict import STORAGE, Lock, is_atomic, is_stuck, misplaced_by_us, moved_wrongly
 from devnet.ledger import Parts
@@ -21,6 +21,7 @@ WHOLE = [
 CLEAN = {
     "stuck": 0, "atomicity_violations": 0, "balance_errors": 0, "secrets_leaked": 0,
     "beyond_the_halt": {"are_the_predicted": True}, "swaps": 8, "completed": 1,
+    "refunded": 3, "cancelled": 4, "failed": 0,
     "faults": {"jump": 1, "kill": 1, "http_502": 1},
 }  # fmt: skip
 
@@ -114,17 +115,24 @@ def test_a_secret_is_found_wherever_it_stands() -> None:
     "name", ["stuck", "atomicity_violations", "balance_errors", "secrets_leaked"]
 )
 def test_a_single_fault_fails_the_drill(name: str) -> None:
-    assert is_clean(CLEAN)
-    assert not is_clean(CLEAN | {name: 1})
+    assert list(shortcomings(CLEAN)) == []
+    assert list(shortcomings(CLEAN | {name: 1})) == [f"{name}: 1"]
 
 
 def test_another_loss_than_the_predicted_one_fails_the_drill() -> None:
-    assert not is_clean(CLEAN | {"beyond_the_halt": {"are_the_predicted": False}})
+    (found,) = shortcomings(CLEAN | {"beyond_the_halt": {"are_the_predicted": False}})
+    assert "other swaps than predicted" in found
+
+
+@pytest.mark.parametrize("end", ["completed", "refunded", "cancelled", "failed"])
+def test_a_swap_without_an_end_fails_the_drill(end: str) -> None:
+    assert list(shortcomings(CLEAN | {end: 5})) == ["of 8 swaps not all have ended"]
 
 
 def test_where_enough_tried_and_nobody_was_paid_the_drill_fails() -> None:
-    assert not is_clean(CLEAN | {"completed": 0})
-    assert is_clean(CLEAN | {"completed": 0, "swaps": 7})
+    unpaid = CLEAN | {"completed": 0, "refunded": 4}
+    assert list(shortcomings(unpaid)) == ["none of 8 swaps was paid"]
+    assert list(shortcomings(unpaid | {"swaps": 7, "refunded": 3})) == []
 
 
 @pytest.mark.parametrize(
@@ -133,4 +141,5 @@ def test_where_enough_tried_and_nobody_was_paid_the_drill_fails() -> None:
 def test_a_lane_whose_faults_met_nothing_fails_the_drill(kind: str, lane: str) -> None:
     faults = {"jump": 1, "kill": 1, "http_502": 1, kind: 0}
     assert lanes_unmet(faults) == {lane}
-    assert not is_clean(CLEAN | {"faults": faults})
+    (found,) = shortcomings(CLEAN | {"faults": faults})
+    assert lane in found
