@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import ExitStack
@@ -18,6 +19,9 @@ NOWHERE: Final = {
     "REDIS_URL": "redis://127.0.0.1:1",
 }
 
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - names below it are made by tempfile
+ROOM: Final = 4 * 2**30  # bytes; a run takes a third of it
+
 _servers = ExitStack()
 
 
@@ -30,6 +34,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     processes = getattr(early_config.known_args_namespace, "numprocesses", None)  # of pytest-xdist
     hands_out = processes and "PYTEST_XDIST_WORKER" not in os.environ
     _stay_on_one_core()
+    _work_in_memory()
     os.environ.update(
         SECRET_KEY="only-for-tests-" + "x" * 50,
         VAULT_KEYS=json.dumps({"1": "11" * 32}),
@@ -47,6 +52,17 @@ def _stay_on_one_core() -> None:
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     if number < len(cores) < int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
         os.sched_setaffinity(0, {cores[number]})
+
+
+def _work_in_memory() -> None:
+    """Temporary files in memory, where nobody named another place and there is room: a run makes
+    some twenty PostgreSQL clusters of a thousand files each.
+    """
+    if "TMPDIR" not in os.environ and MEMORY.is_dir():
+        may_execute = not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+        if may_execute and shutil.disk_usage(MEMORY).free >= ROOM:
+            os.environ["TMPDIR"] = str(MEMORY)
+            tempfile.tempdir = None  # to be looked up anew
 
 
 def _start() -> dict[str, str]:
