@@ -10,7 +10,7 @@ from chains_app.registry import chains, get_adapter
 from orchestrator.hints import send_hint
 
 POLL_TASK: Final = "chains_app.tasks.poll_chains"
-INTERVAL_SECONDS: Final = 0.1
+INTERVAL_SECONDS: Final = 0.2  # each look is a request to a node, which costs its owner money
 PAUSE_SECONDS: Final = 1.0  # after a failure
 
 log = structlog.get_logger(__name__)
