@@ -9,13 +9,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import cache
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import structlog
+from django.conf import settings
 from django.db import Error, connection, connections
 
 from chains_app.models import Leased
@@ -157,18 +158,19 @@ class _Heart:
 
     def __init__(self) -> None:
         self._beating, self._thread = threading.Lock(), threading.Thread()
-        self._worked_on: dict[int, Sequence[Leased]] = {}
+        self._worked_on: dict[int, tuple[Sequence[Leased], float]] = {}
 
     def begin(self, rows: Sequence[Leased]) -> None:
         """Of two threads that find no heart at once each starts one, which does no harm."""
-        self._worked_on[id(rows)] = rows
+        self._worked_on[id(rows)] = rows, time.monotonic() + settings.CELERY_TASK_TIME_LIMIT
         if not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._beat_for_ever, name="heart", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._beat_for_ever, name="heart", daemon=True)
+            self._thread = thread
+            thread.start()
 
     def end(self, rows: Sequence[Leased]) -> None:
-        """No beat begins for `rows` from here on, whatever interrupts us; then wait for one that
-        is under way.
+        """No beat begins for `rows` from here on; then wait for one that is under way. Whatever
+        interrupts us before, no work lasts longer than a task may.
         """
         self._worked_on.pop(id(rows), None)
         with self._beating:
@@ -179,12 +181,14 @@ class _Heart:
             time.sleep(BEAT_SECONDS)
             for key in list(self._worked_on):
                 with self._beating:
-                    self._beat(self._worked_on.get(key))
-            connections.close_all()  # this thread's own, if it needed one
+                    self._beat(key)
+            with suppress(Error):
+                connections.close_all()  # this thread's own, if it needed one
 
-    def _beat(self, rows: Sequence[Leased] | None) -> None:
+    def _beat(self, key: int) -> None:
+        rows, until = self._worked_on.get(key, ((), 0.0))
         try:
-            if rows is not None:
+            if time.monotonic() < until:
                 _renew(rows)
         except Error as error:  # the next beat tries again; without one the lease runs out
             log.warning("heartbeat_failed", reason=type(error).__name__)

@@ -1,24 +1,18 @@
 """The devnet: PostgreSQL, Redis, and both chains with contracts deployed and parties funded."""
 
-import fcntl
-import os
-import shutil
-import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from devnet.anvil import start_anvil
 from devnet.deployment import deploy
 from devnet.faults import Faults
+from devnet.folders import new_folder
 from devnet.near_node import start_near_node
 from devnet.postgres import start_postgres
 from devnet.redis import start_redis
-
-FOLDER_PREFIX = "1balancer-devnet-"
 
 
 @dataclass(frozen=True)
@@ -47,7 +41,7 @@ class Devnet:
     def __init__(self, block_times: BlockTimes | None = None, *, proxied_urls: int = 0) -> None:
         base = None if block_times is None else block_times.base
         with ExitStack() as stack:
-            folder = _new_folder(stack)
+            folder = new_folder(stack)
             self.postgres = _started(stack, start_postgres(folder))
             self.redis = _started(stack, start_redis(folder))
             self.anvil = _started(stack, start_anvil(folder, block_seconds=base))
@@ -116,30 +110,3 @@ class Devnet:
 def _started(stack: ExitStack, server: S) -> S:
     stack.callback(server.stop)
     return server
-
-
-def _new_folder(stack: ExitStack) -> Path:
-    """A temporary folder for the servers' files, locked while we live and removed at the end.
-
-    Other users may pass through it (PostgreSQL runs under another uid when we are root).
-    """
-    _remove_abandoned_folders()
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-    folder.chmod(0o711)
-    stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    lock = stack.enter_context((folder / "lock").open("w"))
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    return folder
-
-
-def _remove_abandoned_folders() -> None:
-    """Remove what devnets that were killed left behind: ours, and locked by nobody."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
-        try:
-            if folder.stat().st_uid != os.geteuid():
-                continue
-            with (folder / "lock").open() as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-        except OSError:  # locked by a live devnet, or being created or removed right now
-            continue

@@ -52,11 +52,11 @@ def start_postgres(folder: Path, *, is_durable: bool = True) -> "Postgres":
     command += [f"--{name}={value}" for name, value in settings.items()]
     # SIGQUIT: end at once, with clients connected or not; the cluster is thrown away anyway
     child = start("postgresql", command, folder, stop_signal=signal.SIGQUIT, user=user)
-    server = Postgres(child, f"postgresql://{NAME}:{first_password}@127.0.0.1:{port}")
+    server = Postgres(child, f"postgresql://{NAME}:{first_password}@127.0.0.1:{port}", data)
     child.wait_until(server.answers)
     # its own, so that nobody takes another of this installation for it
     server.execute(f"ALTER ROLE {NAME} PASSWORD '{password}'")
-    server = Postgres(child, f"postgresql://{NAME}:{password}@127.0.0.1:{port}")
+    server = Postgres(child, f"postgresql://{NAME}:{password}@127.0.0.1:{port}", data)
     server.execute(f"CREATE DATABASE {NAME}")
     return server
 
@@ -64,20 +64,18 @@ def start_postgres(folder: Path, *, is_durable: bool = True) -> "Postgres":
 class Postgres:
     """A running server; `url` is that of the service's database."""
 
-    def __init__(self, child: Child, server_url: str) -> None:
-        self.child, self._admin_url, self.url = (
-            child,
-            f"{server_url}/postgres",
-            f"{server_url}/{NAME}",
-        )
+    def __init__(self, child: Child, server_url: str, data: Path) -> None:
+        self.child, self._data = child, data
+        self._admin_url, self.url = f"{server_url}/postgres", f"{server_url}/{NAME}"
 
     def answers(self) -> bool:
-        """Whether the server accepts a connection."""
+        """Whether it accepts a connection: this one, and not another that has its port."""
         try:
-            self.execute("SELECT 1")
+            with psycopg.connect(self._admin_url, autocommit=True) as connection:
+                found = connection.execute("SHOW data_directory").fetchall()
         except psycopg.OperationalError:
             return False
-        return True
+        return found == [(str(self._data),)]
 
     def execute(self, statement: str) -> None:
         """Run one administrative statement, outside of a transaction."""

@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 
+from devnet.folders import new_folder
 from devnet.postgres import start_postgres
 from devnet.redis import start_redis
 
@@ -58,16 +59,21 @@ def _work_in_memory() -> None:
     """Temporary files in memory, where nobody named another place and there is room: a run makes
     some twenty PostgreSQL clusters of a thousand files each.
     """
-    if "TMPDIR" not in os.environ and MEMORY.is_dir():
-        may_execute = not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
-        if may_execute and shutil.disk_usage(MEMORY).free >= ROOM:
-            os.environ["TMPDIR"] = str(MEMORY)
-            tempfile.tempdir = None  # to be looked up anew
+    if "TMPDIR" not in os.environ and _has_room():
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None  # to be looked up anew
+
+
+def _has_room() -> bool:
+    if not MEMORY.is_dir() or os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+        return False
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    (available,) = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+    return min(shutil.disk_usage(MEMORY).free, available * 1024) >= ROOM
 
 
 def _start() -> dict[str, str]:
-    folder = Path(_servers.enter_context(tempfile.TemporaryDirectory(prefix="1balancer-tests-")))
-    folder.chmod(0o711)  # PostgreSQL runs under another uid when we are root
+    folder = new_folder(_servers)
     postgres = start_postgres(folder, is_durable=False)
     _servers.callback(postgres.stop)
     redis = start_redis(folder)

@@ -267,7 +267,7 @@ class Rehearsal:
             "atomicity_violations": len(torn - predicted) + len(lost - beyond),
             "balance_errors": len(unexplained),
             "secrets_leaked": len(leaked),
-            "faults": {**met},
+            "faults": met,
             "beyond_the_halt": {
                 "lost_races": len(lost & beyond),
                 "predicted": len(predicted),

@@ -17,8 +17,9 @@ import psycopg
 import pytest
 import redis
 
+from devnet.folders import FOLDER_PREFIX
 from devnet.jsonrpc import JsonRpc
-from devnet.network import FOLDER_PREFIX, BlockTimes, Devnet
+from devnet.network import BlockTimes, Devnet
 
 ROOT = Path(__file__).resolve().parents[2]
 

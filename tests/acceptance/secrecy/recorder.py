@@ -78,14 +78,14 @@ class Recorder:
         return base, int(status["sync_info"]["latest_block_height"])
 
     def _watch_database(self) -> None:
-        """Whenever anything was written since it was last taken: that moves the log's end."""
+        """Whenever a transaction that writes has begun or ended since it was last taken."""
         with closing(psycopg.connect(self._devnet.postgres.url, autocommit=True)) as database:
             taken = None
             while not self._ended.wait(0.05):
-                (end,) = database.execute("SELECT pg_current_wal_insert_lsn()").fetchall()
-                if end != taken:
+                (seen,) = database.execute("SELECT pg_current_snapshot()::text").fetchall()
+                if seen != taken:
                     self._take_database(database)
-                    taken = end
+                    taken = seen
 
     def _watch(self, service: Service) -> None:
         while not self._ended.wait(0.5):

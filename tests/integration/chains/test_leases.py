@@ -10,6 +10,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from pytest_django import Settings
 
 from chains_app import leases
 from chains_app.leases import LeaseLostError, claim, heartbeat, lock, release, wake
@@ -112,8 +113,24 @@ def test_rule_8_a_fork_renews_nothing_of_its_parents(world: World) -> None:
         if child == 0:
             os._exit(len(leases._heart._worked_on) + leases._heart._thread.is_alive())
         assert os.waitpid(child, 0) == (child, 0)
-        assert list(leases._heart._worked_on.values()) == [[intent]]
+        ((rows, _),) = leases._heart._worked_on.values()
+        assert rows == [intent]
     assert leases._heart._worked_on == {}
+
+
+def test_rule_8_nothing_is_renewed_for_longer_than_a_task_may_last(
+    world: World, settings: Settings
+) -> None:
+    world.plan(world.terms())
+    (intent,) = claim_intents()
+    let_leases_expire()
+    expired = Intent.objects.filter(lease_expires_at__lt=Now())
+    for seconds, is_renewed in ((0, False), (90, True)):
+        settings.CELERY_TASK_TIME_LIMIT = seconds
+        with heartbeat([intent]):
+            for key in leases._heart._worked_on:
+                leases._heart._beat(key)
+        assert expired.exists() is not is_renewed
 
 
 class Interrupted(BaseException):
