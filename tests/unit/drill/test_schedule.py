@@ -49,7 +49,7 @@ def test_a_hundred_swaps_meet_every_kind_of_fault(schedule: Schedule) -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=SEEDS)
 def test_a_hundred_swaps_go_every_way_in_every_mode(schedule: Schedule) -> None:
     kinds = {(swap.route, swap.lock_mode, swap.owns_secret) for swap in schedule.swaps}
-    assert len(kinds) == 20  # tests/acceptance/test_combinations counts the same
+    assert len(kinds) == 20  # tests/acceptance/test_swaps counts the same
     honest = [swap for swap in schedule.swaps if swap.behaviour is Behaviour.HONEST]
     assert 40 <= len(honest) <= 80
 
