@@ -75,7 +75,8 @@ def database_settings(url: PostgresDsn, pool: int = 0) -> dict[str, Any]:
         "NAME": (url.path or "").lstrip("/"),
         "USER": unquote(host["username"] or ""),
         "PASSWORD": unquote(host["password"] or ""),
-        "HOST": host["host"] or "",
+        # as libpq has it: an IPv6 address without its brackets, a Unix socket's folder with slashes
+        "HOST": unquote(host["host"] or "").strip("[]"),
         "PORT": str(host["port"] or 5432),
         # a pool keeps its own connections; without one, each thread of a worker keeps one a minute
         "CONN_MAX_AGE": 0 if pool else 60,

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
+from pydantic import PostgresDsn
 
-from orchestrator.settings import read_environment
+from orchestrator.settings import database_settings, read_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "0123456789abcdef" * 4
@@ -122,6 +123,21 @@ def test_nothing_waits_for_the_database_for_ever(name: str, value: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting(%s)", [name])
         assert cursor.fetchone() == (value,)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("postgresql://a@db.example.org:5433/b", "db.example.org", "5433"),
+        ("postgresql://a@[::1]:5433/b", "::1", "5433"),
+        ("postgresql://a@%2Frun%2Fpostgresql/b", "/run/postgresql", "5432"),
+    ],
+)
+def test_the_database_is_found_by_its_name_address_or_socket(
+    url: str, host: str, port: str
+) -> None:
+    found = database_settings(PostgresDsn(url))
+    assert (found["HOST"], found["PORT"]) == (host, port)
 
 
 def test_the_web_process_alone_has_a_pool() -> None:
