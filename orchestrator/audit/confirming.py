@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django import forms
@@ -85,9 +86,12 @@ class ActsAdmin(_ModelAdmin):
         }
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """The offers and nothing else."""
+        """The offers and nothing else. Django looks up the one that was chosen; what more the form
+        says of it, which it can say several times, is not asked.
+        """
         return {
-            name: (_act_on, name, offer.title) for name, offer in self.offers_to(request).items()
+            name: (partial(_act_on, name), name, offer.title)
+            for name, offer in self.offers_to(request).items()
         }
 
     def changeform_view(
@@ -116,6 +120,7 @@ class ActsAdmin(_ModelAdmin):
             **self.admin_site.each_context(request),
             "title": offer.title, "opts": self.opts, "name": name, "form": form,
             "plans": [self._plan(offer, row) for row in chosen],
+            "left_out": rows.count() - len(chosen),
             "checkbox_name": ACTION_CHECKBOX_NAME, "confirmed": _CONFIRMED,
         }  # fmt: skip
         return TemplateResponse(request, "admin/acts/confirm.html", context)
@@ -139,6 +144,8 @@ class ActsAdmin(_ModelAdmin):
             self.message_user(request, f"not done: {error}", messages.ERROR)
 
 
-def _act_on(shown: ActsAdmin, request: HttpRequest, rows: QuerySet[Any]) -> TemplateResponse | None:
-    """As Django calls an action: which one stands in the form."""
-    return shown.confirm(request, request.POST["action"], rows)
+def _act_on(
+    name: str, shown: ActsAdmin, request: HttpRequest, rows: QuerySet[Any]
+) -> TemplateResponse | None:
+    """As Django calls an action, but for the name."""
+    return shown.confirm(request, name, rows)

@@ -85,6 +85,29 @@ def test_each_kind_of_act_has_its_own_permission(world: World) -> None:
     assert reload(session).status == "cancelled"
 
 
+def test_an_act_that_the_form_names_beside_the_permitted_one_is_not_done(world: World) -> None:
+    client = person("sessions_app.view_session", "sessions_app.retry_session")
+    session = world.create()
+    sent = {
+        "action": ["retry_session", "cancel_session"],
+        "_selected_action": str(session.pk), "confirmed": "yes", "reason": WHY,
+    }  # fmt: skip
+    for index in ("0", "1"):
+        client.post(SESSIONS, {**sent, "index": index})
+    assert reload(session).status == "initialized"
+    assert [entry.action for entry in AuditEntry.objects.all()] == ["retry_session"]
+
+
+def test_what_is_too_much_for_one_act_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.audit.confirming.MOST_AT_ONCE", 1)
+    client = person("sessions_app.view_session", "sessions_app.cancel_session")
+    ids = [world.create().pk, world.create().pk]
+    assert "1 at once: 1 more that you chose" in ask(client, SESSIONS, "cancel_session", *ids)
+    assert "more that you chose" not in ask(client, SESSIONS, "cancel_session", ids[0])
+
+
 def test_staff_without_any_permission_do_nothing(world: World) -> None:
     client, session = person(), world.create()
     sync_signers("near")
