@@ -13,7 +13,18 @@ from orchestrator.audit.confirming import ActsAdmin, Offer
 class SignerAdmin(ActsAdmin):
     """The keys, with their kill switch; a key itself is never here."""
 
-    list_display = ("id", "account", "chain", "role", "is_enabled", "stopped_for", "public_key")
+    list_display = (
+        "id",
+        "account",
+        "chain",
+        "role",
+        "is_enabled",
+        "stopped_for",
+        "public_key",
+        "cap_per_transaction",
+        "cap_per_hour",
+        "cap_per_day",
+    )
     list_filter = ("chain", "role", "is_enabled")
     ordering = ("chain", "role", "id")
     offers: ClassVar = {

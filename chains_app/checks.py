@@ -16,7 +16,7 @@ from chains_app.adapters.interface import ChainError, Shortage, WrongChainError
 from chains_app.config import ConfigurationError
 from chains_app.outbox.nonces import sync_signers
 from chains_app.registry import chains, get_adapter, get_chain, signing_keys
-from chains_app.signers import SignerRole
+from chains_app.signers import SignerCaps, SignerRole
 
 _DATABASE: Final = "database"
 RETRY_SECONDS: Final = 2.0  # between two tries of what gave no answer at the start
@@ -26,11 +26,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Account:
-    """One of our accounts, with its native coin in base units."""
+    """One of our accounts, with its native coin in base units; `caps` None where it has none."""
 
     role: SignerRole
     name: str
     balance: int
+    caps: SignerCaps | None
 
 
 @dataclass
@@ -46,13 +47,14 @@ def accounts(chain: str) -> Iterator[Account]:
     adapter = get_adapter(chain)
     for role in SignerRole:
         for name in sorted({key.account for key in signing_keys(chain, role)}):
-            yield Account(role, name, adapter.balance(name, None))
+            caps = get_chain(chain).caps.get(role)
+            yield Account(role, name, adapter.balance(name, None), caps)
 
 
 def chain_problems(chain: str) -> list[str]:
     """What is wrong with a chain's configuration and accounts; raises ChainError.
 
-    Keys that are new get their signer's row here, so that they can be capped before they sign.
+    Keys that are new get their signer's row here, so that they can be paused before they sign.
     """
     sync_signers(chain)
     return get_adapter(chain).problems() + _poor_accounts(chain)

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from chains_app.locks import Call, LockTerms, native_value
 from chains_app.patterns import EvmAddress, EvmHash, EvmKey, NearAccount, NearHash, NearKey
+from chains_app.signers import SignerCaps, SignerRole
 from chains_app.tokens import (
     EVM_NATIVE_GAS,
     NEAR_NATIVE_DEPOSITS,
@@ -65,7 +66,7 @@ class ChainSpec:
     `max_gas_price`: most that we pay for a unit of gas, in base units of the native coin.
     `data_fee`: bound of what one transaction costs beside its gas (a rollup's L1 data).
     `sending_gas`: bound of what a call burns beside the gas attached to it (NEAR). `nodes`: how
-    many serve it.
+    many serve it. `caps`: of each role's account.
     """
 
     name: str
@@ -82,6 +83,7 @@ class ChainSpec:
     sending_gas: int = 0
     genesis_hash: str | None = None
     nodes: int = 1
+    caps: Mapping[SignerRole, SignerCaps] = field(default_factory=dict)
 
     @property
     def native_decimals(self) -> int:
@@ -151,12 +153,13 @@ _Urls = Annotated[
 ]
 _Amount = Annotated[int, Field(ge=0)]
 _NearKeys = Annotated[list[NearKey], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+_Caps = Annotated[SignerCaps, NoDecode, FromJson]
 _EvmTokens = Annotated[list[EvmToken], NoDecode, FromJson, AfterValidator(distinct)]
 _NearTokens = Annotated[list[NearToken], NoDecode, FromJson, AfterValidator(distinct)]
 
 
 class ChainsEnvironment(BaseSettings):
-    """The variables; lists have commas between their values, tokens are a JSON list."""
+    """The variables; lists have commas between their values, tokens and caps are JSON."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True)
 
@@ -170,6 +173,8 @@ class ChainsEnvironment(BaseSettings):
     base_tokens: _EvmTokens = Field(default_factory=list)
     base_lock_key: EvmKey
     base_duty_key: EvmKey
+    base_lock_caps: _Caps
+    base_duty_caps: _Caps
     near_rpc_url: _Urls
     near_agree_from: _Amount | None = None
     near_chain_id: str
@@ -181,6 +186,8 @@ class ChainsEnvironment(BaseSettings):
     near_lock_keys: _NearKeys
     near_duty_account: NearAccount
     near_duty_keys: _NearKeys
+    near_lock_caps: _Caps
+    near_duty_caps: _Caps
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Self:
@@ -278,6 +285,10 @@ def chain_specs(environment: ChainsEnvironment) -> dict[str, ChainSpec]:
         data_fee=50_000 * GWEI,
         genesis_hash=environment.base_genesis_hash or _GENESIS.get(base_caip2),
         nodes=len(environment.base_rpc_url),
+        caps={
+            SignerRole.LOCK: environment.base_lock_caps,
+            SignerRole.DUTY: environment.base_duty_caps,
+        },
     )
     near = ChainSpec(
         name="near",
@@ -300,5 +311,9 @@ def chain_specs(environment: ChainsEnvironment) -> dict[str, ChainSpec]:
         sending_gas=10 * TGAS,  # sending a call, and starting its receipt
         genesis_hash=environment.near_genesis_hash or _GENESIS.get(near_caip2),
         nodes=len(environment.near_rpc_url),
+        caps={
+            SignerRole.LOCK: environment.near_lock_caps,
+            SignerRole.DUTY: environment.near_duty_caps,
+        },
     )
     return {base.name: base, near.name: near}

@@ -1,7 +1,9 @@
 """Who signs what (rule 15): two roles of accounts, and what a signer refuses whatever is asked."""
 
 from enum import Enum
-from typing import Final
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chains_app.locks import PRELIMINARIES, Call, LockTerms
 from orchestrator.kernel.errors import OrchestratorError
@@ -12,6 +14,30 @@ class SignerRole(Enum):
 
     LOCK = "lock"
     DUTY = "duty"
+
+
+_Cap = Annotated[int, Field(gt=0, lt=10**39)]
+
+
+class SignerCaps(BaseModel):
+    """The most that all keys of one account may spend, value and highest fee, in base units of the
+    chain's native coin: in one transaction, in any hour, in any day.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    transaction: _Cap
+    hour: _Cap
+    day: _Cap
+
+    @model_validator(mode="after")
+    def _grow(self) -> Self:
+        if not self.transaction <= self.hour <= self.day:
+            raise ValueError(
+                f"caps {self.transaction} a transaction, {self.hour} an hour and {self.day} a day: "
+                "give the longer period no less"
+            )
+        return self
 
 
 _FOR_THE_DEPOSITOR: Final = (Call.LOCK, *PRELIMINARIES)

@@ -163,13 +163,13 @@ T = TypeVar("T", EvmToken, NearToken)
 
 
 def from_json(value: Any) -> Any:
-    """A list of tokens in one variable, as JSON."""
+    """Several values in one variable, as JSON."""
     if not isinstance(value, str):
         return value
     try:
         return json.loads(value)
     except ValueError:
-        raise ValueError("is not a JSON list of tokens") from None
+        raise ValueError("is not JSON") from None
 
 
 def distinct(tokens: list[T]) -> list[T]:

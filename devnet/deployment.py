@@ -28,6 +28,14 @@ USDC = 10**6
 NEAR_KEYS = 8  # of each role: one transaction in flight per key
 DUTY_METHODS = ["withdraw", "refund", "pay"]
 DUTY_ALLOWANCE = 20 * NEAR
+# Of each account, in its coin: what one transaction, an hour and a day may take. A lock of the most
+# that a maker may swap, and the greatest load that a devnet is put under; a duty burns gas only.
+CAPS = {
+    "BASE_LOCK_CAPS": (110 * ETHER, 5_000 * ETHER, 10_000 * ETHER),
+    "BASE_DUTY_CAPS": (ETHER // 10, 50 * ETHER, 100 * ETHER),
+    "NEAR_LOCK_CAPS": (110_000 * NEAR, 500_000 * NEAR, 1_000_000 * NEAR),
+    "NEAR_DUTY_CAPS": (NEAR, 5_000 * NEAR, 10_000 * NEAR),
+}
 # What one session may carry of each coin: at least, with a secret of ours, with the maker's own.
 LIMITS = {
     "base:ETH": (ETHER // 100, 5 * ETHER, 100 * ETHER),
@@ -47,8 +55,14 @@ def deploy(anvil: Anvil, near: NearNode) -> dict[str, str]:
         "VAULT_KEYS": json.dumps({"1": secrets.token_hex(32)}, separators=(",", ":")),
         "POLICY": "devnet",
         "ROUTES": json.dumps(list(routes()), separators=(",", ":")),
+        **{name: _caps(*amounts) for name, amounts in CAPS.items()},
     }
     return {**service, **_deploy_base(anvil), **_NearDeployment(near).run()}
+
+
+def _caps(transaction: int, hour: int, day: int) -> str:
+    caps = {"transaction": str(transaction), "hour": str(hour), "day": str(day)}
+    return json.dumps(caps, separators=(",", ":"))
 
 
 def routes() -> Iterator[dict[str, str]]:

@@ -53,13 +53,18 @@ class ForeignNonceError(SignerRefusedError):
 
 
 def sync_signers(chain: str) -> None:
-    """A row for each configured key; rows of keys that are gone stay, and sign nothing."""
+    """A row for each configured key, with its account's caps (none where a chain has none, which
+    the environment does not allow); rows of keys that are gone stay, and sign nothing.
+    """
     rows = [
         Signer(chain=chain, role=role.value, account=key.account, public_key=key.public)
         for role in SignerRole
         for key in signing_keys(chain, role)
     ]
     Signer.objects.bulk_create(rows, ignore_conflicts=True)
+    for role, caps in get_chain(chain).caps.items():
+        wanted = {f"cap_per_{period}": cap for period, cap in caps}
+        Signer.objects.filter(chain=chain, role=role.value).exclude(**wanted).update(**wanted)
 
 
 def choose_key(chain: str, role: SignerRole) -> tuple[Signer, SigningKey]:

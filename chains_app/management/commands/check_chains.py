@@ -32,4 +32,7 @@ class Command(BaseCommand):
 
 
 def _line(account: Account) -> str:
-    return f"  {account.role.value:<5} {account.name} has {account.balance} base units"
+    caps = () if account.caps is None else account.caps
+    capped = ", ".join(f"{cap} per {period}" for period, cap in caps)
+    spends = f"spends at most {capped}" if capped else "has no caps"
+    return f"  {account.role.value:<5} {account.name} has {account.balance} base units; {spends}"

@@ -1,6 +1,7 @@
 """The commands of an operator, over the in-memory chains."""
 
 import threading
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -13,6 +14,8 @@ from redis import Redis
 from chains_app.heads import POLL_TASK, follow_heads
 from chains_app.intents import OUTBOX_TASK
 from chains_app.models import ChainCursor, Signer
+from chains_app.registry import get_adapter, get_chain, signing_keys, use_adapters
+from chains_app.signers import SignerCaps, SignerRole
 from chains_app.tasks import poll_chains, run_outbox
 from tests.integration.chains.world import World
 
@@ -21,14 +24,29 @@ def test_check_chains_shows_every_account(world: World) -> None:
     out = StringIO()
     call_command("check_chains", stdout=out)
     assert out.getvalue().splitlines() == [
-        "  lock  lock has 1000000000 base units",
-        "  duty  duty has 1000000000 base units",
+        "  lock  lock has 1000000000 base units; has no caps",
+        "  duty  duty has 1000000000 base units; has no caps",
         "base: ok",
-        "  lock  lock has 1000000000 base units",
-        "  duty  duty has 1000000000 base units",
+        "  lock  lock has 1000000000 base units; has no caps",
+        "  duty  duty has 1000000000 base units; has no caps",
         "near: ok",
     ]
     assert Signer.objects.count() == 6
+
+
+def test_check_chains_shows_caps(world: World) -> None:
+    caps = {SignerRole.DUTY: SignerCaps(transaction=1, hour=2, day=3)}
+    specs = {"base": replace(get_chain("base"), caps=caps)}
+    out = StringIO()
+    keys = {"base": {role: signing_keys("base", role) for role in SignerRole}}
+    with use_adapters({"base": get_adapter("base")}, specs, keys):
+        call_command("check_chains", stdout=out)
+    assert out.getvalue().splitlines() == [
+        "  lock  lock has 1000000000 base units; has no caps",
+        "  duty  duty has 1000000000 base units; spends at most 1 per "
+        "transaction, 2 per hour, 3 per day",
+        "base: ok",
+    ]
 
 
 def test_check_chains_fails_on_a_wrong_contract(world: World) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from django.db import OperationalError, transaction
 
+from chains_app.config import ChainsEnvironment
 from chains_app.locks import Call
 from chains_app.models import FILL, Attempt, AttemptStatus, Intent, IntentStatus, Signer
 from chains_app.outbox import signing, worker
@@ -18,6 +19,7 @@ from chains_app.outbox.signing import sign
 from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll_all
 from chains_app.ports import Moment, Verdict
+from chains_app.registry import use_environment
 from chains_app.signers import SignerRefusedError, refusal
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.test_repayments import released
@@ -30,6 +32,7 @@ from tests.integration.chains.world import (
     make_all_due,
     sign_only,
 )
+from tests.unit.chains.environment import ENVIRONMENT
 
 LOCK_COST = AMOUNT + 100  # with the in-memory chain's fee
 
@@ -70,6 +73,22 @@ def test_rule_15_a_cap_counts_all_keys_of_an_account(world: World) -> None:
     drain()
     assert Signer.objects.filter(chain="near", role="lock").count() == 2
     assert sorted(len(world.attempts(reference)) for reference in references) == [0, 1]
+
+
+def test_rule_15_keys_have_the_caps_that_are_configured_for_their_account(db: None) -> None:
+    for day in ("2000", "3000"):  # as at a later start
+        caps = f'{{"transaction": 100, "hour": 1000, "day": {day}}}'
+        environment = ChainsEnvironment.of(ENVIRONMENT | {"BASE_LOCK_CAPS": caps})
+        with use_environment(environment):
+            for chain in ("base", "near"):
+                sync_signers(chain)
+        rows = Signer.objects.values_list(
+            "chain", "role", "cap_per_transaction", "cap_per_hour", "cap_per_day"
+        )
+        assert set(rows) == {
+            ("base", "lock", 100, 1000, int(day)), ("base", "duty", 1, 2, 3),
+            ("near", "lock", 7, 7, 7), ("near", "duty", 4, 5, 6),
+        }  # fmt: skip
 
 
 def test_rule_15_what_is_void_was_not_spent(world: World) -> None:

@@ -85,6 +85,11 @@ ROWS = (
         (NARROW + "test_a_signer_without_the_money_signs_nothing",),
     ),
     Guard(
+        15, "caps-are-written", "Each account's caps come from the configuration.", NONCES,
+        ".exclude(**wanted).update(**wanted)", ".exclude(**wanted)",
+        (NARROW + "test_rule_15_keys_have_the_caps_that_are_configured_for_their_account",),
+    ),
+    Guard(
         15, "cap-transaction", "A signer has a cap per transaction.", NONCES,
         '        (signer.cap_per_transaction, None, "transaction"),\n', "",
         (NARROW + "test_rule_15_a_cap_stops_what_would_pass_it",),

@@ -6,6 +6,7 @@ from typing import Any
 from auctions_app.config import AuctionConfiguration
 from auctions_app.market import Market, build_market
 from chains_app.config import ChainsEnvironment, ChainSpec, PolicyName, chain_specs
+from tests.unit.chains.environment import CAPS
 
 THERE = "base:ETH->near:NEAR"
 BACK = "near:NEAR->base:ETH"
@@ -30,6 +31,7 @@ def environment() -> dict[str, Any]:
         "near_lock_keys": key,
         "near_duty_account": "duty.near",
         "near_duty_keys": key,
+        **{name.lower(): caps for name, caps in CAPS.items()},
     }
 
 

@@ -27,6 +27,7 @@ from chains_app.registry import use_adapters
 from chains_app.tokens import TokenSpec
 from orchestrator.kernel.hashlock import HashFunction
 from tests.unit.auctions.markets import BACK, ETHER, NEAR, PRICES, THERE, market, specs, with_spec
+from tests.unit.chains.environment import CAPS
 
 DEVNET = AuctionConfiguration(policy=PolicyName.DEVNET)
 ROOT = Path(__file__).resolve().parents[3]
@@ -274,6 +275,7 @@ def test_manage_py_refuses_to_start_with_an_unsafe_route() -> None:
         "BASE_ESCROW_FACTORY": "0x" + "11" * 20,
         "BASE_LOCK_KEY": "0x" + "22" * 32,
         "BASE_DUTY_KEY": "0x" + "33" * 32,
+        **CAPS,
         "NEAR_RPC_URL": "http://127.0.0.1:2",
         "NEAR_CHAIN_ID": "localnet",
         "NEAR_HTLC": "htlc.near",

@@ -4,6 +4,12 @@ import base58
 
 NEAR_SECRET = "ed25519:" + base58.b58encode(bytes(range(64))).decode()
 
+CAPS = {
+    "BASE_LOCK_CAPS": '{"transaction": "100", "hour": 1000, "day": 2000}',
+    "BASE_DUTY_CAPS": '{"transaction": 1, "hour": 2, "day": 3}',
+    "NEAR_LOCK_CAPS": '{"transaction": 7, "hour": 7, "day": 7}',
+    "NEAR_DUTY_CAPS": '{"transaction": 4, "hour": 5, "day": 6}',
+}
 ENVIRONMENT = {
     "POLICY": "devnet",
     "BASE_RPC_URL": "http://127.0.0.1:1, http://127.0.0.1:2",
@@ -19,4 +25,5 @@ ENVIRONMENT = {
     "NEAR_LOCK_KEYS": f"{NEAR_SECRET},{NEAR_SECRET}",
     "NEAR_DUTY_ACCOUNT": "duty.test.near",
     "NEAR_DUTY_KEYS": NEAR_SECRET,
+    **CAPS,
 }

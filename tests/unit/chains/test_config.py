@@ -230,6 +230,10 @@ WRONG = {
     "NEAR_LOCK_KEYS": f"{NEAR_SECRET},ed25519:short",
     "NEAR_DUTY_ACCOUNT": "-duty",
     "NEAR_DUTY_KEYS": "secp256k1:" + "1" * 87,
+    "BASE_LOCK_CAPS": '{"transaction": 3, "hour": 2, "day": 9}',
+    "BASE_DUTY_CAPS": '{"transaction": 0, "hour": 2, "day": 9}',
+    "NEAR_LOCK_CAPS": '{"transaction": 1, "hour": 2}',
+    "NEAR_DUTY_CAPS": "none",
     "CHECK_STALE_HEADS": "perhaps",
 }
 
