@@ -4,9 +4,11 @@ import json
 import time
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+import urllib3
 from rest_framework.test import APIClient
 
 from orchestrator.clients.models import Scope
@@ -274,3 +276,10 @@ def test_a_flood_closes(key: str, client: Client) -> None:
     refused = next(answer for answer in answers if answer["type"] != "pong")
     assert refused["code"] == "too_many_messages"
     assert client.wait_for_close() == 4429
+
+
+def test_its_port_has_nothing_but_the_feed(feed_url: str) -> None:
+    place = urlsplit(feed_url).netloc
+    for path in ("/", "/admin/", "/metrics", "/health", "/ws"):
+        answer = urllib3.request("GET", f"http://{place}{path}", retries=False)
+        assert (answer.status, answer.data) == (404, b"only the WebSocket feed is here: /ws\n")
