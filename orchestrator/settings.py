@@ -5,9 +5,10 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote
 
 from kombu import Queue
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, PostgresDsn, RedisDsn, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsError
 from redis.backoff import NoBackoff
@@ -26,7 +27,7 @@ gc.set_threshold(50_000, 20, 20)
 class Environment(BaseSettings):
     """What the service reads from its environment. Lists and maps are JSON."""
 
-    secret_key: Annotated[SecretStr, Field(min_length=1)]
+    secret_key: Annotated[SecretStr, Field(min_length=50)]
     database_url: PostgresDsn
     redis_url: RedisDsn = RedisDsn("redis://127.0.0.1:6379/0")
     vault_keys: dict[int, SecretStr]  # key id (grows with each rotation) to 64 hex digits
@@ -40,6 +41,15 @@ class Environment(BaseSettings):
     address_requests_per_minute: Annotated[int, Field(ge=1)] = 300
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     debug: bool = False
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, url: PostgresDsn) -> PostgresDsn:
+        try:
+            conninfo_to_dict(str(url))
+        except ProgrammingError:
+            raise ValueError("libpq does not know one of its parameters: correct it") from None
+        return url
 
     @field_validator("vault_keys")
     @classmethod
@@ -68,22 +78,27 @@ def read_environment() -> Environment:
 
 
 def database_settings(url: PostgresDsn, pool: int = 0) -> dict[str, Any]:
-    """Django's form of a PostgreSQL URL, with time limits, and a pool of `pool` connections."""
-    host = url.hosts()[0]
+    """Django's form of a PostgreSQL URL, with time limits, and a pool of `pool` connections.
+
+    libpq reads the URL: several hosts, a Unix socket, `?sslmode=verify-full` are what it says.
+    """
+    parts = conninfo_to_dict(str(url))
+    given = {name: parts.pop(name, "") for name in ("dbname", "user", "password", "host", "port")}
+    limits = [f"-c {name}={value}" for name, value in DATABASE_TIMEOUTS.items()]
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": (url.path or "").lstrip("/"),
-        "USER": unquote(host["username"] or ""),
-        "PASSWORD": unquote(host["password"] or ""),
-        # as libpq has it: an IPv6 address without its brackets, a Unix socket's folder with slashes
-        "HOST": unquote(host["host"] or "").strip("[]"),
-        "PORT": str(host["port"] or 5432),
+        "NAME": given["dbname"],
+        "USER": given["user"],
+        "PASSWORD": given["password"],
+        "HOST": given["host"],
+        "PORT": given["port"] or "5432",
         # a pool keeps its own connections; without one, each thread of a worker keeps one a minute
         "CONN_MAX_AGE": 0 if pool else 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             **DATABASE_LOSS,
-            "options": " ".join(f"-c {name}={value}" for name, value in DATABASE_TIMEOUTS.items()),
+            **parts,
+            "options": " ".join([str(parts.get("options", "")), *limits]).strip(),
             # for the web process alone, whose threads come and go; a worker's are few and stay
             **({"pool": {"min_size": 1, "max_size": pool, "timeout": 5}} if pool else {}),
         },
@@ -262,6 +277,7 @@ REST_FRAMEWORK = {
 REQUESTS_PER_MINUTE = {
     "client": ENVIRONMENT.client_requests_per_minute,
     "address": ENVIRONMENT.address_requests_per_minute,
+    "login": 10,  # of staff, from one address: who mistypes needs a few, who guesses many
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "1Balancer orchestrator",

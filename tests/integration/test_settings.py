@@ -75,9 +75,11 @@ VAULT = 'VAULT_KEYS: Value error, give {"1": "64 hex digits"}'
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("SECRET_KEY", "", "SECRET_KEY: Value should have at least 1 item"),
+        ("SECRET_KEY", "", "SECRET_KEY: Value should have at least 50 items"),
+        ("SECRET_KEY", "s" * 49, "SECRET_KEY: Value should have at least 50 items"),
         ("DATABASE_URL", "mysql://a@127.0.0.1/b", "DATABASE_URL: URL scheme"),
         ("DATABASE_URL", "", "DATABASE_URL: Input should be a valid URL"),
+        ("DATABASE_URL", "postgresql://a@b/c?sslmod=require", "DATABASE_URL: Value error, libpq"),
         ("REDIS_URL", "http://127.0.0.1", "REDIS_URL: URL scheme"),
         ("VAULT_KEYS", KEY, "VAULT_KEYS: not JSON"),
         ("VAULT_KEYS", "{}", VAULT),
@@ -131,6 +133,7 @@ def test_nothing_waits_for_the_database_for_ever(name: str, value: str) -> None:
         ("postgresql://a@db.example.org:5433/b", "db.example.org", "5433"),
         ("postgresql://a@[::1]:5433/b", "::1", "5433"),
         ("postgresql://a@%2Frun%2Fpostgresql/b", "/run/postgresql", "5432"),
+        ("postgresql://a@one:5433,two:5434/b", "one,two", "5433,5434"),
     ],
 )
 def test_the_database_is_found_by_its_name_address_or_socket(
@@ -138,6 +141,16 @@ def test_the_database_is_found_by_its_name_address_or_socket(
 ) -> None:
     found = database_settings(PostgresDsn(url))
     assert (found["HOST"], found["PORT"]) == (host, port)
+
+
+def test_what_else_the_url_says_of_the_connection_holds() -> None:
+    url = "postgresql://a%40x:p%2F@db/b?sslmode=verify-full&connect_timeout=9&options=-c%20x.y%3D1"
+    found = database_settings(PostgresDsn(url))
+    assert (found["NAME"], found["USER"], found["PASSWORD"]) == ("b", "a@x", "p/")
+    options = found["OPTIONS"]
+    assert (options["sslmode"], options["connect_timeout"]) == ("verify-full", "9")
+    assert options["options"].startswith("-c x.y=1 -c ")
+    assert "lock_timeout=5s" in options["options"]
 
 
 def test_the_web_process_alone_has_a_pool() -> None:
