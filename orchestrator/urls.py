@@ -6,11 +6,13 @@ from drf_spectacular.views import SpectacularAPIView
 
 from orchestrator.clients.views import TokenView
 from orchestrator.http.documentation import api_docs
+from orchestrator.http.staff_login import staff_login
 from sessions_app.pages import swap_page
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", swap_page),
     path("", include("orchestrator.health")),
+    path("admin/login/", staff_login),
     path("admin/", admin.site.urls),
     path(
         "api/schema", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[])

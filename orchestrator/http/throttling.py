@@ -13,9 +13,15 @@ from typing import Final, cast
 import structlog
 from django.conf import settings
 from django.core.cache import caches
+from django.http import HttpRequest
 from redis import Redis
 from redis.exceptions import RedisError
-from rest_framework.exceptions import APIException, AuthenticationFailed, Throttled
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    NotAuthenticated,
+    Throttled,
+)
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -36,24 +42,36 @@ class RequestThrottle(BaseThrottle):
     def allow_request(self, request: Request, _view: object) -> bool:
         if isinstance(request.user, ApiClient):
             return _is_within("client", str(request.user.pk))
-        return _is_within("address", _network(self.get_ident(request)))
+        return is_address_within("address", request)
 
     def wait(self) -> float:
-        """Seconds until the next window."""
-        return math.ceil(WINDOW_SECONDS - time.time() % WINDOW_SECONDS)
+        return seconds_to_wait()
 
 
 def count_refusal(error: APIException, request: Request) -> APIException:
-    """A wrong key counts as a request of its address, which then may ask no more: the new error.
+    """A wrong key, or none, counts as a request of its address, which then may ask no more: the
+    new error.
 
-    DRF asks who calls before it asks how often.
+    DRF asks who calls, and what he may, before it asks how often.
     """
-    throttle = RequestThrottle()
-    if not isinstance(error, AuthenticationFailed):
+    if not isinstance(error, AuthenticationFailed | NotAuthenticated):
         return error
-    if _is_within("address", _network(throttle.get_ident(request))):
-        return error
-    return Throttled(throttle.wait())
+    return error if is_address_within("address", request) else Throttled(seconds_to_wait())
+
+
+def seconds_to_wait() -> int:
+    """Until the next window."""
+    return math.ceil(WINDOW_SECONDS - time.time() % WINDOW_SECONDS)
+
+
+def is_address_within(kind: str, request: Request | HttpRequest) -> bool:
+    """Count a request of this kind for the address it came from; whether that may still ask it."""
+    return _is_within(kind, network(request))
+
+
+def network(request: Request | HttpRequest) -> str:
+    """Where it came from, as it is counted: an IPv4 address, or an IPv6 /64."""
+    return _network(BaseThrottle().get_ident(cast(Request, request)))
 
 
 def _is_within(kind: str, name: str) -> bool:

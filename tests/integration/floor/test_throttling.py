@@ -64,6 +64,11 @@ def test_claiming_another_key_at_each_try_does_not_help() -> None:
     assert get(tries[0], THERE).status_code == 401
 
 
+def test_who_shows_no_key_is_counted_too() -> None:
+    assert statuses(caller(), [HERE] * 3) == [401, 401, 429]
+    assert get(caller(), THERE).status_code == 401
+
+
 def test_a_claimed_forwarding_counts_only_behind_a_proxy_of_ours() -> None:
     wrong = caller(HTTP_X_API_KEY="x")
     claims = [{"HTTP_X_FORWARDED_FOR": f"198.51.100.{number}"} for number in range(3)]
