@@ -61,7 +61,7 @@ class Demo:
     def __init__(self, devnet: Devnet, service: Service) -> None:
         env = devnet.environment
         self._devnet = devnet
-        key = service.manage("create_api_client", "demo", "--scopes", "read", "write").strip()
+        key = service.create_client("demo")
         self._api = Api(service.url, key)
         self._base = BaseWallet(env["BASE_RPC_URL"], env["MAKER_BASE_KEY"])
         self._near = NearWallet(

@@ -44,7 +44,7 @@ def recovery_seconds(sessions: int = SESSIONS) -> float:
 
 def _open_sessions(devnet: Devnet, service: Service, count: int) -> None:
     """Filled, and waiting for their makers' locks."""
-    key = service.manage("create_api_client", "bench", "--scopes", "read", "write").strip()
+    key = service.create_client("bench")
     maker = devnet.environment["MAKER_NEAR_ACCOUNT"]
     with closing(Api(service.url, key)) as api, ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(lambda _: _open(api, maker), range(count)))

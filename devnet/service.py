@@ -47,6 +47,11 @@ class Installation:
             raise StartError(f"manage.py {arguments[0]}: {done.stderr.strip()[-2000:]}")
         return done.stdout
 
+    def create_client(self, name: str) -> str:
+        """A new API client's key, which may read and write."""
+        options = ("--scopes", "read", "write", "--reason", "of this devnet")
+        return self.manage("create_api_client", name, *options).strip()
+
     def is_listening(self) -> bool:
         """Whether web answers /health, whatever it says of the rest."""
         connection = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=5)

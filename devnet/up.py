@@ -50,7 +50,7 @@ def _serve(devnet: Devnet, service: Service) -> None:
         user = ["--username", "admin", "--email", "admin@example.invalid"]
         service.manage("createsuperuser", "--no-input", *user)
         del service.environment["DJANGO_SUPERUSER_PASSWORD"]
-        key = service.manage("create_api_client", "local", "--scopes", "read", "write").strip()
+        key = service.create_client("local")
         _print(service.url, password, key)
         while True:
             devnet.require_running()

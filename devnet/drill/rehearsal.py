@@ -70,7 +70,7 @@ class Rehearsal:
             "near": [env["NEAR_LOCK_ACCOUNT"], env["NEAR_DUTY_ACCOUNT"]],
         }
         self._books = Books(devnet, accounts, self._ours, usdc)
-        key = service.manage("create_api_client", "drill", "--scopes", "read", "write").strip()
+        key = service.create_client("drill")
         self._api = PatientApi(service.url, key)
         makers = [
             Maker(swap, account, PatientApi(service.url, key), self._nodes)

@@ -70,13 +70,18 @@ def perform(act: Act[Any], subject_id: str, *, who: Who, reason: str) -> str:
         subject = act.find(subject_id)
         act.plan(subject)
         done = act.do(subject)
-        AuditEntry.objects.create(
-            by=who.name, door=who.door, action=act.name, kind=act.kind,
-            subject=subject_id.strip(), reason=said, done=done,
-        )  # fmt: skip
-    log.warning("staff_act", action=act.name, subject=subject_id.strip(), by=who.name)
+        record(act.name, act.kind, subject_id.strip(), who=who, reason=said, done=done)
     more = "" if act.after is None else act.after(subject)
     return f"{done}; {more}" if more else done
+
+
+def record(action: str, kind: Kind, subject: str, *, who: Who, reason: str, done: str) -> None:
+    """Who did it and why, in the transaction that does it; raises NotDoneError without a reason."""
+    AuditEntry.objects.create(
+        by=who.name, door=who.door, action=action, kind=kind, subject=subject,
+        reason=_checked(reason), done=done,
+    )  # fmt: skip
+    log.warning("staff_act", action=action, subject=subject, by=who.name)
 
 
 def _checked(reason: str) -> str:

@@ -22,13 +22,15 @@ class Kind(models.TextChoices):
     SIGNER = "signer"
     ROUTE = "route"
     CHAIN = "chain"
+    CLIENT = "client"
+    VAULT = "vault"
 
 
 class AuditEntry(models.Model):
     """Who did what, on what, why, and what came of it. The database refuses to change a row.
 
-    `subject` is the session's or signer's id, the route's id or the chain's name; `done` is in our
-    own words and never holds a secret; 32-byte values are taken out of `reason`.
+    `subject` is the id of the session, signer, route, client or API key, or the chain's name;
+    `done` is in our own words and never holds a secret; 32-byte values are taken out of `reason`.
     """
 
     at = models.DateTimeField(db_default=Now(), editable=False)

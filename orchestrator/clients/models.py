@@ -26,6 +26,9 @@ class ApiClient(models.Model):
 
     is_authenticated: ClassVar[bool] = True
 
+    class Meta:
+        permissions = (("switch_client", "Can switch a client off and on"),)
+
     def __str__(self) -> str:
         return self.name
 
@@ -45,6 +48,9 @@ class ApiKey(models.Model):
     digest = models.BinaryField(max_length=32, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        permissions = (("revoke_key", "Can revoke a key"),)
 
     def __str__(self) -> str:
         return f"{self.client_id}/{self.id}"

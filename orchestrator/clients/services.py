@@ -15,7 +15,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken
 
 from orchestrator.clients.models import ApiClient, ApiKey, Scope
-from orchestrator.kernel.errors import ConflictError, OrchestratorError
+from orchestrator.kernel.errors import ConflictError, NotFoundError, OrchestratorError
 
 _KEY: Final = re.compile(r"1b_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 _KEY_CLAIM: Final = "key"
@@ -41,6 +41,14 @@ def create_client(*, name: str, scopes: Iterable[Scope]) -> tuple[ApiClient, str
     except IntegrityError:
         raise ConflictError(f"an API client named {name!r} exists: choose another name") from None
     return client, issue_key(client)
+
+
+def find_client(name: str) -> ApiClient:
+    """The client of that name; raises NotFoundError."""
+    client = ApiClient.objects.filter(name=name).first()
+    if client is None:
+        raise NotFoundError(f"no API client is named {name!r}: the admin lists them")
+    return client
 
 
 def issue_key(client: ApiClient) -> str:

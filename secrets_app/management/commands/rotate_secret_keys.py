@@ -1,14 +1,13 @@
 from argparse import ArgumentParser
 from typing import Any
 
-import structlog
 from django.core.management.base import BaseCommand, CommandError
 
+from orchestrator.audit.acts import NotDoneError, record, system_user
+from orchestrator.audit.models import Kind
 from orchestrator.fields import vault_cipher
 from orchestrator.kernel.errors import DecryptionError
 from secrets_app.rotation import rotate_secret_keys
-
-log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
@@ -17,12 +16,19 @@ class Command(BaseCommand):
     help = "Seals every stored secret under the newest key of VAULT_KEYS."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--reason", required=True, help="why, for the log")
+        parser.add_argument("--reason", required=True, help="why; it is recorded with who you are")
 
     def handle(self, *, reason: str, **_options: Any) -> None:
+        newest = vault_cipher().newest
+        done = f"every stored secret is sealed under key {newest}, batch by batch from here on"
         try:
+            record(
+                "rotate_secret_keys", Kind.VAULT, f"key {newest}",
+                who=system_user(), reason=reason, done=done,
+            )  # fmt: skip
             count = rotate_secret_keys()
+        except NotDoneError as error:
+            raise CommandError(str(error)) from None
         except DecryptionError as error:
             raise CommandError(f"stopped, nothing is lost: {error}") from None
-        log.info("secret_keys_rotated", count=count, key=vault_cipher().newest, reason=reason)
-        self.stdout.write(f"{count} values are now sealed under key {vault_cipher().newest}")
+        self.stdout.write(f"{count} values are now sealed under key {newest}")

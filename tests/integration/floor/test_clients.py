@@ -8,6 +8,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
+from orchestrator.audit.models import AuditEntry
 from orchestrator.clients.models import ApiClient, ApiKey, Scope
 from orchestrator.clients.services import (
     authenticate_key,
@@ -20,12 +21,13 @@ from tests.integration.floor.conftest import body, caller
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.integration.floor.api")]
 
+WHY = "a new frontend"
 TOKEN_URL, READ_URL, WRITE_URL = "/api/token", "/api/clients", "/api/rename"
 
 
 def create(*arguments: str) -> tuple[str, str]:
     out, err = io.StringIO(), io.StringIO()
-    call_command("create_api_client", *arguments, stdout=out, stderr=err)
+    call_command("create_api_client", *arguments, "--reason", WHY, stdout=out, stderr=err)
     return out.getvalue(), err.getvalue()
 
 
@@ -69,7 +71,9 @@ def test_only_a_hash_of_the_key_is_stored() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["frontend"], "the following arguments are required: --scopes"),
+        (["frontend"], "one of the arguments --scopes --another-key is required"),
+        (["frontend", "--another-key"], "no API client is named 'frontend'"),
+        (["frontend", "--another-key", "--scopes", "read"], "not allowed with argument"),
         (["frontend", "--scopes", "root"], "invalid choice: 'root'"),
         (["", "--scopes", "read"], "'' is not a name: give 1 to 100 characters"),
         (["x" * 101, "--scopes", "read"], "is not a name"),
@@ -79,6 +83,25 @@ def test_the_command_refuses_what_is_wrong(arguments: list[str], error: str) -> 
     with pytest.raises(CommandError, match=error):
         create(*arguments)
     assert not ApiClient.objects.exists()
+    assert not AuditEntry.objects.exists()
+
+
+def test_the_command_wants_to_know_why() -> None:
+    with pytest.raises(CommandError, match="no reason: give 1 to 500 characters"):
+        call_command("create_api_client", "frontend", "--scopes", "read", "--reason", " ")
+    assert not ApiClient.objects.exists()
+
+
+def test_a_client_goes_over_to_another_key() -> None:
+    first = create("frontend", "--scopes", "read")[0].strip()
+    second = create("frontend", "--another-key")[0].strip()
+    revoke_keys([authenticate_key(first).pk])
+    assert authenticate_key(second).client == ApiClient.objects.get()
+    rows = AuditEntry.objects.order_by("pk").values_list("action", "kind", "reason", "done")
+    assert list(rows) == [
+        ("create_api_client", "client", WHY, f"frontend has the key {key.split('_')[1]}")
+        for key in (first, second)
+    ]
 
 
 def test_the_command_refuses_a_name_that_is_taken() -> None:

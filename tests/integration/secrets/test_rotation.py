@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from pytest_django import Settings
 
+from orchestrator.audit.models import AuditEntry
 from orchestrator.kernel.cipher import key_id
 from orchestrator.kernel.hashlock import HashFunction, fits
 from secrets_app.models import SealedSecret
@@ -73,6 +74,8 @@ def test_the_command_says_how_many_and_under_which_key(settings: Settings) -> No
     out = io.StringIO()
     call_command("rotate_secret_keys", "--reason", "yearly", stdout=out)
     assert out.getvalue() == "1 values are now sealed under key 2\n"
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.subject, entry.reason) == ("rotate_secret_keys", "key 2", "yearly")
 
 
 def test_the_command_stops_at_a_value_that_no_key_opens(settings: Settings) -> None:
