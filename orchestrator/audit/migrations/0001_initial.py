@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('by', models.CharField(max_length=150)),
                 ('door', models.CharField(choices=[('command', 'Command'), ('admin', 'Admin')], max_length=8)),
                 ('action', models.CharField(max_length=32)),
-                ('kind', models.CharField(choices=[('session', 'Session'), ('signer', 'Signer'), ('route', 'Route'), ('chain', 'Chain'), ('client', 'Client'), ('vault', 'Vault')], max_length=8)),
+                ('kind', models.CharField(choices=[('session', 'Session'), ('signer', 'Signer'), ('route', 'Route'), ('chain', 'Chain')], max_length=8)),
                 ('subject', models.CharField(max_length=128)),
                 ('reason', models.CharField(max_length=500)),
                 ('done', models.TextField()),

@@ -24,9 +24,6 @@ class Migration(migrations.Migration):
                 ('is_active', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],
-            options={
-                'permissions': (('switch_client', 'Can switch a client off and on'),),
-            },
         ),
         migrations.CreateModel(
             name='ApiKey',
@@ -37,8 +34,5 @@ class Migration(migrations.Migration):
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
                 ('client', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='keys', to='clients.apiclient')),
             ],
-            options={
-                'permissions': (('revoke_key', 'Can revoke a key'),),
-            },
         ),
     ]
