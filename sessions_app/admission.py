@@ -22,7 +22,7 @@ from orchestrator.kernel.errors import ConflictError, InvalidInputError, Unavail
 from orchestrator.kernel.hashlock import LENGTH, HashFunction
 from secrets_app.services import is_hashlock_known
 from sessions_app.domain.states import Status
-from sessions_app.models import ENDED, Session
+from sessions_app.models import ENDED, WALKED_AWAY, Session
 from sessions_app.wall import instant
 
 ABANDONED_FOR: Final = timedelta(days=1)  # how long an abandoned swap counts
@@ -130,6 +130,8 @@ def require_room(session: Session) -> None:
     theirs = Session.objects.filter(maker_source_account=session.maker_source_account)
     who = f"{session.maker_source_account} has"
     _require_below(theirs, who, session, caps.maker_sessions, caps.maker_dollars)
+    _require_taken(ours, "you", caps.client_abandoned)
+    _require_taken(theirs, session.maker_source_account, caps.maker_abandoned)
     if session.secret_mode == SecretMode.MAKER.value:
         _require_kept(ours, "you", caps.client_abandoned)
         _require_kept(theirs, session.maker_source_account, caps.maker_abandoned)
@@ -165,6 +167,21 @@ def _require_kept(sessions: QuerySet[Session], who: str, most: int) -> None:
         raise CapReachedError(
             f"{who} let {count} swaps expire after our lock within a day, {most} at most: use mode "
             "`service`, or try again tomorrow"
+        )
+
+
+def _require_taken(sessions: QuerySet[Session], who: str, most: int) -> None:
+    """Who locks, looks how the price moves, and cancels or takes no payment, again and again, has
+    a free option on our price in any mode.
+    """
+    since = instant(wall_clock()) - ABANDONED_FOR
+    left = sessions.filter(
+        WALKED_AWAY, transitions__after=Status.REFUNDED.value, transitions__at__gt=since
+    )
+    if (count := left.distinct().count()) >= most:
+        raise CapReachedError(
+            f"{who} cancelled {count} swaps after their lock, or took no payment, within a day, "
+            f"{most} at most: try again tomorrow"
         )
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -102,6 +103,8 @@ class Evidence:
             destination_lock_left=Call.LOCK in left or seen,  # a lock of ours that stands has left
             secret_is_held=session.secret_id is not None,
             secret_left=Call.WITHDRAW in left,
+            payout_refused_since=_seconds(session.payout_refused_at),
+            patience=policy.inclusion,
             secret_is_shown=session.secret_is_shown,
             source_is_repaid=self._is_repaid(source),
         )
@@ -169,3 +172,7 @@ class Evidence:
             return False
         bound = stale_after if age is None else min(age, stale_after)
         return is_stale(self._head(leg), self._head(other), self.now, bound, slack)
+
+
+def _seconds(at: datetime | None) -> Seconds | None:
+    return None if at is None else Seconds(int(at.timestamp()))

@@ -11,6 +11,9 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import Value
+from django.db.models.functions import Coalesce
+
 from chains_app import ports
 from chains_app.adapters.interface import ChainError
 from chains_app.agreement import require_agreement
@@ -32,6 +35,7 @@ from sessions_app.domain.snapshot import Snapshot
 from sessions_app.gasless import submission_problem
 from sessions_app.lifecycle import WRITES
 from sessions_app.models import Leg, Role, Session
+from sessions_app.wall import instant
 
 _ACTIONS: Final[Mapping[tuple[Role, Call], Action]] = {
     **{write: action for action, write in WRITES.items()},
@@ -77,7 +81,7 @@ def judge(call: Call, reference: UUID, moment: Moment) -> Verdict:
     if reason is None and action is Action.LOCK_SOURCE:
         reason = submission_problem(session)
     if reason is None and _is_a_risk(action, facts):
-        reason = _problem_on_chain(evidence.legs[session.id], call)
+        reason = _problem_on_chain(session, evidence.legs[session.id], call)
     if reason is None and action is Action.REFUND_SOURCE_EARLY:
         reason = _lock_of_ours(session, evidence.legs[session.id], left=facts.destination_lock_left)
     if reason is None and action is Action.REPAY_SOURCE:
@@ -122,24 +126,37 @@ def _disagreement(destination: Leg) -> str | None:
     return None
 
 
-def _problem_on_chain(legs: Legs, call: Call) -> str | None:
+def _problem_on_chain(session: Session, legs: Legs, call: Call) -> str | None:
     """Why the two withdrawals might not go through, or None; the secret is not needed to ask.
 
     First of all two nodes of each chain have to show the locks as we know them (rule 7).
     Who is about to be registered with a token (REGISTER) cannot be paid yet.
     """
-    source, destination = legs[Role.SOURCE].lock_terms, legs[Role.DESTINATION].lock_terms
-    maker = None if call is Call.REGISTER else destination.beneficiary
+    source = legs[Role.SOURCE].lock_terms
     try:
         for leg in legs.values():
             require_agreement(leg.id)
         return (
-            (maker and get_adapter(destination.chain).payout_problem(destination, maker))
+            (None if call is Call.REGISTER else _payout_problem(session, legs[Role.DESTINATION]))
             or get_adapter(source.chain).payout_problem(source, source.beneficiary)
             or _gas_problem(source)
         )
     except ChainError as error:
         return f"a chain could not be asked: {error}"
+
+
+def _payout_problem(session: Session, destination: Leg) -> str | None:
+    """Why the maker would not be paid now. Since when is kept, and the session looked at: who takes
+    no payment until the price suits him has a free option. Raises ChainError.
+    """
+    terms, row = destination.lock_terms, Session.objects.filter(pk=session.pk)
+    problem = get_adapter(terms.chain).payout_problem(terms, terms.beneficiary)
+    if problem is not None:
+        now = instant(wall_clock())
+        row.update(payout_refused_at=Coalesce("payout_refused_at", Value(now)), wake_at=now)
+    elif session.payout_refused_at is not None:
+        row.update(payout_refused_at=None)
+    return problem
 
 
 def _repayment_problem(legs: Legs) -> str | None:

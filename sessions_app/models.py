@@ -19,6 +19,11 @@ from sessions_app.domain.timelocks import Deadlines
 STATUSES = [(status.value, status.value) for status in Status]
 ENDED = sorted(status.value for status in ENDS)  # one order: migrations compare it
 
+# by the maker's wish, whose lock stood: it was cancelled, or the maker's account took no payment
+WALKED_AWAY = Q(status=Status.REFUNDED.value) & (
+    Q(cancel_requested=True) | Q(payout_refused_at__isnull=False)
+)
+
 
 class Role(models.TextChoices):
     """A leg's side: where the maker pays, or where the maker is paid."""
@@ -36,6 +41,8 @@ class Session(models.Model):
     `stake`: what the maker gives, in millionths of a dollar, when the session was made.
     `version` is the `seq` of the newest transition. `wake_at` is when work is due, by wall clock;
     `auction_started_at` counts as the fill does, by the latest of wall clock and both heads.
+    `payout_refused_at`: since when, without a break, the guard has found that the maker's account
+    takes no payment.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -61,6 +68,7 @@ class Session(models.Model):
     is_reserved = models.BooleanField(default=False)
     source_seen_in_time = models.BooleanField(default=False)
     secret_is_shown = models.BooleanField(default=False)
+    payout_refused_at = models.DateTimeField(null=True)
     attention = models.CharField(max_length=32, blank=True, default="")
     attention_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
@@ -92,6 +100,10 @@ class Session(models.Model):
                 fields=["maker_source_account"],
                 name="session_abandoned",
                 condition=Q(secret_mode=SecretMode.MAKER.value, status=Status.REFUNDED.value),
+            ),
+            models.Index(fields=["client"], name="session_left_of_client", condition=WALKED_AWAY),
+            models.Index(
+                fields=["maker_source_account"], name="session_left_of_maker", condition=WALKED_AWAY
             ),
             models.Index(
                 fields=["id"],

@@ -151,6 +151,8 @@ def _destination_locking(s: Filled) -> Step:
         return _without_our_lock(S.TIMEOUT, "cancelled: the source is given back")
     if s.is_too_late_for_our_lock:
         return _without_our_lock(S.TIMEOUT, "too late for our lock")
+    if s.payout_is_refused:
+        return _without_our_lock(S.TIMEOUT, "the maker's account refuses the payment")
     return Step(actions=frozenset({Action.LOCK_DESTINATION}))
 
 
@@ -199,11 +201,19 @@ def _revealing(s: Filled) -> Step:
     decided = s.destination.final, s.source.final
     if decided == (LockState.WITHDRAWN, LockState.WITHDRAWN):
         return Step(S.COMPLETED, "both legs are paid")
-    if not s.facts.secret_left and not s.facts.secret_is_shown and s.reveal_window_is_over:
-        reason = "too late to reveal the secret"
+    if (reason := _kept_secret(s)) is not None:
         return Step(S.TIMEOUT, reason, void=frozenset({Action.WITHDRAW_DESTINATION}))
     attention = _vanished_source(s) or _expired_source(s)
     return Step(actions=_forward_actions(s) | _order_to_submit(s), attention=attention)
+
+
+def _kept_secret(s: Filled) -> str | None:
+    """Why the secret, which nobody has seen, is not revealed any more."""
+    if s.facts.secret_left or s.facts.secret_is_shown:
+        return None
+    if s.reveal_window_is_over:
+        return "too late to reveal the secret"
+    return "the maker's account refuses the payment" if s.payout_is_refused else None
 
 
 def _expired_source(s: Filled) -> Attention | None:

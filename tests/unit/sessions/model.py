@@ -44,6 +44,7 @@ POLICY = TimelockPolicy(
     source_finality={TIER: 6},
     destination_finality={TIER: 4},
 )
+PAID = {Action.LOCK_DESTINATION, Action.WITHDRAW_DESTINATION}  # what the maker's account takes
 FORWARD_ONLY = {Status.DESTINATION_LOCKING, Status.BOTH_LOCKED}
 WRITES = {
     Action.LOCK_SOURCE: ("source", Call.LOCK, MAKER),  # in the maker's name, by the signed order
@@ -176,6 +177,7 @@ class World:
         self.status = Status.SOURCE_LOCKING
         self.cancel_requested = self.posted = self.repaid = False
         self.lock_left = self.secret_left = False
+        self.refused_since: Seconds | None = None
         self.history: list[tuple[Status, Status, str]] = []
         self.last_good = self.wall
 
@@ -205,6 +207,13 @@ class World:
 
     def maker_cancels(self) -> None:
         self.cancel_requested |= self.status in (Status.SOURCE_LOCKING, Status.SOURCE_LOCKED)
+
+    def maker_refuses_payment(self) -> None:
+        """Nothing is found out before somebody asks."""
+        self.refused_since = self.refused_since or self.wall
+
+    def maker_takes_payment(self) -> None:
+        self.refused_since = None
 
     def staff_refund(self) -> None:
         """A person's wish; also while a lock of ours is planned that has not left us."""
@@ -262,6 +271,8 @@ class World:
             destination_lock_left=self.lock_left or destination.leg.is_seen,
             secret_is_held=self.service_secret or self.posted,
             secret_left=self.secret_left,
+            payout_refused_since=self.refused_since,
+            patience=POLICY.inclusion,
             secret_is_shown=source.is_opened or destination.is_opened,
             source_is_repaid=self.repaid,
         )
@@ -317,7 +328,11 @@ class World:
 
     def _leaves(self, action: Action) -> bool:
         """The first send: the guard decides, then `left_at` is committed."""
-        if objection(self.snapshot(), action) is not None:
+        facts = self.snapshot()
+        if objection(facts, action) is not None:
+            return False
+        is_free = not (facts.secret_left or facts.secret_is_shown)
+        if is_free and self.refused_since is not None and action in PAID:
             return False
         self._assert_may_leave(action)
         self.lock_left |= action is Action.LOCK_DESTINATION

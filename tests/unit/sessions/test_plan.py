@@ -31,6 +31,8 @@ EVENTS: dict[str, Callable[[World], None]] = {
     "maker gives back": lambda w: w.destination.send(MAKER, Call.REFUND_EARLY),
     "maker posts the secret": World.maker_posts,
     "maker cancels": World.maker_cancels,
+    "maker refuses payment": World.maker_refuses_payment,
+    "maker takes payment": World.maker_takes_payment,
     "staff refund": World.staff_refund,
     "stranger withdraws the source": lambda w: w.stranger_withdraws(w.source),
     "stranger withdraws the destination": lambda w: w.stranger_withdraws(w.destination),

@@ -1,0 +1,26 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('auctions_app', '0003_route_switch'),
+        ('clients', '0001_initial'),
+        ('sessions_app', '0008_places'),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='session',
+            name='payout_refused_at',
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.AddIndex(
+            model_name='session',
+            index=models.Index(condition=models.Q(('status', 'refunded'), models.Q(('cancel_requested', True), ('payout_refused_at__isnull', False), _connector='OR')), fields=['client'], name='session_left_of_client'),
+        ),
+        migrations.AddIndex(
+            model_name='session',
+            index=models.Index(condition=models.Q(('status', 'refunded'), models.Q(('cancel_requested', True), ('payout_refused_at__isnull', False), _connector='OR')), fields=['maker_source_account'], name='session_left_of_maker'),
+        ),
+    ]
