@@ -9,7 +9,7 @@ START, END = "```mermaid\n", "```\n"
 
 
 def diagram() -> str:
-    """Mermaid text of every move; dashed labels are those that only a reorganisation makes."""
+    """Mermaid text of every move; those that only a reorganisation makes are labelled so."""
     lines = ["stateDiagram-v2", "    [*] --> initialized"]
     for before, targets in FORWARD.items():
         lines += [f"    {before.value} --> {one.value}" for one in sorted(targets, key=str)]
