@@ -15,15 +15,14 @@ from chains_app.config import ConfigurationError, PolicyName
 from orchestrator.kernel.amounts import parse_amount
 from orchestrator.kernel.errors import InvalidAmountError
 
-# The design's "Times", without the finality budgets: those belong to the chains.
+# The times of docs/rules.md, without the finality budgets: those belong to the chains.
 DURATIONS: Final = {
     PolicyName.MAINNET: {
         "time_to_lock": 90,
         "inclusion": 300,
         "guard_distance": 600,
         "claim_window": 1800,
-        # The table says 60 min. Its own rule for a start wants F_dst 10 + inclusion 300 + F_src
-        # 1500 + halt 1800 = 3610 s, 10 s more; 65 min leaves some air above that.
+        # F_dst 10 + inclusion 300 + F_src 1500 + halt 1800 = 3610 s, and some air (ADR 0018)
         "margin": 3900,
         "clock_slack": 60,
         "halt": 1800,

@@ -44,7 +44,7 @@ class ConfigurationError(OrchestratorError):
 
 
 class PolicyName(Enum):
-    """Which column of the design's table of times holds."""
+    """Which column of the table of times holds (docs/rules.md)."""
 
     DEVNET = "devnet"
     MAINNET = "mainnet"
@@ -246,7 +246,7 @@ GWEI: Final = 10**9
 
 @dataclass(frozen=True)
 class _Times:
-    """Of the design's table: finality budgets and staleness, in seconds."""
+    """Of the table of times (docs/rules.md): finality budgets and staleness, in seconds."""
 
     base: Mapping[str, int]
     near: Mapping[str, int]

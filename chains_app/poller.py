@@ -206,7 +206,7 @@ def _next_page(cursor: ChainCursor, adapter: ChainAdapter, head: Block) -> Facts
 
 def _require_present(cursor: ChainCursor, adapter: ChainAdapter, page: FactsPage) -> None:
     """A block of the future is asked of two nodes: what one tells alone would end every deadline.
-    Where only one answers, our own clock may be wrong (11). Raises NodesDisagreeError.
+    Where only one answers, our own clock may be wrong (rule 11). Raises NodesDisagreeError.
     """
     stale_after = get_chain(cursor.chain).stale_after
     newest = max(page.blocks, key=lambda block: block.time, default=None)

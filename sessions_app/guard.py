@@ -95,7 +95,7 @@ def _is_a_risk(action: Action, facts: Snapshot) -> bool:
 
 
 def _lock_of_ours(session: Session, legs: Legs, *, left: bool) -> str | None:
-    """Why a lock of ours may stand against the source, which is then not given back (4).
+    """Why a lock of ours may stand against the source, which is then not given back (rule 4).
 
     One that left us is back as two nodes tell it. That none has left is not believed of our own
     records alone: a database that was put back has forgotten it.

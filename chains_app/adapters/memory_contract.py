@@ -1,4 +1,4 @@
-"""The escrow contract of the in-memory chain: the rules of the design's section 6, and no gas.
+"""The escrow contract of the in-memory chain: what docs/rules.md says of all contracts, and no gas.
 
 States are values: `execute` answers with the next one, so that every block keeps its own.
 """

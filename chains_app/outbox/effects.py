@@ -97,7 +97,7 @@ def last_useful_moment(call: Call, terms: LockTerms) -> Seconds | None:
 
 def goes_by_its_chain(call: Call, terms: LockTerms, send_by: int) -> bool:
     """Whether a call's end counts from its own chain's clock alone, and not from the later of that
-    and the wall clock (11): it is wanted for as long as the contract takes it, since what it may
+    and the wall clock (rule 11): it is wanted while the contract takes it, since what it may
     cost is a fee. A chain that stood still may go on where it stood, however late it is elsewhere.
     """
     last = last_useful_moment(call, terms)

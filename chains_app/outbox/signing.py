@@ -108,7 +108,7 @@ def sign_replacement(intent: Intent, replaced: Attempt, *, to_self: bool) -> Att
 
 
 def _is_urgent(replaced: Attempt, *, to_self: bool) -> bool:
-    """Whether a call that this nonce carries, or that waits behind it, is nearly too late (15)."""
+    """Whether a call that this nonce carries, or that waits behind it, is nearly late (rule 15)."""
     behind = replaced.signer.attempts.filter(nonce__gt=replaced.nonce, status__in=ALIVE)
     waiting = {attempt.intent for attempt in behind.select_related("intent__watch")}
     if not to_self:

@@ -1,4 +1,4 @@
-"""A session after its fill, and what its rules ask of it (numbers: the design's section 4)."""
+"""A session after its fill, and what the rules ask of it (docs/rules.md)."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class Filled:
 
     @property
     def destination_is_gone(self) -> bool:
-        """Finally back with us, or never to be locked: only then may the source be given up (4)."""
+        """Finally back with us, or never to be locked; else the source stays (rule 4)."""
         return (
             self.destination.final is LockState.REFUNDED
             or self.destination.can_never_be_locked
@@ -37,7 +37,7 @@ class Filled:
 
     @property
     def reveal_window_is_over(self) -> bool:
-        """Closer to the destination's timelock than the guard allows (3)."""
+        """Closer to the destination's timelock than the guard allows (rule 3)."""
         return (
             self.facts.destination_now + self.facts.guard_distance
             > self.deadlines.destination_timelock
@@ -45,7 +45,7 @@ class Filled:
 
     @property
     def reveal_objection(self) -> str | None:
-        """Why the secret must not leave us now (3); None when the guard agrees."""
+        """Why the secret must not leave us now (rule 3); None when the guard agrees."""
         if not self.facts.chains_are_fresh:
             return "a chain's head is stale"
         if not self.source.is_open:
@@ -61,8 +61,8 @@ class Filled:
 
     @property
     def is_too_late_for_our_lock(self) -> bool:
-        """No time is left for it to be included, or the ladder fails (2) on the timelocks that the
-        chain showed. One that fails while a head lags may hold when that one has caught up; the
+        """No time is left for it to be included, or the ladder fails (rule 2) on the timelocks that
+        the chain showed. One that fails while a head lags may hold when that one has caught up; the
         guard signs nothing until then.
         """
         d, clocks = self.deadlines, self.facts.clocks

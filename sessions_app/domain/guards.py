@@ -30,7 +30,7 @@ def _only_when_due(s: Filled, action: Action) -> str | None:
 
 
 def _lock(s: Filled, action: Action) -> str | None:
-    """A lock is judged as if none of ours had left: a new attempt is a new lock (2)."""
+    """A lock is judged as if none of ours had left: a new attempt is a new lock (rule 2)."""
     if not s.facts.chains_are_fresh:
         return "a chain's head is stale"
     if s.destination.is_seen:
@@ -41,7 +41,7 @@ def _lock(s: Filled, action: Action) -> str | None:
 
 
 def _reveal(s: Filled, action: Action) -> str | None:
-    """Once the secret has left us or stands on a chain, the maker's withdrawal is our duty (4)."""
+    """Once the secret has left us or stands on a chain, the maker must be paid (rule 4)."""
     not_due = _only_when_due(s, action)
     if not_due is not None:
         return not_due

@@ -2,7 +2,7 @@
 
 An API call, a chain fact, a timer and a person each record a fact and ask `next_step`. It answers
 with one move, or, where none is due, with the chain writes that must exist by now (idempotent: the
-effect decides). The numbers in the comments are the rules of the design's section 4.
+effect decides). docs/rules.md has the rules that the comments name.
 """
 
 from collections.abc import Callable
@@ -223,7 +223,7 @@ def _expired_source(s: Filled) -> Attention | None:
 
 
 def _forward_actions(s: Filled) -> frozenset[Action]:
-    """Destination first (4); a withdrawal in the head counts when our last safe moment has come."""
+    """Destination first (rule 4); one in the head counts when our last safe moment has come."""
     due = _for_the_destination(s)
     at_the_last = s.facts.source_now >= s.deadlines.last_safe_source_withdrawal
     is_taken = s.destination.head is LockState.WITHDRAWN and (
@@ -245,8 +245,8 @@ def _for_the_destination(s: Filled) -> frozenset[Action]:
 
 
 def _destination_is_refundable(s: Filled) -> bool:
-    """Its timelock has passed by the chain's own clock (11), and no two nodes tell that it is
-    decided: the contract has the last word.
+    """Its timelock has passed by the chain's own clock (rule 11), and no two nodes tell that
+    it is decided: the contract has the last word.
     """
     expired = s.facts.clocks.destination_head >= s.deadlines.destination_timelock
     is_undecided = s.destination.head is LockState.OPEN or (
@@ -304,7 +304,7 @@ def _owed_source(s: Filled) -> Attention | None:
 
 
 def _refund_actions(s: Filled) -> frozenset[Action]:
-    """The source only after the destination is finally back or can never be locked (4)."""
+    """The source only after the destination is finally back or can never be locked (rule 4)."""
     due = set()
     if _destination_is_refundable(s):
         due.add(Action.REFUND_DESTINATION)

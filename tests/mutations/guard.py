@@ -11,7 +11,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 class Guard:
     """A row of the table.
 
-    `rule`: its number in the design's section 4. `name`: of the row, for the command line. `what`:
+    `rule`: its number in docs/rules.md. `name`: of the row, for the command line. `what`:
     what holds while the guard is there. `before` stands once in `file`; with `after` in its place
     the guard is gone. `tests`: ids as pytest takes them, each one a test that must fail then.
     """

@@ -1,4 +1,4 @@
-"""All guards of section 4, rule by rule."""
+"""All guards of the rules (docs/rules.md), rule by rule."""
 
 from typing import Final
 

@@ -1,5 +1,9 @@
-"""The tables of docs/mutations.md, from the rows of guards: `python -m tests.mutations.page`."""
+"""The tables of docs/mutations.md, from the rows of guards: `python -m tests.mutations.page`.
 
+The rules and their titles are those of docs/rules.md.
+"""
+
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -7,23 +11,9 @@ from tests.mutations.guard import ROOT, Guard
 from tests.mutations.guards import GUARDS
 
 PAGE: Final = ROOT / "docs/mutations.md"
-RULES: Final = {
-    1: "Every end is atomic",
-    2: "The ladder, before our lock is signed",
-    3: "What a secret of ours waits for",
-    4: "After the reveal only forward, destination first",
-    5: "Sign, store, commit, send",
-    6: "Unknown is not failed",
-    7: "Truth is on the chain",
-    8: "The database is the queue",
-    9: "One writer of status",
-    10: "No exchange with a node inside a transaction",
-    11: "Whose clock",
-    12: "Money is integers",
-    13: "A secret is shown nowhere",
-    14: "Deaths and races, and what is promised twice",
-    15: "Signers are narrow",
-}
+_RULES_PAGE: Final = ROOT / "docs/rules.md"
+_TITLE: Final = re.compile(r"^### (\d+)\. (.+)$", re.MULTILINE)
+RULES: Final = {int(rule): title for rule, title in _TITLE.findall(_RULES_PAGE.read_text())}
 _FIRST: Final = "\n## 1. "
 
 

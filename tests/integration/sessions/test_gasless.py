@@ -321,7 +321,7 @@ def test_an_order_for_other_terms_makes_no_lock(tokens: World, prepared: Session
 
 
 def test_a_vanished_lock_is_made_again_behind_ours(tokens: World) -> None:
-    """By the order that we hold, though a stranger had submitted it (design, section 3)."""
+    """By the order that we hold, though a stranger had submitted it."""
     prepared = create(tokens, "base:USDC->near:COIN", mode=LockMode.GASLESS)
     tokens.send_as(MAKER, Call.APPROVE, terms(prepared, Role.SOURCE))
     tokens.block(1, "base")
