@@ -15,7 +15,7 @@ CHECK_ENVIRONMENT := SECRET_KEY=$(shell printf 'lint%.0s' {1..13}) DATABASE_URL=
 	VAULT_KEYS='{"1": "$(shell printf '%064d' 1)"}'
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo drill up test mutations lint format contracts contracts-check bench lock
+.PHONY: help setup demo drill up test mutations lint format pages contracts contracts-check bench lock
 
 help:
 	@echo "make demo | drill | up | test | mutations | lint | contracts | bench   (README.md says what each does)"
@@ -54,6 +54,12 @@ lint: setup
 	$(CHECK_ENVIRONMENT) $(VENV)/mypy
 	$(VENV)/lint-imports
 	$(CHECK_ENVIRONMENT) $(VENV)/python manage.py check
+
+# the parts of docs/ that are written from the code; the tests say when they are out of date
+pages: setup
+	$(VENV)/python -m sessions_app.domain.diagram
+	$(VENV)/python -m tests.mutations.page
+	@$(CHECK_ENVIRONMENT) $(VENV)/python -m orchestrator.variables
 
 format: setup
 	$(VENV)/ruff check --fix .

@@ -1,8 +1,6 @@
-"""What auctions read from the environment: POLICY, DURATIONS, PRICES, ROUTES, CAPS and more.
+"""What auctions read from the environment: POLICY, DURATIONS, PRICES, ROUTES, CAPS and more."""
 
-Amounts are base units as decimal strings, durations seconds, fees basis points.
-"""
-
+import json
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
@@ -11,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from auctions_app.prices import FixedPrices
 from auctions_app.routes import SecretMode
-from chains_app.config import ConfigurationError, PolicyName
+from chains_app.config import ConfigurationError, Policy, PolicyName
 from orchestrator.kernel.amounts import parse_amount
 from orchestrator.kernel.errors import InvalidAmountError
 
@@ -75,15 +73,22 @@ BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
 
 
 class RouteConfiguration(BaseModel):
-    """One ordered pair of coins, and how much of the source coin one session may carry."""
+    """One ordered pair of coins, and how much of the source coin one session may carry, in base
+    units as a decimal string.
+    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     source: str
+    """A coin, such as `base:ETH`: a chain, and `ETH`, `NEAR` or a token's symbol."""
     destination: str
+    """One of the other chain."""
     minimum: Amount
+    """The least."""
     maximum: Amount
+    """The most in secret mode `maker`."""
     service_maximum: Amount
+    """The most in secret mode `service`; less than in the other, as the maker trusts us there."""
 
 
 _ROUTES: Final = (
@@ -105,49 +110,69 @@ _ROUTES: Final = (
 
 
 class Caps(BaseModel):
-    """The most that one client or one maker may have open at a time, and leave behind in a day.
+    """The most that one client or one maker may have open at a time, and leave behind in a day."""
 
-    Dollars count what the makers of open sessions give. An abandoned swap is one in mode `maker`
-    whose maker let both locks expire. `maker_mode_chain_dollars`: what all open sessions in that
-    mode may be paid on one chain together, since each is an option on our price.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     client_sessions: Annotated[int, Field(ge=1)] = 200
+    """Open sessions of an API client."""
     client_dollars: Annotated[int, Field(ge=1)] = 20_000_000
+    """What the makers of these give together."""
     client_abandoned: Annotated[int, Field(ge=1)] = 50
+    """Its swaps of a day in mode `maker` whose maker let both locks expire; and, counted apart, its
+    signed orders that came to nothing."""
     maker_sessions: Annotated[int, Field(ge=1)] = 50
+    """Open sessions of a maker's account."""
     maker_dollars: Annotated[int, Field(ge=1)] = 2_000_000
+    """What it gives in these together."""
     maker_abandoned: Annotated[int, Field(ge=1)] = 3
+    """As for a client."""
     maker_mode_chain_dollars: Annotated[int, Field(ge=1)] = 5_000_000
+    """What all open sessions in mode `maker` may be paid on one chain together, since each is an
+    option on our price."""
 
 
 class AuctionConfiguration(BaseSettings):
-    """The whole of it; a forgotten POLICY means mainnet, whose durations are the careful ones.
-    DURATIONS replaces some of them; no process starts with a route that they make unsafe.
-
-    A session's price falls from no fee of ours down to `maximum_fee_bps`; our resolver fills at the
-    first price that leaves it `resolver_profit_bps` (0: at the start price). A lock for us that no
-    session agreed on is given back early when it is worth more than `surplus_floor_dollars`.
+    """A forgotten POLICY means mainnet, whose durations are the careful ones. No process starts
+    with a route that is not safe.
     """
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, use_attribute_docstrings=True)
 
-    policy: PolicyName = PolicyName.MAINNET
+    policy: Policy = PolicyName.MAINNET
     durations: dict[Duration, Annotated[int, Field(ge=1)]] = {}
+    """Seconds in place of the policy's, by their names in docs/rules.md: `{"margin": 4500}`."""
     prices: Annotated[dict[str, str] | None, AfterValidator(_prices)] = None
+    """Dollars for one whole coin: `{"base:ETH": "2500.25"}`. Each coin of a route needs one, and so
+    do ETH and NEAR, in which fees are paid. They are as they stand here: no market is asked. Unset:
+    the policy's, of which `mainnet` has none."""
     routes: tuple[RouteConfiguration, ...] = _ROUTES
+    """See below."""
     secret_modes: Annotated[tuple[SecretMode, ...], Field(min_length=1)] = tuple(SecretMode)
-    finality_bounds: dict[str, dict[str, Annotated[int, Field(ge=0)]]] | None = None
+    """Who may draw a secret: we, the maker."""
+    finality_bounds: Annotated[
+        dict[str, dict[str, Annotated[int, Field(ge=0)]]] | None,
+        Field(
+            description="Chain to tier to the dollars at stake up to which it will do; a chain's "
+            "slowest tier has no bound. Unset: the policy's, for `mainnet` "
+            f"`{json.dumps(_FINALITY_BOUNDS[PolicyName.MAINNET])}`."
+        ),
+    ] = None
     auction_seconds: Annotated[int, Field(ge=1, le=3600)] = 20
+    """How long a price falls."""
     maximum_fee_bps: BasisPoints = 60
+    """Our fee at the auction's end, in basis points; it begins with none."""
     resolver_profit_bps: BasisPoints = 30
-    # A call's limits and caps are for the worst day; 2 % of them is a day with a threefold fee.
+    """Our resolver fills at the first price that leaves it so much; 0: at the start."""
     expected_cost_bps: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """What we charge for our calls, in basis points of the most that they may cost. That is for the
+    worst day; 2 % of it is a day with a threefold fee."""
     minimum_over_costs: Annotated[int, Field(ge=1)] = 20
+    """How many times what its calls are expected to cost a route's minimum is worth at least."""
     caps: Caps = Caps()
+    """See below."""
     surplus_floor_dollars: Annotated[int, Field(ge=0)] = 5
+    """A lock for us that no session agreed on is given back early when it is worth more."""
 
     @property
     def all_durations(self) -> dict[str, int]:

@@ -50,6 +50,15 @@ class PolicyName(Enum):
     MAINNET = "mainnet"
 
 
+Policy = Annotated[
+    PolicyName,
+    Field(
+        description="Which durations and finality budgets hold (docs/rules.md), and whether coins "
+        "without a price have one (devnet)."
+    ),
+]
+
+
 class Nonces(Enum):
     """SEQUENTIAL: a gap stops all later ones (EVM). GROWING: gaps are allowed (NEAR)."""
 
@@ -144,50 +153,75 @@ def _all_different(urls: list[HttpUrl]) -> list[HttpUrl]:
     return urls
 
 
+WITH_COMMAS: Final = BeforeValidator(_split)
 _Urls = Annotated[
     list[HttpUrl],
     NoDecode,
-    BeforeValidator(_split),
+    WITH_COMMAS,
     Field(min_length=1),
     AfterValidator(_all_different),
 ]
 _Amount = Annotated[int, Field(ge=0)]
-_NearKeys = Annotated[list[NearKey], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+_NearKeys = Annotated[list[NearKey], NoDecode, WITH_COMMAS, Field(min_length=1)]
 _Caps = Annotated[SignerCaps, NoDecode, FromJson]
 _EvmTokens = Annotated[list[EvmToken], NoDecode, FromJson, AfterValidator(distinct)]
 _NearTokens = Annotated[list[NearToken], NoDecode, FromJson, AfterValidator(distinct)]
 
 
 class ChainsEnvironment(BaseSettings):
-    """The variables; lists have commas between their values, tokens and caps are JSON."""
+    """An empty variable counts as one that is not set."""
 
-    model_config = SettingsConfigDict(env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_ignore_empty=True, use_attribute_docstrings=True)
 
-    policy: PolicyName = PolicyName.MAINNET
+    policy: Policy = PolicyName.MAINNET
     check_stale_heads: bool = True
+    """`false` trusts a head for ever: for chains that make blocks on demand, in tests."""
     base_rpc_url: _Urls
+    """Nodes of BASE (docs/nodes.md); secret where a key stands in it."""
     base_agree_from: _Amount | None = None
+    """Wei of a lock from which on two nodes have to agree; unset: always, where there are two."""
     base_chain_id: int
+    """8453 for BASE."""
     base_genesis_hash: EvmHash | None = None
+    """Of block 0; unset: BASE's own, and of another chain none is compared."""
     base_escrow_factory: EvmAddress
-    base_tokens: _EvmTokens = Field(default_factory=list)
+    """Our `EscrowFactory` (contracts/evm)."""
+    base_tokens: _EvmTokens = []
+    """What can be swapped beside ETH (docs/tokens.md)."""
     base_lock_key: EvmKey
+    """Of the account that holds the liquidity: 0x and 64 hex digits."""
     base_duty_key: EvmKey
+    """Of another account, which holds gas."""
     base_lock_caps: _Caps
+    """The most that the lock account may spend."""
     base_duty_caps: _Caps
+    """The most that the duty account may spend."""
     near_rpc_url: _Urls
+    """Nodes of NEAR (docs/nodes.md); secret where a key stands in it."""
     near_agree_from: _Amount | None = None
+    """Yocto of a lock from which on two nodes have to agree; unset: always, where there are two."""
     near_chain_id: str
+    """`mainnet`, `testnet`."""
     near_genesis_hash: NearHash | None = None
+    """Of the first block; unset: that of `mainnet`, and of another chain none is compared."""
     near_htlc: NearAccount
+    """The account of our `htlc` (contracts/near)."""
     near_htlc_code_hash: NearHash
-    near_tokens: _NearTokens = Field(default_factory=list)
+    """Of its code, in base58 (contracts/near/artifacts/artifacts.json)."""
+    near_tokens: _NearTokens = []
+    """What can be swapped beside NEAR (docs/tokens.md)."""
     near_lock_account: NearAccount
+    """Holds the liquidity."""
     near_lock_keys: _NearKeys
+    """Its full-access keys, `ed25519:...`; each has one transaction on its way at a time."""
     near_duty_account: NearAccount
+    """Another one, which holds gas."""
     near_duty_keys: _NearKeys
+    """Its keys, which may call `withdraw`, `refund` and `pay` of `NEAR_HTLC` and nothing else."""
     near_lock_caps: _Caps
+    """The most that the lock account may spend."""
     near_duty_caps: _Caps
+    """The most that the duty account may spend."""
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Self:

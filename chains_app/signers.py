@@ -21,14 +21,17 @@ _Cap = Annotated[int, Field(gt=0, lt=10**39)]
 
 class SignerCaps(BaseModel):
     """The most that all keys of one account may spend, value and highest fee, in base units of the
-    chain's native coin: in one transaction, in any hour, in any day.
+    chain's native coin.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     transaction: _Cap
+    """In one transaction."""
     hour: _Cap
+    """In any hour; no less than in one transaction."""
     day: _Cap
+    """In any day; no less than in an hour."""
 
     @model_validator(mode="after")
     def _grow(self) -> Self:

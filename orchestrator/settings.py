@@ -10,7 +10,7 @@ from kombu import Queue
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, PostgresDsn, RedisDsn, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -25,22 +25,42 @@ gc.set_threshold(50_000, 20, 20)
 
 
 class Environment(BaseSettings):
-    """What the service reads from its environment. Lists and maps are JSON."""
+    """What every process reads, `manage.py` too."""
+
+    model_config = SettingsConfigDict(use_attribute_docstrings=True)
 
     secret_key: Annotated[SecretStr, Field(min_length=50)]
+    """Signs staff's logins and clients' tokens; another one ends them all."""
     database_url: PostgresDsn
+    """PostgreSQL, as libpq reads it (`?sslmode=verify-full`, several hosts); secret where the
+    password stands in it."""
     redis_url: RedisDsn = RedisDsn("redis://127.0.0.1:6379/0")
-    vault_keys: dict[int, SecretStr]  # key id (grows with each rotation) to 64 hex digits
+    """Redis; secret where the password stands in it."""
+    vault_keys: dict[int, SecretStr]
+    """Key id (grows with each rotation) to 64 hex digits: `{"1": "..."}`. Swaps' secrets are sealed
+    under the newest, and opened by any."""
     allowed_hosts: list[str] = ["127.0.0.1", "localhost"]
+    """The names by which it is asked for; a request for another is refused."""
     cors_origins: list[str] = []
-    https: bool = False  # a proxy before us speaks TLS and says so by X-Forwarded-Proto
-    trusted_proxies: Annotated[int, Field(ge=0, le=9)] = 0  # that add to X-Forwarded-For
+    """Origins whose pages may call the API from a browser: `["https://app.example.org"]`."""
+    https: bool = False
+    """A proxy before us speaks TLS and says so by `X-Forwarded-Proto`; what came without is sent to
+    https, but for `/health` and `/metrics`."""
+    trusted_proxies: Annotated[int, Field(ge=0, le=9)] = 0
+    """Proxies before us that add to `X-Forwarded-For`; 0: the header is not read."""
     feed_url: str = "ws://127.0.0.1:8081/ws"
-    database_pool: Annotated[int, Field(ge=0, le=100)] = 0  # connections; 0: one per thread
+    """Where clients reach `ws`; each session's answer tells it (`feedUrl`)."""
+    database_pool: Annotated[int, Field(ge=0, le=100)] = 0
+    """Connections to share; 0: one per thread. The Procfile says 8 for `web`, whose threads come
+    and go."""
     client_requests_per_minute: Annotated[int, Field(ge=1)] = 600
+    """Of an API client."""
     address_requests_per_minute: Annotated[int, Field(ge=1)] = 300
+    """Of an address from which no good key or token comes."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least that is logged: JSON lines on standard error."""
     debug: bool = False
+    """Django's pages on errors, which show the code to whoever asks: for development alone."""
 
     @field_validator("database_url")
     @classmethod
