@@ -119,8 +119,9 @@ class Caps(BaseModel):
     client_dollars: Annotated[int, Field(ge=1)] = 20_000_000
     """What the makers of these give together."""
     client_abandoned: Annotated[int, Field(ge=1)] = 50
-    """Its swaps of a day in mode `maker` whose maker let both locks expire; and, counted apart, its
-    signed orders that came to nothing."""
+    """Its swaps of a day in mode `maker` whose maker let both locks expire; and, each counted
+    apart, those whose maker cancelled after the own lock or took no payment, and its signed orders
+    that came to nothing."""
     maker_sessions: Annotated[int, Field(ge=1)] = 50
     """Open sessions of a maker's account."""
     maker_dollars: Annotated[int, Field(ge=1)] = 2_000_000

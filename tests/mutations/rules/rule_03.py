@@ -8,12 +8,14 @@ MACHINE = "sessions_app/domain/guards.py"
 SNAPSHOT = "sessions_app/domain/snapshot.py"
 GUARD = "sessions_app/guard.py"
 SERVICES = "sessions_app/services.py"
+ADMISSION = "sessions_app/admission.py"
 UNIT = "tests/unit/sessions/"
 SESSIONS = "tests/integration/sessions/"
 NEXT_STEP = UNIT + "test_next_step.py::"
 WRITES = UNIT + "test_guards.py::"
 ASKED = SESSIONS + "test_guard.py::"
 MAKER = SESSIONS + "test_maker_mode.py::"
+WALKED = SESSIONS + "test_walking_away.py::"
 NODES = ASKED + "test_rule_3_what_only_a_node_can_tell_stops_our_lock_and_the_secret"
 STAYS = NEXT_STEP + "test_rule_3_the_secret_stays"
 NOT_LEFT = WRITES + "test_rule_3_the_secret_does_not_leave"
@@ -91,14 +93,29 @@ ROWS = (
     ),
     Guard(
         3, "left-never-times-out", "Only a secret that provably has not left can time out.", PLAN,
-        "if not s.facts.secret_left and not s.facts.secret_is_shown and s.reveal_window_is_over:",
-        "if not s.facts.secret_is_shown and s.reveal_window_is_over:",
+        "    if s.facts.secret_left or s.facts.secret_is_shown:\n        return None\n",
+        "    if s.facts.secret_is_shown:\n        return None\n",
         (NEXT_STEP + "test_rule_3_only_a_secret_that_never_left_can_time_out",),
     ),
     Guard(
         3, "asked-for-the-maker", "Lock and secret stay while the maker could not be paid.", GUARD,
-        "(maker and get_adapter(destination.chain).payout_problem(destination, maker))", "None",
+        "    if problem is not None:\n        now =", "    if problem := None:\n        now =",
         (NODES,),
+    ),
+    Guard(
+        3, "not-waited-for", "Who takes no payment for long is not waited for.", FILLED,
+        "since is not None and self.facts.clocks.wall >= since + self.facts.patience", "False",
+        (WALKED + "test_a_payout_that_is_refused_for_long_ends_the_swap",),
+    ),
+    Guard(
+        3, "taken-again", "A payment that is taken again is as if it had never been refused.", GUARD,
+        "row.update(payout_refused_at=None)", "pass",
+        (WALKED + "test_a_payout_that_is_taken_in_time_goes_on",),
+    ),
+    Guard(
+        3, "no-free-option", "Who walks away after a lock again and again may not go on.", ADMISSION,
+        "if (count := left.distinct().count()) >= most:", "if (count := 0) > most:",
+        (WALKED + "test_who_walks_away_again_and_again_may_not_go_on",),
     ),
     Guard(
         3, "asked-for-us", "Lock and secret stay while we could not be paid.", GUARD,
@@ -138,13 +155,13 @@ ROWS = (
         return f"a chain could not be asked: {error}"
 
 
-def _repayment_problem""",
+def _payout_problem""",
         """        )
     except ChainError:
         return None
 
 
-def _repayment_problem""",
+def _payout_problem""",
         (NODES,),
     ),
     Guard(
