@@ -285,7 +285,6 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["orchestrator.http.throttling.RequestThrottle"],
     "DEFAULT_PARSER_CLASSES": ["orchestrator.http.parsing.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PAGINATION_CLASS": "orchestrator.http.pagination.CursorPages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "orchestrator.http.problems.answer_problem",
     "NUM_PROXIES": ENVIRONMENT.trusted_proxies,

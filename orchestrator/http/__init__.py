@@ -1,1 +1,1 @@
-"""What all HTTP doors share: the error envelope, throttling, pagination."""
+"""What all HTTP doors share: the error envelope, idempotency, throttling."""

@@ -131,6 +131,17 @@ def test_a_list_is_paged_from_the_newest_on_without_gap_or_double(
     assert last["nextCursor"] is None
 
 
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 200])
+def test_sessions_of_one_instant_are_each_listed_once(api: APIClient, limit: int) -> None:
+    made = [create_session(api)["sessionId"] for _ in range(5)]
+    listed, cursor = [], ""
+    while cursor is not None:
+        page = get(api, f"/sessions?limit={limit}" + (cursor and f"&cursor={cursor}"))
+        listed += [item["sessionId"] for item in page["items"]]
+        cursor = page["nextCursor"]
+    assert sorted(listed) == sorted(made)
+
+
 def test_a_listed_session_is_the_session_without_its_legs(api: APIClient) -> None:
     session = execute(api, create_session(api)["sessionId"])
     (listed,) = get(api, "/sessions")["items"]

@@ -1,4 +1,4 @@
-"""Views that end in every kind of error, do something once, and list: the floor's own test API."""
+"""Views that end in every kind of error, and do something once: the floor's own test API."""
 
 from typing import Any, cast
 
@@ -7,13 +7,11 @@ from django.db import OperationalError
 from django.http import Http404
 from django.urls import path
 from rest_framework import serializers
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from orchestrator.clients.authentication import client_of
-from orchestrator.clients.models import ApiClient
 from orchestrator.clients.views import TokenView
 from orchestrator.http.idempotency import answer_once
 from orchestrator.kernel.errors import (
@@ -81,15 +79,6 @@ class Rename(APIView):
         return Response({"z": client.name, "a": Rename.calls}, 201)
 
 
-class ClientRow(serializers.Serializer[ApiClient]):
-    name = serializers.CharField()
-
-
-class Clients(ListAPIView[ApiClient]):
-    queryset = ApiClient.objects.all()
-    serializer_class = ClientRow
-
-
 class ShowSession(APIView):
     def get(self, _request: Request, session_id: str) -> Response:
         return Response({"sessionId": session_id})
@@ -100,7 +89,6 @@ urlpatterns = [
     path("api/raise/<str:name>", Raise.as_view()),
     path("api/validate", Validate.as_view()),
     path("api/rename", Rename.as_view()),
-    path("api/clients", Clients.as_view()),
     path("api/token", TokenView.as_view()),
 ]
 handler400 = "orchestrator.http.problems.bad_request"

@@ -22,7 +22,7 @@ from tests.integration.floor.conftest import body, caller
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.integration.floor.api")]
 
 WHY = "a new frontend"
-TOKEN_URL, READ_URL, WRITE_URL = "/api/token", "/api/clients", "/api/rename"
+TOKEN_URL, READ_URL, WRITE_URL = "/api/token", "/api/sessions/7", "/api/rename"
 
 
 def create(*arguments: str) -> tuple[str, str]:

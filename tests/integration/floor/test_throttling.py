@@ -33,7 +33,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 
 
 def get(api: APIClient, address: str = HERE, **extra: Any) -> Any:
-    return api.get("/api/clients", REMOTE_ADDR=address, **extra)
+    return api.get("/api/sessions/7", REMOTE_ADDR=address, **extra)
 
 
 def statuses(api: APIClient, addresses: list[str], **extra: Any) -> list[int]:
