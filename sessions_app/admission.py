@@ -40,7 +40,7 @@ class InvalidAccountError(InvalidInputError):
 
 
 class InvalidHashlockError(InvalidInputError):
-    """A hashlock that is missing, not wanted, or whose secret anybody would guess."""
+    """A hashlock that is missing, not wanted, or whose secret nobody has or anybody would guess."""
 
     code = "invalid_hashlock"
 
@@ -100,6 +100,11 @@ def require_hashlock(mode: SecretMode, hashlock: bytes | None, function: HashFun
     if hashlock is None:
         raise InvalidHashlockError(
             f"mode `maker` needs a hashlock: give the {function.value} of your secret of 32 bytes",
+            field="hashlock",
+        )
+    if not any(hashlock):  # a client's unset word: both locks would stand until their timelocks
+        raise InvalidHashlockError(
+            "nobody has a secret whose hash is zero: give the hash of 32 random bytes",
             field="hashlock",
         )
     if any(function.digest(guess) == hashlock for guess in _GUESSABLE):

@@ -56,20 +56,6 @@ class Secret:
         raise TypeError("a secret is never pickled: it would reach a task, a cache or a log")
 
 
-def parse_hashlock(text: str) -> bytes:
-    """32 bytes from 0x-hex; refuses the zero word, which no wallet means.
-
-    Raises InvalidSecretError.
-    """
-    try:
-        value = bytes.fromhex(text.removeprefix("0x"))
-    except ValueError:
-        value = b""
-    if len(value) != LENGTH or not text.startswith("0x") or not any(value):
-        raise InvalidSecretError(f"{text[:80]!r} is not a hashlock: give 0x and 64 hex digits")
-    return value
-
-
 def fits(secret: Secret, hashlock: bytes, function: HashFunction) -> bool:
     """Whether `secret` opens `hashlock`."""
     return hmac.compare_digest(function.digest(secret.reveal()), hashlock)

@@ -79,6 +79,8 @@ def test_a_hashlock_belongs_to_its_mode_and_to_one_session(api: APIClient) -> No
         assert_refused(without, "invalid_hashlock", "hashlock")
         ours = post(api, "/sessions", fields | {"hashlock": HASHLOCK}, 400)
         assert_refused(ours, "invalid_hashlock", "hashlock")
+        zero = fields | {"secretMode": "maker", "hashlock": "0x" + "00" * 32}
+        assert_refused(post(api, "/sessions", zero, 400), "invalid_hashlock", "hashlock")
         again = fields | {"secretMode": "maker", "hashlock": HASHLOCK}
         assert post(api, "/sessions", again, 409)["code"] == "hashlock_used"
 

@@ -202,6 +202,7 @@ def test_the_secret_of_mode_service_is_not_the_makers_to_post(world: World) -> N
 HASHLOCKS = {
     "missing": (SecretMode.MAKER, None, "mode `maker` needs a hashlock: give the sha256"),
     "not wanted": (SecretMode.SERVICE, b"\7" * 32, "in mode `service` the secret is ours"),
+    "zero": (SecretMode.MAKER, bytes(32), "nobody has a secret whose hash is zero"),
     "of zeros": (
         SecretMode.MAKER,
         HashFunction.SHA256.digest(bytes(32)),

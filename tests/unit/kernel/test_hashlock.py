@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from orchestrator.kernel.errors import InvalidSecretError
-from orchestrator.kernel.hashlock import HashFunction, Secret, fits, parse_hashlock
+from orchestrator.kernel.hashlock import HashFunction, Secret, fits
 
 # the secret and its keccak hash are published vectors of an escrow SDK; sha256 by coreutils
 SECRET = bytes.fromhex("531d1d2d7a594f1c7e413b074c7b693161486b5c495d457748144a01795c6a45")
@@ -38,24 +38,3 @@ def test_a_secret_is_not_shown_and_not_pickled() -> None:
 
 def test_generated_secrets_differ() -> None:
     assert Secret.generate() != Secret.generate()
-
-
-def test_a_hashlock_is_read_from_hex() -> None:
-    assert parse_hashlock("0x" + SHA256.hex()) == SHA256
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "0x",
-        SHA256.hex(),
-        "0x" + "00" * 32,
-        "0x" + "11" * 31,
-        "0x" + "11" * 33,
-        "0x" + "zz" * 32,
-    ],
-)
-def test_anything_else_is_not_a_hashlock(text: str) -> None:
-    with pytest.raises(InvalidSecretError, match="is not a hashlock"):
-        parse_hashlock(text)
