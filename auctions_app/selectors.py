@@ -1,7 +1,6 @@
 """What is reserved and what is at stake, counted from the open and the just ended reservations."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -30,15 +29,6 @@ class Balance(NamedTuple):
     token: str | None
 
 
-@dataclass(frozen=True)
-class Reserved:
-    """Our lock's amounts (base units) and the number of reservations, of one chain and token."""
-
-    chain: str
-    token: str | None
-    amount: int
-
-
 def get_quote(client_id: UUID, quote_id: UUID) -> Quote:
     """A client's own quote; raises QuoteNotFoundError, also for another client's."""
     quote = Quote.objects.filter(client_id=client_id, id=quote_id).first()
@@ -51,12 +41,6 @@ def paused_routes(route_ids: Iterable[str]) -> set[str]:
     """Those of these routes that staff have paused."""
     paused = RouteSwitch.objects.filter(route_id__in=list(route_ids), is_paused=True)
     return set(paused.values_list("route_id", flat=True))
-
-
-def reserved_amounts() -> list[Reserved]:
-    """Open reservations' lock amounts by chain and token."""
-    rows = Reservation.objects.filter(ended_at=None).values_list("chain", "token")
-    return [Reserved(*row) for row in rows.annotate(total=Sum("amount")).order_by("chain", "token")]
 
 
 def held(balances_at: Mapping[str, Seconds]) -> dict[Balance, int]:
