@@ -95,11 +95,6 @@ class ChainSpec:
     caps: Mapping[SignerRole, SignerCaps] = field(default_factory=dict)
 
     @property
-    def native_decimals(self) -> int:
-        """18 for wei, 24 for yocto."""
-        return self.native.decimals
-
-    @property
     def slowest_tier(self) -> str:
         """The finality that nothing comes back from."""
         return max(self.finality, key=lambda tier: self.finality[tier])

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from eth_abi.abi import encode
 from eth_keys.exceptions import BadSignature
-from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
 from chains_app.adapters.evm_accounts import Account, SignableMessage, encode_typed_data
@@ -56,12 +55,6 @@ def typed_data(order: Order, chain_id: int) -> dict[str, Any]:
         },
         "message": {name: _on_the_wire(value) for name, value in values},
     }
-
-
-def order_hash(order: Order, chain_id: int) -> bytes:
-    """The EIP-712 hash that is signed."""
-    message = _signable(order, chain_id)
-    return keccak(b"\x19" + message.version + message.header + message.body)
 
 
 def signer_of(signed: SignedOrder, chain_id: int) -> str | None:

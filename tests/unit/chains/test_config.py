@@ -44,7 +44,7 @@ def refusal() -> str:
 def test_the_chains_of_a_devnet() -> None:
     base, near = specs()["base"], specs()["near"]
     assert (base.caip2, near.caip2) == ("eip155:31337", "near:devnet")
-    assert (base.native_decimals, near.native_decimals) == (18, 24)
+    assert (base.native.decimals, near.native.decimals) == (18, 24)
     assert (base.nonces, near.nonces) == (Nonces.SEQUENTIAL, Nonces.GROWING)
     assert {spec.hash_function for spec in (base, near)} == {HashFunction.SHA256}
     assert (base.finality, near.finality) == ({"head+1": 3, "finalized": 6}, {"final": 4})
