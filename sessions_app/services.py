@@ -63,28 +63,6 @@ class NotCancellableError(ConflictError):
     code = "not_cancellable"
 
 
-def create_session(
-    *,
-    client: ApiClient,
-    quote_id: UUID,
-    maker_source_account: str,
-    maker_destination_account: str,
-    secret_mode: SecretMode = SecretMode.SERVICE,
-    hashlock: bytes | None = None,
-) -> Session:
-    """Prepare and store a session; raises what these two raise."""
-    return store_session(
-        prepare_session(
-            client=client,
-            quote_id=quote_id,
-            maker_source_account=maker_source_account,
-            maker_destination_account=maker_destination_account,
-            secret_mode=secret_mode,
-            hashlock=hashlock,
-        )
-    )
-
-
 def prepare_session(
     *,
     client: ApiClient,
@@ -178,16 +156,11 @@ def prepare_execution(
     return Execution(read_chains(chains_of([session.quote.route_id])), order)
 
 
-def execute_session(
-    *, client: ApiClient, session_id: UUID, execution: Execution | None = None
-) -> Session:
+def execute_session(*, client: ApiClient, session_id: UUID, execution: Execution) -> Session:
     """Start the auction, and fill it at once where the first price is ours; again changes nothing.
 
-    `execution`: what `prepare_execution` gave; None to ask without an order. Raises
-    SessionNotFoundError, SessionEndedError, and what `prepare_execution` raises.
+    `execution`: what `prepare_execution` gave. Raises SessionNotFoundError, SessionEndedError.
     """
-    if execution is None:
-        execution = prepare_execution(client=client, session_id=session_id)
     with transaction.atomic():
         session = _lock(client, session_id)
         if session.is_executed:

@@ -30,7 +30,6 @@ from tests.integration.sessions.test_swaps import SWAPPED
 from tests.integration.sessions.tokens import (
     TOKEN,
     create,
-    execute_signed,
     holdings,
     lock_source,
     sign,
@@ -119,7 +118,7 @@ def test_deadlines_are_fixed_with_the_session_as_if_the_fill_were_the_last_insta
     assert deadlines is not None
     last = int(prepared.expires_at.timestamp()) + prepared.quote.curve.duration
     assert deadlines.accept_by == last + policy.time_to_lock
-    execute_signed(tokens, prepared, sign(prepared))
+    tokens.execute(prepared, sign(prepared))
     assert reload(prepared).fixed_deadlines == deadlines
     assert terms(prepared, Role.SOURCE) == order_of(prepared).terms
     tiers = {leg.role: leg.tier for leg in prepared.legs.all()}
@@ -130,7 +129,7 @@ def test_a_head_ahead_of_the_last_instant_fills_nothing(tokens: World, prepared:
     for chain in tokens.chains.values():
         chain.mine(seconds=60)
     tokens.poll()
-    execute_signed(tokens, prepared, sign(prepared))
+    tokens.execute(prepared, sign(prepared))
     assert status(prepared) is Status.EXECUTING
     assert list(prepared.legs.values_list("role", flat=True)) == ["source"]
     tokens.pass_time(100)
@@ -159,7 +158,7 @@ def test_an_order_that_is_not_the_makers_is_refused(
     signature, said = REFUSED[case]
     before = holdings(tokens), tokens.balances(MAKER, "lock", "duty")
     with pytest.raises(OrderRefusedError, match=said):
-        execute_signed(tokens, prepared, signature(prepared))
+        tokens.execute(prepared, signature(prepared))
     tokens.live(3)
     assert path(prepared) == ["initialized"]
     assert (holdings(tokens), tokens.balances(MAKER, "lock", "duty")) == before
@@ -169,10 +168,10 @@ def test_an_order_that_is_not_the_makers_is_refused(
 def test_an_order_for_more_than_the_maker_has_is_refused(tokens: World) -> None:
     session = create(tokens, THERE, mode=LockMode.GASLESS)
     with pytest.raises(OrderRefusedError, match="no allowance"):
-        execute_signed(tokens, session, sign(session))
+        tokens.execute(session, sign(session))
     tokens.chains["base"].fund(MAKER, -(10**15), TOKEN)
     with pytest.raises(OrderRefusedError, match="no funds"):
-        execute_signed(tokens, session, sign(session))
+        tokens.execute(session, sign(session))
     assert path(session) == ["initialized"]
 
 
@@ -182,13 +181,13 @@ def test_a_session_that_was_not_executed_in_time_takes_no_order(
     signature = sign(prepared)
     tokens.pass_time(40)
     with pytest.raises(services.SessionEndedError):
-        execute_signed(tokens, prepared, signature)
+        tokens.execute(prepared, signature)
 
 
 def test_a_wallets_session_takes_no_signature(tokens: World) -> None:
     session = create(tokens, THERE)
     with pytest.raises(OrderRefusedError, match="your wallet makes the lock"):
-        execute_signed(tokens, session, b"signed")
+        tokens.execute(session, b"signed")
     assert order_to_sign(session) is None
 
 
@@ -208,7 +207,7 @@ def test_a_silent_chain_is_asked_again(
 
     monkeypatch.setattr(MemoryAdapter, "order_problem", silent)
     with pytest.raises(UnavailableError, match="base does not answer: try again"):
-        execute_signed(tokens, prepared, sign(prepared))
+        tokens.execute(prepared, sign(prepared))
 
 
 def test_nothing_is_asked_of_the_makers_wallet(tokens: World) -> None:
@@ -222,14 +221,14 @@ def test_an_order_that_somebody_else_submitted_is_a_success(
 ) -> None:
     submit(tokens, STRANGER, SignedOrder(order_of(prepared), sign(prepared)))
     tokens.block(1, "base")
-    execute_signed(tokens, prepared, sign(prepared))
+    tokens.execute(prepared, sign(prepared))
     tokens.live(24)
     assert path(prepared) == SWAPPED
     assert submissions() == []
 
 
 def test_a_stranger_who_is_faster_costs_us_nothing(tokens: World, prepared: Session) -> None:
-    execute_signed(tokens, prepared, sign(prepared))
+    tokens.execute(prepared, sign(prepared))
     submit(tokens, STRANGER, SignedOrder(order_of(prepared), sign(prepared)))
     tokens.live(24)
     assert path(prepared) == SWAPPED
@@ -237,7 +236,7 @@ def test_a_stranger_who_is_faster_costs_us_nothing(tokens: World, prepared: Sess
 
 
 def test_the_makers_own_wallet_may_make_the_lock_as_well(tokens: World, prepared: Session) -> None:
-    execute_signed(tokens, prepared, sign(prepared))
+    tokens.execute(prepared, sign(prepared))
     tokens.send_as(MAKER, Call.LOCK, terms(prepared, Role.SOURCE))
     tokens.live(24)
     assert path(prepared) == SWAPPED
@@ -254,7 +253,7 @@ def test_an_order_replayed_after_its_end_moves_nothing(tokens: World) -> None:
 
 
 def test_rule_5_an_order_whose_maker_left_is_not_signed(tokens: World, prepared: Session) -> None:
-    execute_signed(tokens, prepared, sign(prepared))
+    tokens.execute(prepared, sign(prepared))
     tokens.chains["base"].fund(MAKER, -(10**15), TOKEN)
     tokens.live(6)
     assert submissions() == []
@@ -281,7 +280,7 @@ def test_rule_4_a_lock_of_an_order_that_was_never_filled_goes_back(
 def test_a_late_order_is_refused_and_given_back(tokens: World, prepared: Session) -> None:
     """Submitted by a stranger between `accept_by` and `lock_by`, while we kept still."""
     before = holdings(tokens)
-    execute_signed(tokens, prepared, sign(prepared))
+    tokens.execute(prepared, sign(prepared))
     deadlines = prepared.fixed_deadlines
     assert deadlines is not None
     tokens.block(int(deadlines.accept_by - tokens.clock.now))
@@ -326,7 +325,7 @@ def test_a_vanished_lock_is_made_again_behind_ours(tokens: World) -> None:
     tokens.send_as(MAKER, Call.APPROVE, terms(prepared, Role.SOURCE))
     tokens.block(1, "base")
     order = SignedOrder(order_of(prepared), sign(prepared))
-    execute_signed(tokens, prepared, order.signature)
+    tokens.execute(prepared, order.signature)
     submit(tokens, STRANGER, order)
     tokens.live_until(Status.DESTINATION_LOCKING, prepared)
     tokens.send()
@@ -344,7 +343,7 @@ def test_a_vanished_lock_is_made_again_behind_ours(tokens: World) -> None:
 def test_rule_11_no_order_is_submitted_while_a_chain_stands_still(
     tokens: World, prepared: Session
 ) -> None:
-    execute_signed(tokens, prepared, sign(prepared))
+    tokens.execute(prepared, sign(prepared))
     tokens.trust_heads_for(5)
     tokens.read_heads(seconds_ago=6)
     tokens.sweep()

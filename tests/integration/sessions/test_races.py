@@ -15,12 +15,12 @@ from chains_app.models import Attempt, Intent
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll_all
 from chains_app.ports import Moment, Verdict
-from sessions_app import coordinator, services, sweeps
+from sessions_app import coordinator, sweeps
 from sessions_app.binding import Evidence
 from sessions_app.domain.states import Status
 from sessions_app.lifecycle import lock_sessions
 from sessions_app.models import Role, Session
-from tests.integration.sessions.world import MAKER, World, path, reload, status
+from tests.integration.sessions.world import MAKER, World, create_session, path, reload, status
 
 
 def at_once(*jobs: Callable[[], Any]) -> list[Any]:
@@ -77,7 +77,7 @@ def test_two_sessions_never_take_one_quote(world: World) -> None:
     quote_id = world.quote()
 
     def create() -> Session:
-        return services.create_session(
+        return create_session(
             client=world.client,
             quote_id=quote_id,
             maker_source_account=MAKER,

@@ -29,7 +29,7 @@ from sessions_app.services import (
     NotCancellableError,
     SessionEndedError,
 )
-from tests.integration.sessions.world import MAKER, World, memory_world, reload
+from tests.integration.sessions.world import MAKER, World, create_session, memory_world, reload
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_a_quote_is_taken_once_in_time_by_its_own_client(world: World, stranger:
     quote_id = world.quote()
 
     def create(client: ApiClient) -> Session:
-        return services.create_session(
+        return create_session(
             client=client,
             quote_id=quote_id,
             maker_source_account=MAKER,
@@ -207,7 +207,10 @@ def test_another_clients_session_is_not_there(world: World, stranger: ApiClient)
     with pytest.raises(SessionNotFoundError):
         get_session(stranger, session.id)
     with pytest.raises(SessionNotFoundError):
-        services.execute_session(client=stranger, session_id=session.id)
+        services.prepare_execution(client=stranger, session_id=session.id)
+    execution = services.prepare_execution(client=world.client, session_id=session.id)
+    with pytest.raises(SessionNotFoundError):
+        services.execute_session(client=stranger, session_id=session.id, execution=execution)
     with pytest.raises(SessionNotFoundError):
         services.cancel_session(client=stranger, session_id=session.id)
     with pytest.raises(SessionNotFoundError):

@@ -18,11 +18,10 @@ from chains_app.locks import Call
 from chains_app.registry import get_adapter, signing_keys, use_adapters
 from chains_app.signers import SignerRole
 from orchestrator.kernel.clock import Seconds
-from sessions_app import services
 from sessions_app.gasless import order_of
 from sessions_app.models import Role, Session
 from sessions_app.selectors import wallet_transactions
-from tests.integration.sessions.world import ETHER, MAKER, NEAR, World, terms
+from tests.integration.sessions.world import ETHER, MAKER, NEAR, World, create_session, terms
 
 TOKEN, USDC = "usdc", 10**6
 REGISTRATION, STORAGE = 7, 11
@@ -86,7 +85,7 @@ def create(
     quote = create_quote(
         client_id=world.client.id, route_id=route, amount=amount, now=now, lock_mode=mode
     )
-    return services.create_session(
+    return create_session(
         client=world.client,
         quote_id=quote.id,
         maker_source_account=MAKER,
@@ -105,20 +104,12 @@ def sign(session: Session, account: str = MAKER) -> bytes:
     return order_signature(order_of(session), account)
 
 
-def execute_signed(world: World, session: Session, signature: bytes | None) -> Session:
-    """As a frontend does with what the maker's wallet has signed."""
-    execution = services.prepare_execution(
-        client=world.client, session_id=session.id, signature=signature
-    )
-    return services.execute_session(client=world.client, session_id=session.id, execution=execution)
-
-
 def start_gasless(world: World, route: str, **more: Any) -> Session:
     """A session that waits for its lock, which is ours to make."""
     session = create(world, route, mode=LockMode.GASLESS, **more)
     world.send_as(MAKER, Call.APPROVE, terms(session, Role.SOURCE))
     world.block(1, terms(session, Role.SOURCE).chain)
-    return execute_signed(world, session, sign(session))
+    return world.execute(session, sign(session))
 
 
 def lock_source(world: World, session: Session) -> None:

@@ -177,10 +177,16 @@ class World:
 
     def create(self, route: str = THERE, **changes: Any) -> Session:
         fields = {"maker_source_account": MAKER, "maker_destination_account": MAKER, **changes}
-        return services.create_session(client=self.client, quote_id=self.quote(route), **fields)
+        return create_session(client=self.client, quote_id=self.quote(route), **fields)
 
-    def execute(self, session: Session) -> Session:
-        return services.execute_session(client=self.client, session_id=session.id)
+    def execute(self, session: Session, signature: bytes | None = None) -> Session:
+        """With the `signature` of its order, where the maker's wallet has signed one."""
+        execution = services.prepare_execution(
+            client=self.client, session_id=session.id, signature=signature
+        )
+        return services.execute_session(
+            client=self.client, session_id=session.id, execution=execution
+        )
 
     def cancel(self, session: Session) -> Session:
         return services.cancel_session(client=self.client, session_id=session.id)
@@ -226,6 +232,11 @@ class World:
             for account in accounts
             for name, chain in self.chains.items()
         }
+
+
+def create_session(**fields: Any) -> Session:
+    """As the API does it: the chains are asked first, then the session is stored."""
+    return services.store_session(services.prepare_session(**fields))
 
 
 @contextmanager
