@@ -6,7 +6,6 @@ Instants are whole seconds; amounts base units.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from fractions import Fraction
 from math import ceil
 from typing import Any, Final
@@ -24,7 +23,7 @@ from auctions_app.selectors import STAKE_UNITS, Balance, exposure, get_quote, he
 from auctions_app.timelocks import FinalityTiers
 from chains_app.signers import SignerRole, role_of
 from orchestrator.kernel.amounts import Rounding
-from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.clock import Seconds, instant, iso
 from orchestrator.kernel.errors import ConflictError, UnavailableError
 
 log = structlog.get_logger(__name__)
@@ -132,7 +131,7 @@ def create_quote(
         submission_fee=offer.submission_fee,
         curve_json=offer.curve.to_json(),
         policy_json=route.policy.to_json(),
-        expires_at=_instant(Seconds(now + QUOTE_LIFETIME)),
+        expires_at=instant(Seconds(now + QUOTE_LIFETIME)),
     )
 
 
@@ -175,7 +174,7 @@ def take_quote(
     if quote.bound_to != session_id:
         require_running(route.id)
     route.require_within_limits(quote.source_amount, (secret_mode,))
-    free = Quote.objects.filter(id=quote_id, bound_to=None, expires_at__gt=_instant(now))
+    free = Quote.objects.filter(id=quote_id, bound_to=None, expires_at__gt=instant(now))
     is_bound = free.update(bound_to=session_id) == 1
     quote.refresh_from_db()
     if is_bound or quote.bound_to == session_id:
@@ -183,7 +182,7 @@ def take_quote(
     if quote.bound_to is not None:
         raise QuoteTakenError(f"quote {quote_id} belongs to another session: ask for a new one")
     raise QuoteExpiredError(
-        f"quote {quote_id} expired at {quote.expires_at:%Y-%m-%dT%H:%M:%SZ}: ask for a new one"
+        f"quote {quote_id} expired at {iso(quote.expires_at)}: ask for a new one"
     )
 
 
@@ -371,7 +370,3 @@ def _store(
 
 def _head(heads: Mapping[str, Seconds] | None, chain: str) -> Seconds:
     return Seconds(0) if heads is None else heads[chain]
-
-
-def _instant(seconds: Seconds) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from orchestrator.audit.confirming import ActsAdmin, Offer
 from orchestrator.kernel.amounts import in_coins
+from orchestrator.kernel.clock import iso
 from sessions_app.api.answers import session_answer
 from sessions_app.domain.attention import advice_for
 from sessions_app.explaining import explain_verdicts, surplus_lines
@@ -24,7 +25,6 @@ from sessions_app.staff import (
     retry_session,
     what_people_did,
 )
-from sessions_app.wall import iso
 
 admin.site.site_header = admin.site.site_title = "1Balancer staff"
 admin.site.enable_nav_sidebar = False  # the list is wide

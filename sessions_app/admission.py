@@ -17,13 +17,12 @@ from chains_app.locks import Call
 from chains_app.models import Attempt, IntentStatus
 from chains_app.registry import get_adapter
 from chains_app.selectors import is_hashlock_seen
-from orchestrator.kernel.clock import wall_clock
+from orchestrator.kernel.clock import instant, wall_clock
 from orchestrator.kernel.errors import ConflictError, InvalidInputError, UnavailableError
 from orchestrator.kernel.hashlock import LENGTH, HashFunction
 from secrets_app.services import is_hashlock_known
 from sessions_app.domain.states import Status
 from sessions_app.models import ENDED, WALKED_AWAY, Session
-from sessions_app.wall import instant
 
 ABANDONED_FOR: Final = timedelta(days=1)  # how long an abandoned swap counts
 # Preimages that anybody would guess: one byte over and over, and the smallest numbers.

@@ -13,12 +13,12 @@ from django.utils import timezone
 from auctions_app.services import close_route
 from chains_app.locks import Call, LockState
 from chains_app.selectors import LegFacts
+from orchestrator.kernel.clock import instant
 from sessions_app.binding import Evidence
 from sessions_app.domain.attention import Attention, advice_for
 from sessions_app.domain.plan import Step
 from sessions_app.lifecycle import WRITES
 from sessions_app.models import Role, Session
-from sessions_app.wall import instant
 
 log = structlog.get_logger(__name__)
 

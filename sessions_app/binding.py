@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from chains_app.selectors import (
     Write,
     known_of,
 )
-from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.clock import Seconds, seconds
 from orchestrator.kernel.hashlock import Secret, fits
 from orchestrator.queries import Given, IsAmong, Select
 from sessions_app.domain.snapshot import Leg as Sight
@@ -78,12 +77,12 @@ class Evidence:
         where the chain's own bound is not strict enough.
         """
         legs, policy = self.legs.get(session.id, {}), session.timelock_policy
-        expires_at = Seconds(int(session.expires_at.timestamp()))
+        expires_at = seconds(session.expires_at)
         if Role.DESTINATION not in legs:
             return self._before_the_fill(session, expires_at, legs.get(Role.SOURCE), age)
         source, destination = legs[Role.SOURCE], legs[Role.DESTINATION]
         left = self.left.get(destination.id, set())
-        seen = self._sight(destination).is_seen
+        seen, refused_at = self._sight(destination).is_seen, session.payout_refused_at
         return Snapshot(
             status=session.state,
             clocks=Clocks(self.now, self._head(source).time, self._head(destination).time),
@@ -103,7 +102,7 @@ class Evidence:
             destination_lock_left=Call.LOCK in left or seen,  # a lock of ours that stands has left
             secret_is_held=session.secret_id is not None,
             secret_left=Call.WITHDRAW in left,
-            payout_refused_since=_seconds(session.payout_refused_at),
+            payout_refused_since=None if refused_at is None else seconds(refused_at),
             patience=policy.inclusion,
             secret_is_shown=session.secret_is_shown,
             source_is_repaid=self._is_repaid(source),
@@ -158,7 +157,7 @@ class Evidence:
         clock = self.clocks.get(leg.lock_terms.chain)
         if clock is None or clock.advanced_at is None:
             return Head(Seconds(0), Seconds(0))
-        return Head(clock.head_time, Seconds(int(clock.advanced_at.timestamp())))
+        return Head(clock.head_time, seconds(clock.advanced_at))
 
     def _are_fresh(self, source: Leg, destination: Leg, slack: int, age: int | None) -> bool:
         return not any(
@@ -172,7 +171,3 @@ class Evidence:
             return False
         bound = stale_after if age is None else min(age, stale_after)
         return is_stale(self._head(leg), self._head(other), self.now, bound, slack)
-
-
-def _seconds(at: datetime | None) -> Seconds | None:
-    return None if at is None else Seconds(int(at.timestamp()))

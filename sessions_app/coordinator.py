@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F
 
 from auctions_app.services import release_reservation
-from orchestrator.kernel.clock import wall_clock
+from orchestrator.kernel.clock import instant, wall_clock
 from orchestrator.kernel.errors import OrchestratorError
 from orchestrator.queries import Given, IsAmong, Select
 from sessions_app.alarming import Overdue, attention_for, overdue_duties, set_attention, tell
@@ -28,7 +28,6 @@ from sessions_app.domain.timers import wake_at
 from sessions_app.filling import Readings, chains_of, read_chains, try_to_fill
 from sessions_app.lifecycle import Commit, claim_due, lock_sessions
 from sessions_app.models import Session
-from sessions_app.wall import instant
 
 log = structlog.get_logger(__name__)
 

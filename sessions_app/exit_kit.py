@@ -6,11 +6,10 @@ from auctions_app.routes import SecretMode
 from chains_app.adapters.interface import SECRET_PLACE
 from chains_app.locks import Call, LockTerms
 from chains_app.registry import get_adapter, get_chain
-from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.clock import Seconds, iso
 from orchestrator.kernel.errors import ConflictError
 from sessions_app.models import Leg, Role, Session
 from sessions_app.selectors import list_legs
-from sessions_app.wall import iso
 
 VERSION: Final = 1
 SECRET_INSTRUCTIONS: Final = {

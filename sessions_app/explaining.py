@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from chains_app.selectors import StoredVerdict, stored_verdicts
-from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.clock import Seconds, iso
 from sessions_app.domain.attention import advice_for
 from sessions_app.models import Role, Session
 from sessions_app.staff import what_people_did
-from sessions_app.wall import iso
 
 _MOMENTS: Final = {
     "sign": "before it was signed",

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from orchestrator.kernel.clock import iso
 from sessions_app.domain.states import Status
 from sessions_app.models import Transition
-from sessions_app.wall import iso
 
 S = Status
 

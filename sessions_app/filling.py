@@ -24,11 +24,10 @@ from chains_app.registry import get_adapter, get_chain, signing_keys
 from chains_app.selectors import ChainClock, chain_clocks
 from chains_app.signers import SignerRole
 from chains_app.watching import set_tier, watch_lock
-from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.clock import Seconds, instant, seconds
 from sessions_app.domain.states import Status
 from sessions_app.domain.timelocks import Deadlines, fix_deadlines, latest
 from sessions_app.models import ENDED, Leg, Role, Session
-from sessions_app.wall import instant
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +93,7 @@ def try_to_fill(session: Session, readings: Readings, now: Seconds) -> Seconds |
     chains = {route.source.chain.name, route.destination.chain.name}
     if started_at is None or not readings.keys() >= chains:
         return Seconds(now + ASK_AGAIN)
-    ends_at = Seconds(int(session.expires_at.timestamp()))
+    ends_at = seconds(session.expires_at)
     auction_now = latest(now, *(readings[chain].head for chain in chains))
     if auction_now > _fill_by(session, ends_at):
         session.expires_at = min(session.expires_at, instant(now))

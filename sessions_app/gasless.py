@@ -13,12 +13,12 @@ from chains_app.adapters.interface import ChainError
 from chains_app.locks import LockState
 from chains_app.orders import Order, SignedOrder
 from chains_app.registry import get_adapter, get_chain
+from orchestrator.kernel.clock import seconds
 from orchestrator.kernel.errors import InvalidInputError, UnavailableError
 from sessions_app.domain.states import Status
 from sessions_app.domain.timelocks import fix_deadlines
 from sessions_app.filling import add_leg, route_of, source_terms
 from sessions_app.models import Role, Session
-from sessions_app.wall import seconds
 
 
 class OrderRefusedError(InvalidInputError):

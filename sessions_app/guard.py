@@ -23,7 +23,7 @@ from chains_app.ports import Moment, Verdict
 from chains_app.registry import get_adapter, get_chain, signing_keys
 from chains_app.selectors import is_withdrawn_for_good, leg_facts
 from chains_app.signers import SignerRefusedError, SignerRole
-from orchestrator.kernel.clock import wall_clock
+from orchestrator.kernel.clock import instant, wall_clock
 from orchestrator.kernel.hashlock import Secret, fits
 from orchestrator.queries import Given, Select
 from secrets_app.services import open_secret
@@ -35,7 +35,6 @@ from sessions_app.domain.snapshot import Snapshot
 from sessions_app.gasless import submission_problem
 from sessions_app.lifecycle import WRITES
 from sessions_app.models import Leg, Role, Session
-from sessions_app.wall import instant
 
 _ACTIONS: Final[Mapping[tuple[Role, Call], Action]] = {
     **{write: action for action, write in WRITES.items()},

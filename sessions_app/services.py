@@ -17,7 +17,7 @@ from auctions_app.services import auction_ends_at, take_quote
 from chains_app.orders import SignedOrder
 from chains_app.selectors import chain_clocks
 from orchestrator.clients.models import ApiClient
-from orchestrator.kernel.clock import Seconds, wall_clock
+from orchestrator.kernel.clock import Seconds, instant, iso, seconds, wall_clock
 from orchestrator.kernel.errors import ConflictError, InvalidSecretError
 from orchestrator.kernel.hashlock import Secret, fits
 from secrets_app.services import create_secret, keep_secret
@@ -38,7 +38,6 @@ from sessions_app.gasless import fix_deadlines_in_advance, fix_source_leg, take_
 from sessions_app.lifecycle import Commit, lock_sessions
 from sessions_app.models import Session
 from sessions_app.selectors import get_session
-from sessions_app.wall import instant, seconds
 
 CANCELLABLE = {
     Status.INITIALIZED, Status.EXECUTING, Status.SOURCE_LOCKING, Status.SOURCE_LOCKED
@@ -246,10 +245,9 @@ def why_not_cancellable(session: Session) -> str:
     deadlines = session.fixed_deadlines
     if session.state in ENDS or deadlines is None:
         return f"session {session.id} has ended: it is {session.status}"
-    returns_at = instant(deadlines.source_timelock)
     return (
         f"session {session.id} is {session.status} and can't be cancelled any more: what is locked "
-        f"returns from {returns_at:%Y-%m-%dT%H:%M:%SZ} on, if the swap does not complete before"
+        f"returns from {iso(deadlines.source_timelock)} on, if the swap does not complete before"
     )
 
 

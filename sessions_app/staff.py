@@ -17,7 +17,7 @@ from chains_app.selectors import writes_left
 from chains_app.staff import retry_writes, send_again, waiting_attempts
 from orchestrator.audit.acts import Act, NotDoneError
 from orchestrator.audit.models import AuditEntry, Kind
-from orchestrator.kernel.clock import wall_clock
+from orchestrator.kernel.clock import iso, wall_clock
 from sessions_app.binding import Evidence
 from sessions_app.coordinator import advance, advance_locked
 from sessions_app.domain.attention import advice_for
@@ -29,7 +29,6 @@ from sessions_app.models import Leg, Role, Session, Surplus
 from sessions_app.selectors import SessionNotFoundError, sessions_in_need
 from sessions_app.services import CANCELLABLE, why_not_cancellable
 from sessions_app.surplus import require_owed, worth
-from sessions_app.wall import iso
 
 OVERDUE: Final = timedelta(seconds=60)  # a due session waits a second, as long as workers run
 _RETURNING: Final = (Status.TIMEOUT, Status.FAILED, Status.REFUNDING)

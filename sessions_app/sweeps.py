@@ -10,14 +10,13 @@ from auctions_app.market import current_market
 from chains_app.creations import send_creations_again
 from chains_app.selectors import waiting_references
 from orchestrator.hints import send_hint
-from orchestrator.kernel.clock import wall_clock
+from orchestrator.kernel.clock import instant, wall_clock
 from secrets_app.services import forget_secret
 from sessions_app import surplus
 from sessions_app.alarming import DUTIES, time_for_a_duty
 from sessions_app.coordinator import BATCH, advance_due
 from sessions_app.domain.attention import Attention
 from sessions_app.models import ENDED, Leg, Role, Session
-from sessions_app.wall import instant
 
 ADVANCE_TASK: Final = "sessions_app.tasks.advance_sessions"
 DRAIN_SECONDS: Final = 20.0

@@ -11,7 +11,7 @@ from chains_app.locks import Call, LockState, LockTerms
 from chains_app.patterns import NEAR_ACCOUNT_ID
 from chains_app.signers import SignerRole
 from chains_app.tokens import NEAR_STORAGE_DEPOSIT, ONE_YOCTO
-from orchestrator.kernel.clock import to_nanoseconds, to_seconds
+from orchestrator.kernel.clock import from_nanoseconds, to_nanoseconds
 from orchestrator.kernel.hashlock import Secret
 
 DUTY_METHODS: Final = frozenset({"withdraw", "refund", "pay"})
@@ -148,8 +148,8 @@ def open_terms(record: Mapping[str, Any] | None, chain: str, htlc: str) -> LockT
         token=record["token"],
         amount=int(record["amount"]),
         hashlock=bytes.fromhex(record["hashlock"]),
-        lock_by=to_seconds(int(record["lock_by"])),
-        timelock=to_seconds(int(record["timelock"])),
+        lock_by=from_nanoseconds(int(record["lock_by"])),
+        timelock=from_nanoseconds(int(record["timelock"])),
     )
 
 

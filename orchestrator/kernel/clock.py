@@ -1,13 +1,11 @@
-"""Times: whole seconds since the epoch inside; a chain's own unit only at its adapter."""
+"""Times: whole seconds since the epoch where decisions count them; other forms at the borders."""
 
 import time
-from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Final, NewType
 
 Seconds = NewType("Seconds", int)  # an instant, since the epoch
 NANOSECONDS: Final = 10**9
-
-Clock = Callable[[], Seconds]
 
 
 def wall_clock() -> Seconds:
@@ -15,16 +13,27 @@ def wall_clock() -> Seconds:
     return Seconds(int(time.time()))
 
 
-def from_nanoseconds(instant: int) -> Seconds:
-    """A NEAR time in seconds, rounded down: never later than the chain says."""
-    return Seconds(instant // NANOSECONDS)
-
-
-def to_nanoseconds(instant: Seconds) -> int:
-    """Exact: timelocks are whole seconds on both chains."""
-    return instant * NANOSECONDS
-
-
-def to_seconds(nanoseconds: int) -> Seconds:
-    """Rounded down; others' timelocks may be no whole seconds."""
+def from_nanoseconds(nanoseconds: int) -> Seconds:
+    """A NEAR time, rounded down: never later than the chain says, and not all are whole seconds."""
     return Seconds(nanoseconds // NANOSECONDS)
+
+
+def to_nanoseconds(at: Seconds) -> int:
+    """Exact: timelocks are whole seconds on both chains."""
+    return at * NANOSECONDS
+
+
+def instant(at: Seconds) -> datetime:
+    """For a timestamp column."""
+    return datetime.fromtimestamp(at, UTC)
+
+
+def seconds(at: datetime) -> Seconds:
+    """Rounded down."""
+    return Seconds(int(at.timestamp()))
+
+
+def iso(at: datetime | Seconds) -> str:
+    """As clients read it, ISO-8601 in UTC to the second: `2026-11-22T22:01:00Z`."""
+    moment = at if isinstance(at, datetime) else instant(at)
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

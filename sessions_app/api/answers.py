@@ -17,13 +17,12 @@ from auctions_app.selectors import paused_routes
 from auctions_app.timelocks import TimelockPolicy
 from chains_app.registry import get_adapter, get_chain
 from chains_app.selectors import LegFacts, LockTransaction, lock_transactions
-from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.clock import Seconds, iso
 from sessions_app.domain.timelocks import fix_deadlines
 from sessions_app.feed import PHASES
 from sessions_app.gasless import order_to_sign
 from sessions_app.models import Leg, Session
 from sessions_app.selectors import list_legs, wallet_transactions
-from sessions_app.wall import iso
 
 ABSENT = "absent"
 TRUST = {SecretMode.SERVICE: TRUST_OF_SERVICE_MODE, SecretMode.MAKER: TRUST_OF_MAKER_MODE}

@@ -14,12 +14,11 @@ from channels.db import database_sync_to_async
 
 from orchestrator.clients.models import ApiKey
 from orchestrator.kernel.amounts import Rounding
-from orchestrator.kernel.clock import Seconds, wall_clock
+from orchestrator.kernel.clock import Seconds, iso, wall_clock
 from sessions_app.consumers.messages import to_text
 from sessions_app.domain.states import Status
 from sessions_app.feed import update_of
 from sessions_app.models import Session, Transition
-from sessions_app.wall import iso
 
 MOST_AT_ONCE: Final = 500
 

@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand
 
+from orchestrator.kernel.clock import iso
 from sessions_app.domain.attention import advice_for
 from sessions_app.models import Session
 from sessions_app.staff import owed_surplus, stuck_sessions
-from sessions_app.wall import iso
 
 _TO_REPAY: Final = "release it by `repay_session` with this id (docs/runbook/repayment_owed.md)"
 

@@ -16,12 +16,12 @@ from prometheus_client import REGISTRY
 from devnet.processes import start
 from devnet.service import processes
 from orchestrator.hints import send_hint
+from orchestrator.kernel.clock import instant
 from sessions_app.domain.plan import Step
 from sessions_app.domain.states import Status
 from sessions_app.lifecycle import Commit, lock_sessions
 from sessions_app.models import Session
 from sessions_app.sweeps import ADVANCE_TASK
-from sessions_app.wall import instant
 from tests.integration.doors.feed import ROOT, client_of, running_feed
 from tests.integration.floor.conftest import process_environment
 from tests.integration.floor.test_metrics import scrape

@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from chains_app.locks import Call, LockState
 from chains_app.models import Intent
+from orchestrator.kernel.clock import seconds
 from sessions_app import alarming
 from sessions_app.domain.states import Status
 from sessions_app.models import Role, Session
 from sessions_app.sweeps import wake_overdue
-from sessions_app.wall import seconds
 from tests.integration.sessions.world import World, reload, status
 
 INCLUSION = 1000  # seconds, of these sessions: what the test itself takes does not matter

@@ -8,14 +8,13 @@ from django.db import IntegrityError, connection, transaction
 
 from chains_app.locks import Call
 from chains_app.models import Intent, IntentStatus
-from orchestrator.kernel.clock import Seconds
+from orchestrator.kernel.clock import Seconds, instant
 from sessions_app import coordinator, lifecycle
 from sessions_app.domain.plan import Step
 from sessions_app.domain.states import Status
 from sessions_app.lifecycle import Commit, MoveNotAllowedError, lock_sessions
 from sessions_app.models import Role, Session
 from sessions_app.sweeps import on_changed
-from sessions_app.wall import instant
 from tests.integration.sessions.test_guard import waiting_for
 from tests.integration.sessions.world import START, World, path, reload, status
 

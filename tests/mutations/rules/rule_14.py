@@ -95,13 +95,13 @@ ROWS = (
     ),
     Guard(
         14, "quote-once", "A quote is bound to one session.", FILLS,
-        "Quote.objects.filter(id=quote_id, bound_to=None, expires_at__gt=_instant(now))",
-        "Quote.objects.filter(id=quote_id, expires_at__gt=_instant(now))",
+        "Quote.objects.filter(id=quote_id, bound_to=None, expires_at__gt=instant(now))",
+        "Quote.objects.filter(id=quote_id, expires_at__gt=instant(now))",
         (RACED + "test_a_quote_under_race_is_bound_once",),
     ),
     Guard(
         14, "quote-in-time", "A quote is taken before it expires.", FILLS,
-        "Quote.objects.filter(id=quote_id, bound_to=None, expires_at__gt=_instant(now))",
+        "Quote.objects.filter(id=quote_id, bound_to=None, expires_at__gt=instant(now))",
         "Quote.objects.filter(id=quote_id, bound_to=None)",
         (AUCTIONS + "test_quotes.py::test_a_quote_is_gone_at_the_instant_of_its_expiry",),
     ),
