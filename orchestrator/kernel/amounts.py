@@ -41,11 +41,6 @@ def multiply_divide(amount: int, numerator: int, denominator: int, rounding: Rou
     return product // denominator if rounding is Rounding.DOWN else -(-product // denominator)
 
 
-def rescale(amount: int, decimals: int, to_decimals: int, rounding: Rounding) -> int:
-    """The same quantity in a unit with other decimals (18 to 24 is exact, 24 to 6 is not)."""
-    return multiply_divide(amount, 10**to_decimals, 10**decimals, rounding)
-
-
 def in_coins(amount: int, decimals: int) -> str:
     """Base units as people read them: `1500000` with 6 decimals is `1.5`."""
     whole, rest = divmod(amount, 10**decimals)

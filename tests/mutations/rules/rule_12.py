@@ -6,6 +6,8 @@ AMOUNTS = "orchestrator/kernel/amounts.py"
 FIELDS = "orchestrator/fields.py"
 CONFORMANCE = "tests/conformance/"
 NUMBERS = "tests/unit/kernel/test_amounts.py::"
+CONVERSION = "tests/unit/auctions/test_conversion.py::"
+PRICING = "tests/unit/auctions/test_pricing.py::"
 COLUMNS = "tests/integration/floor/test_fields.py::"
 
 ROWS = (
@@ -29,6 +31,33 @@ ROWS = (
         12, "payouts-down", "Payouts are rounded down.", AMOUNTS,
         "return product // denominator if rounding", "return -(-product // denominator) if rounding",
         (NUMBERS + "test_the_two_roundings_enclose_the_exact_quotient",),
+    ),
+    Guard(
+        12, "conversions-up", "What is converted as a fee is rounded up.",
+        "auctions_app/routes.py",
+        "return floor(exact) if rounding is Rounding.DOWN else ceil(exact)",
+        "return floor(exact)",
+        (CONVERSION + "test_the_two_roundings_of_a_conversion_enclose_its_value",),
+    ),
+    Guard(
+        12, "conversions-down", "What is converted as a payout is rounded down.",
+        "auctions_app/routes.py",
+        "return floor(exact) if rounding is Rounding.DOWN else ceil(exact)",
+        "return ceil(exact)",
+        (CONVERSION + "test_the_two_roundings_of_a_conversion_enclose_its_value",),
+    ),
+    Guard(
+        12, "gas-fee-up", "What our calls cost the maker is rounded up.", "auctions_app/pricing.py",
+        "return route.destination.amount(expected, prices, Rounding.UP)",
+        "return route.destination.amount(expected, prices, Rounding.DOWN)",
+        (PRICING + "test_fees_round_up_and_payouts_down",),
+    ),
+    Guard(
+        12, "fair-amount-down", "What a swap is worth in the other coin is rounded down.",
+        "auctions_app/pricing.py",
+        "return route.destination.amount(value, prices, Rounding.DOWN)",
+        "return route.destination.amount(value, prices, Rounding.UP)",
+        (PRICING + "test_fees_round_up_and_payouts_down",),
     ),
     Guard(
         12, "decimal-strings", "An amount is a canonical decimal string.", AMOUNTS,

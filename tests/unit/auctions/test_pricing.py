@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auctions_app.curve import RATE_BASE
+from auctions_app.prices import PriceSource
 from auctions_app.pricing import acceptable_amount, make_offer
-from auctions_app.routes import AmountOutOfLimitsError
+from auctions_app.routes import AmountOutOfLimitsError, Route
+from chains_app.locks import Call
 from orchestrator.kernel.amounts import Rounding
 from tests.unit.auctions.markets import BACK, ETHER, NEAR, THERE, market
 
@@ -53,6 +55,13 @@ def test_with_half_of_the_fee_our_resolver_waits_for_half_of_the_auction() -> No
     assert offer.curve.first_at_most(offer.end_amount, limit) == 10
 
 
+def expected_cost(route: Route, prices: PriceSource) -> Fraction:
+    """In dollars, of our calls of a swap that goes well."""
+    most = route.source.cost_value(prices, Call.WITHDRAW)
+    most += route.destination.cost_value(prices, Call.LOCK, Call.WITHDRAW)
+    return most * route.fees.expected_cost_bps / 10_000
+
+
 @pytest.mark.parametrize("amount", [0, 1, 10**13])
 def test_an_amount_that_fees_eat_up_is_refused(amount: int) -> None:
     with pytest.raises(AmountOutOfLimitsError, match=f"nothing is left of {amount} base units"):
@@ -72,6 +81,9 @@ def test_fees_round_up_and_payouts_down(
         return
     assert route.destination.value(offer.fair_amount, there.prices) <= value
     assert route.destination.value(offer.fair_amount + 1, there.prices) > value
+    cost = expected_cost(route, there.prices)
+    assert route.destination.value(offer.gas_fee - 1, there.prices) < cost
+    assert route.destination.value(offer.gas_fee, there.prices) >= cost
     assert 0 < offer.end_amount <= offer.start_amount <= offer.fair_amount - offer.gas_fee
     fee = offer.fair_amount - offer.gas_fee - offer.end_amount
     assert 0 <= fee * 10_000 - offer.fair_amount * 60 < 10_000

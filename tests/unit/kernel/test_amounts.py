@@ -8,12 +8,10 @@ from orchestrator.kernel.amounts import (
     in_coins,
     multiply_divide,
     parse_amount,
-    rescale,
 )
 from orchestrator.kernel.errors import InvalidAmountError
 
 amounts = st.integers(min_value=0, max_value=MAX_AMOUNT)
-decimals = st.sampled_from([0, 6, 8, 18, 24])
 
 
 @given(amounts)
@@ -54,20 +52,6 @@ def test_the_two_roundings_enclose_the_exact_quotient(a: int, b: int, c: int) ->
 def test_negative_factors_and_zero_divisors_are_refused(a: int, b: int, c: int) -> None:
     with pytest.raises(InvalidAmountError):
         multiply_divide(a, b, c, Rounding.UP)
-
-
-@given(st.integers(min_value=0, max_value=10**40), decimals, decimals)
-def test_more_decimals_lose_nothing(amount: int, small: int, large: int) -> None:
-    small, large = sorted((small, large))
-    there = rescale(amount, small, large, Rounding.DOWN)
-    assert there == rescale(amount, small, large, Rounding.UP)
-    assert rescale(there, large, small, Rounding.DOWN) == amount
-
-
-def test_ether_to_near_and_to_usdc() -> None:
-    assert rescale(1_500_000_000_000_000_001, 18, 24, Rounding.DOWN) == 1500000000000000001 * 10**6
-    assert rescale(1_500_000_999_999_999_999, 24, 6, Rounding.DOWN) == 1
-    assert rescale(1_500_000_999_999_999_999, 24, 6, Rounding.UP) == 2
 
 
 @pytest.mark.parametrize(
