@@ -98,13 +98,13 @@ def read_environment() -> Environment:
 
 
 def database_settings(url: PostgresDsn, pool: int = 0) -> dict[str, Any]:
-    """Django's form of a PostgreSQL URL, with time limits, and a pool of `pool` connections.
+    """Django's form of a PostgreSQL URL, with our settings, and a pool of `pool` connections.
 
     libpq reads the URL: several hosts, a Unix socket, `?sslmode=verify-full` are what it says.
     """
     parts = conninfo_to_dict(str(url))
     given = {name: parts.pop(name, "") for name in ("dbname", "user", "password", "host", "port")}
-    limits = [f"-c {name}={value}" for name, value in DATABASE_TIMEOUTS.items()]
+    ours = [f"-c {name}={value}" for name, value in DATABASE_SESSION.items()]
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": given["dbname"],
@@ -118,7 +118,7 @@ def database_settings(url: PostgresDsn, pool: int = 0) -> dict[str, Any]:
         "OPTIONS": {
             **DATABASE_LOSS,
             **parts,
-            "options": " ".join([str(parts.get("options", "")), *limits]).strip(),
+            "options": " ".join([str(parts.get("options", "")), *ours]).strip(),
             # for the web process alone, whose threads come and go; a worker's are few and stay
             **({"pool": {"min_size": 1, "max_size": pool, "timeout": 5}} if pool else {}),
         },
@@ -134,7 +134,10 @@ DATABASE_LOSS = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
 }
-DATABASE_TIMEOUTS = {
+DATABASE_SESSION = {
+    # a chain keeps what we told it, so no commit may be lost; the default of a server, database or
+    # role may be another
+    "synchronous_commit": "on",
     # the longest statement of ours, a sweep over a million sessions, takes a tenth of it
     "statement_timeout": "15s",
     # who waits so long for a row stands behind a stuck holder: give up, the sweep comes again

@@ -132,7 +132,7 @@ def test_two_devnets_run_side_by_side_and_serve(two: tuple[Up, Up]) -> None:
 
 def assert_serves(values: dict[str, str]) -> None:
     with psycopg.connect(values["DATABASE_URL"]) as connection:
-        row = connection.execute("SELECT current_setting('synchronous_commit')").fetchone()
+        row = connection.execute("SELECT current_setting('fsync')").fetchone()
     assert row == ("on",)
     with redis.Redis.from_url(values["REDIS_URL"]) as client:
         assert client.ping() is True

@@ -3,12 +3,16 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
+from psycopg import sql
 from pydantic import PostgresDsn
 
 from orchestrator.settings import database_settings, read_environment
@@ -104,12 +108,36 @@ def test_a_wrong_variable_is_said_in_one_line(
 
 
 @pytest.mark.django_db
-def test_the_database_is_a_real_durable_postgresql() -> None:
+def test_the_database_is_a_real_postgresql() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('server_version_num')::int >= 150000")
         assert cursor.fetchone() == (True,)
-        cursor.execute("SHOW synchronous_commit")
-        assert cursor.fetchone() == ("on",)
+
+
+@contextmanager
+def asynchronous_by_default(whose: str) -> Iterator[str]:
+    """Commits wait for no disk by the default of the DATABASE or of the ROLE; gives its URL."""
+    found = connection.settings_dict
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{found['NAME']}").geturl()
+    name = sql.Identifier(found["NAME" if whose == "DATABASE" else "USER"])
+    owner = sql.SQL("ALTER {} {} ").format(sql.SQL(whose), name)
+    with psycopg.connect(url, autocommit=True) as other:
+        other.execute(owner + sql.SQL("SET synchronous_commit = off"))
+        try:
+            yield url
+        finally:
+            other.execute(owner + sql.SQL("RESET synchronous_commit"))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("whose", ["DATABASE", "ROLE"])
+def test_commits_are_synchronous_where_the_default_is_another(whose: str) -> None:
+    with asynchronous_by_default(whose) as url:
+        with psycopg.connect(url) as plain:
+            assert plain.execute("SHOW synchronous_commit").fetchone() == ("off",)
+        with closing(connection.copy()) as ours, ours.cursor() as cursor:
+            cursor.execute("SHOW synchronous_commit")
+            assert cursor.fetchone() == ("on",)
 
 
 @pytest.mark.django_db

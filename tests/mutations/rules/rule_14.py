@@ -33,6 +33,13 @@ ROWS = (
         (DIED + "[base lock: 4 send_first]",),
     ),
     Guard(
+        14, "synchronous-commits", "A commit is on the database's disk before what follows it.",
+        "orchestrator/settings.py",
+        '    "synchronous_commit": "on",\n', "",
+        ("tests/integration/test_settings.py::"
+         "test_commits_are_synchronous_where_the_default_is_another",),
+    ),
+    Guard(
         14, "same-bytes-after-a-death", "What was signed is sent as it is by who comes next.",
         "chains_app/outbox/worker.py",
         """        case Move.SEND_FIRST:
