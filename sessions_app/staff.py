@@ -297,6 +297,3 @@ def _release(owed: Session | Surplus) -> str:
 
 def _drive_if_session(owed: Session | Surplus) -> str:
     return _drive_on(owed) if isinstance(owed, Session) else ""
-
-
-SESSION_ACTS: Final = (cancel_session, refund_session, retry_session, rebroadcast, repay_session)
