@@ -88,6 +88,14 @@ class ChainFaults(ABC):
         """No answer, in one of many ways."""
         return self._during(how.value, scope, partial(_failure, how))
 
+    def dripping(self, **scope: Unpack[Scope]) -> AbstractContextManager[Fault]:
+        """The node does what it is asked; its answers come byte by byte, also after the end."""
+        return self._during("drip", scope, partial(kinds.Mangle, manner=Manner.DRIP))
+
+    def never_ending(self, **scope: Unpack[Scope]) -> AbstractContextManager[Fault]:
+        """The node does what it is asked; its answers go on in spaces while they are read."""
+        return self._during("endless", scope, partial(kinds.Mangle, manner=Manner.ENDLESS))
+
     def refusing_connections(self, **scope: Unpack[Scope]) -> AbstractContextManager[Fault]:
         """A TCP reset for an answer; the node hears nothing."""
         reset = Reply(200, b"", manner=Manner.RESET)

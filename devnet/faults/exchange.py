@@ -10,11 +10,16 @@ JSON: Final = {"Content-Type": "application/json"}
 
 
 class Manner(Enum):
-    """How a reply leaves. CUT: half of its body, then the end. RESET: a TCP reset instead of it."""
+    """How a reply leaves. CUT: half of its body, then the end. RESET: a TCP reset instead of it.
+
+    DRIP: its body byte by byte. ENDLESS: spaces behind its body, as long as the client takes them.
+    """
 
     WHOLE = "whole"
     CUT = "cut"
     RESET = "reset"
+    DRIP = "drip"
+    ENDLESS = "endless"
 
 
 @dataclass(frozen=True)

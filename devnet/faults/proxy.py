@@ -5,9 +5,9 @@ import socket
 import struct
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Self, TypeVar
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
@@ -18,6 +18,8 @@ from devnet.faults.kinds import Fault, layered
 
 MAX_BODY: Final = 32 * 1024 * 1024
 KEEP_ALIVE_SECONDS: Final = 3600
+DRIP_SECONDS: Final = 0.25  # between two bytes
+SPACES: Final = b" " * 2**18  # at a time
 CALM_SECONDS: Final = 30  # what a removed fault may need to answer those whom it held
 _OF_CONNECTION: Final = frozenset(  # headers that are not the node's to pass on
     {"connection", "content-encoding", "content-length", "date", "server", "transfer-encoding"}
@@ -162,12 +164,26 @@ async def _send(http: web.Request, reply: Reply) -> web.StreamResponse:
         transport.abort()
         return web.Response()
     response = web.StreamResponse(status=reply.status, headers=reply.headers)
-    response.content_length = len(reply.body)
+    if reply.manner is not Manner.ENDLESS:
+        response.content_length = len(reply.body)
     await response.prepare(http)
     if reply.manner is Manner.CUT:
         await response.write(reply.body[: len(reply.body) // 2])
         transport.close()
         return response
-    await response.write(reply.body)
-    await response.write_eof()
+    with suppress(ConnectionResetError):  # the client left
+        async for part in _parts(reply):
+            await response.write(part)
     return response
+
+
+async def _parts(reply: Reply) -> AsyncIterator[bytes]:
+    """The body, as it is to come."""
+    if reply.manner is Manner.DRIP:
+        for byte in reply.body:
+            yield bytes([byte])
+            await asyncio.sleep(DRIP_SECONDS)
+        return
+    yield reply.body
+    while reply.manner is Manner.ENDLESS:
+        yield SPACES

@@ -4,14 +4,14 @@ import http.client
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from devnet.anvil import Anvil, start_anvil
-from devnet.faults import BaseFaults, Failure, Lie
+from devnet.faults import BaseFaults, Failure, Lie, proxy
 from devnet.faults.chain import SAID
 from devnet.faults.proxy import Proxies
 from devnet.jsonrpc import JsonRpc, JsonRpcError
@@ -110,6 +110,31 @@ def test_an_answer_is_cut_in_half(base: BaseFaults) -> None:
         post(base.urls[0], CHAIN_ID)
     whole = post(base.urls[0], CHAIN_ID)[1]
     assert cut.value.partial == whole[: len(whole) // 2]
+
+
+@contextmanager
+def answer_of(url: str) -> Iterator[http.client.HTTPResponse]:
+    """To be read as it comes."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+    connection.request("POST", "/", json.dumps(CHAIN_ID), {"Content-Type": "application/json"})
+    yield connection.getresponse()
+    connection.close()
+
+
+def test_an_answer_comes_byte_by_byte(base: BaseFaults, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = post(base.urls[0], CHAIN_ID)[1]
+    with base.dripping():
+        monkeypatch.setattr(proxy, "DRIP_SECONDS", 0)
+        assert post(base.urls[0], CHAIN_ID) == (200, whole)
+        monkeypatch.setattr(proxy, "DRIP_SECONDS", 1_000)
+        with answer_of(base.urls[0]) as answer:
+            assert answer.read1() == whole[:1]
+
+
+def test_an_answer_never_ends_while_it_is_read(base: BaseFaults) -> None:
+    whole, many = post(base.urls[0], CHAIN_ID)[1], 3 * len(proxy.SPACES)
+    with base.never_ending(), answer_of(base.urls[0]) as answer:
+        assert answer.read(many) == whole.ljust(many)
 
 
 def test_a_lost_answer_is_lost_after_the_node_did_it(base: BaseFaults, rpc: JsonRpc) -> None:
