@@ -1,7 +1,8 @@
 """The escrows' events. Asked by block hash, so that a reorganisation can't mix two branches.
 
 A node that leaves events out is found out by a block's bloom, which has them; one that refuses a
-block with too many (anybody may emit our topics) is asked for those of our own addresses alone.
+block with too many (anybody may emit our topics), or comes to no end of them, is asked for those of
+our own addresses alone.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -15,7 +16,7 @@ from eth_utils.crypto import keccak
 
 from chains_app.adapters import evm_contract
 from chains_app.adapters.interface import BlockUnknownError, Fact, TooManyFactsError
-from chains_app.adapters.node import Call, Node, RpcError
+from chains_app.adapters.node import Call, EndlessAnswerError, Node, RpcError
 from chains_app.adapters.rpc import JsonRpc
 from chains_app.config import ChainSpec
 from chains_app.locks import LockTerms
@@ -53,11 +54,18 @@ class EscrowLogs:
 
         try:
             self._rpc.first_known(ask)
+        except EndlessAnswerError:
+            if locks is not None:
+                raise
+            raise self._too_many() from None
         except RpcError as error:
             if error.is_too_much:
-                raise TooManyFactsError(f"{self._spec.name}: too many logs in a block") from None
+                raise self._too_many() from None
             raise BlockUnknownError(f"{self._spec.name} lost blocks while they were read") from None
         return tuple(fact for fact in chain.from_iterable(found) if fact is not None)
+
+    def _too_many(self) -> TooManyFactsError:
+        return TooManyFactsError(f"{self._spec.name}: too many logs in a block")
 
     def secret(self, terms: LockTerms, escrow: str, first: int, last: int) -> bytes | None:
         """That opens the lock, as an event of these heights shows it, the newest looked at first.

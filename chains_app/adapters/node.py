@@ -1,4 +1,4 @@
-"""One node of a chain: JSON-RPC over HTTP, kept-alive connections, short timeouts.
+"""One node of a chain: JSON-RPC, each call one bounded exchange.
 
 A result must answer our request, in its shape. What a node says, and where it is, stays in here:
 texts of errors are for classification only.
@@ -10,14 +10,12 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import urllib3
 from urllib3.exceptions import HTTPError
 
+from chains_app.adapters.exchange import EndlessError, Line
 from chains_app.adapters.interface import ChainError, ChainUnavailableError
 from chains_app.adapters.standing import Standing
 
-_TIMEOUT: Final = urllib3.Timeout(connect=2, read=5)
-_HEADERS: Final = {"Content-Type": "application/json"}
 _NO_ANSWER_CODES: Final = frozenset({-32005, -32603})  # limit exceeded, internal error
 _NO_ANSWER_CAUSES: Final = frozenset(  # nearcore's names
     {"TIMEOUT_ERROR", "NO_SYNCED_BLOCKS", "NOT_SYNCED_YET", "INTERNAL_ERROR", "UNAVAILABLE_SHARD"}
@@ -54,13 +52,17 @@ class RpcError(ChainError):
         return not self.is_too_much and (named or "rate limit" in self.said)
 
 
+class EndlessAnswerError(ChainUnavailableError):
+    """No answer, but one began that was too long, or too slow: too much may have been asked for."""
+
+
 class Node:
     """Asks one URL. `place` tells it from the chain's others: "node 2 of 3"."""
 
     def __init__(self, chain: str, url: str, place: str, fits: Fits) -> None:
         self.place, self.standing = place, Standing()
         self._chain, self._url, self._fits = chain, url, fits
-        self._process, self._pool = os.getpid(), _new_pool()
+        self._process, self._line = os.getpid(), Line(self._url)
         self._ids = itertools.count(1)
 
     def __repr__(self) -> str:
@@ -88,26 +90,28 @@ class Node:
     def renew(self) -> None:
         """A forked worker shares no connection with its parent, nor what was proved over one."""
         if self._process != os.getpid():
-            self._process, self._pool = os.getpid(), _new_pool()
+            self._process, self._line = os.getpid(), Line(self._url)
             self.standing.is_proved = False
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.clear()
+        self._line.close()
 
     def unavailable(self, method: str) -> ChainUnavailableError:
         """What to raise when it gives no answer."""
-        return ChainUnavailableError(f"{self._chain}: no node answered {method}")
+        return ChainUnavailableError(self._no_answer(method))
+
+    def _no_answer(self, method: str) -> str:
+        return f"{self._chain}: no node answered {method}"
 
     def _request(self, method: str, params: Any) -> dict[str, Any]:
         return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
 
     def _post(self, method: str, body: Any) -> Any:
-        try:
-            response = self._pool.request(
-                "POST", self._url, body=json.dumps(body), headers=_HEADERS
-            )
-            return json.loads(response.data)  # an error's status may be 4xx or 5xx: its body counts
+        try:  # an error's status may be 4xx or 5xx: its body counts
+            return json.loads(self._line.post(json.dumps(body)))
+        except EndlessError:
+            raise EndlessAnswerError(self._no_answer(method)) from None
         except (HTTPError, ValueError, RecursionError):
             raise self.unavailable(method) from None
 
@@ -130,7 +134,3 @@ class Node:
 def _texts(*parts: Any) -> str:
     """Those of them that are text: anything else is nested as deeply as a node likes."""
     return " ".join(part for part in parts if isinstance(part, str))
-
-
-def _new_pool() -> urllib3.PoolManager:
-    return urllib3.PoolManager(maxsize=16, retries=False, timeout=_TIMEOUT)

@@ -24,7 +24,7 @@ from chains_app.adapters.interface import (
     Refusal,
     WrongChainError,
 )
-from chains_app.adapters.node import Call, Fits, Node, RpcError
+from chains_app.adapters.node import Call, EndlessAnswerError, Fits, Node, RpcError
 from chains_app.adapters.standing import best_head
 from chains_app.locks import Block
 from orchestrator.kernel.clock import wall_clock
@@ -210,11 +210,11 @@ class JsonRpc:
             return error
 
     def _said_by_all(self, heard: Sequence[T | ChainError]) -> T:
-        """That it is lacking; else why it was refused; else that nobody answered."""
+        """That it is lacking; else why it was refused; else that no answer ended, or came."""
         for answer in heard:
             if not isinstance(answer, ChainError):
                 return answer
-        for kind in (RpcError, ChainUnavailableError):
+        for kind in (RpcError, EndlessAnswerError, ChainUnavailableError):
             for answer in heard:
                 if isinstance(answer, kind):
                     raise answer

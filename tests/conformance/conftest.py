@@ -6,7 +6,7 @@ import pytest
 import tenacity
 import urllib3
 
-from chains_app.adapters import node, rpc, standing
+from chains_app.adapters import exchange, rpc, standing
 from chains_app.config import ChainsEnvironment
 from chains_app.registry import use_environment
 from devnet.faults import ChainFaults, Faults
@@ -19,7 +19,7 @@ from tests.conformance.near_world import NearWorld
 from tests.conformance.world import World
 
 IDLE_SECONDS = 15
-PATIENCE = urllib3.Timeout(connect=2, read=1)  # what hangs shall not take 5 s a test
+PATIENCE = urllib3.Timeout(connect=2, total=1)  # what hangs shall not take 5 s a test
 NATIVE = ("memory", "memory-growing", "evm", "near")
 TOKEN = tuple(f"{chain}-token" for chain in NATIVE)
 
@@ -102,7 +102,7 @@ def faults(both: Faults, world: World) -> ChainFaults:
 
 def be_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No pauses between tries, and none for who failed: the next exchange meets the fault again."""
-    monkeypatch.setattr(node, "_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(exchange, "_TIMEOUT", PATIENCE)
     monkeypatch.setattr(standing, "FIRST_PAUSE", 0)
     monkeypatch.setattr(rpc, "wait_random_exponential", lambda **_: tenacity.wait_none())
 

@@ -25,11 +25,15 @@ def failing(how: Failure, **scope: Any) -> Fault:
     return lambda faults: faults.failing(how, **scope)
 
 
-@contextmanager
-def first_url_hangs(faults: ChainFaults) -> Iterator[None]:
-    """Who hangs is set aside for as long as ever, so that not each exchange waits for it."""
-    with patch.object(standing, "FIRST_PAUSE", FIRST_PAUSE), faults.hanging(at=0):
-        yield
+def set_aside(fault: Fault) -> Fault:
+    """Who takes long to fail is set aside for as long as ever: not each exchange waits for it."""
+
+    @contextmanager
+    def injecting(faults: ChainFaults) -> Iterator[None]:
+        with patch.object(standing, "FIRST_PAUSE", FIRST_PAUSE), fault(faults):
+            yield
+
+    return injecting
 
 
 # Those that leave an honest answer possible.
@@ -38,7 +42,9 @@ BEARABLE: Final[dict[str, Fault]] = {
     "everything twice": lambda faults: faults.doubling(),
     "sends twice": lambda faults: faults.doubling(methods=SENDS),
     "answers lost": failing(Failure.LOST, methods=SENDS),
-    "the first URL hangs": first_url_hangs,
+    "the first URL hangs": set_aside(lambda faults: faults.hanging(at=0)),
+    "the first URL drips": set_aside(lambda faults: faults.dripping(at=0)),
+    "the first URL never ends": set_aside(lambda faults: faults.never_ending(at=0)),
     "the first URL hangs for sends": lambda faults: faults.hanging(methods=SENDS, at=0),
     "the first URL refuses": lambda faults: faults.refusing_connections(at=0),
     "the first URL answers twice": lambda faults: faults.answering_twice(at=0),

@@ -11,7 +11,7 @@ from chains_app.adapters.interface import ChainUnavailableError, Signed, Signing
 from chains_app.locks import Call, LockState
 from devnet.faults import ChainFaults, Failure
 from devnet.faults.chain import SAID
-from tests.conformance.faulty import BEARABLE, NO_ANSWER, stage, unavailable
+from tests.conformance.faulty import BEARABLE, NO_ANSWER, Fault, stage, unavailable
 from tests.conformance.world import World, facts_since, read, signed, terms
 
 pytestmark = pytest.mark.parametrize("world", ["evm", "near"], indirect=True)
@@ -54,6 +54,17 @@ def test_a_lock_lives_and_ends_under_a_fault(
         assert adapter.final(list(world.spec.finality)[-1]).height >= page.last.height
         assert adapter.problems() == []
     assert faults.injected.total() > met_before
+
+
+@pytest.mark.parametrize("how", [ChainFaults.dripping, ChainFaults.never_ending])
+def test_rule_6_a_send_whose_answer_comes_to_no_end_is_looked_up_by_hash(
+    through: World, faults: ChainFaults, how: Fault
+) -> None:
+    sent = signed(through, Call.LOCK, terms(through), through.lock)
+    with how(faults), pytest.raises(ChainUnavailableError, match=NO_ANSWER):
+        through.adapter.broadcast(sent.raw)
+    through.include()
+    assert stage(through, sent) is Stage.INCLUDED
 
 
 def exchanges(world: World) -> dict[str, Callable[[], Any]]:

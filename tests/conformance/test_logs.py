@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from chains_app.adapters import evm_contract, evm_logs
 from chains_app.adapters.evm import PAGE_BLOCKS
-from chains_app.adapters.interface import FactsPage, TooManyFactsError
+from chains_app.adapters.interface import ChainUnavailableError, FactsPage, TooManyFactsError
 from chains_app.locks import Call, LockTerms
-from devnet.faults import ChainFaults
-from devnet.faults.exchange import Forward, Reply, Request
+from devnet.faults import ChainFaults, Failure
+from devnet.faults.exchange import Forward, Manner, Reply, Request
 from devnet.faults.kinds import Answer, CallFault, Fault, Lie, Node
 from tests.conformance.evm_world import EvmWorld
+from tests.conformance.faulty import NO_ANSWER
 from tests.conformance.test_evm import call_stranger, emitter_of
 from tests.conformance.world import SECRET, facts_since, make, terms
 
@@ -170,3 +171,31 @@ def test_events_too_many_to_ask_for_are_asked_for_by_our_addresses(
         page = adapter.facts(withdrawal.start + 1, head, [*others, ours])
     assert page.facts == honest.facts
     assert len(page.blocks) == PAGE_BLOCKS
+
+
+class LongLogs(Fault):
+    """Comes to no end, unless addresses are named."""
+
+    async def answer(self, request: Request, forward: Forward) -> Reply:
+        reply = await forward(request)
+        is_named = all("address" in call["params"][0] for call in request.calls)
+        return replace(reply, manner=Manner.WHOLE if is_named else Manner.ENDLESS)
+
+
+def test_events_that_come_to_no_end_are_asked_for_by_our_addresses(
+    withdrawal: Withdrawal, faults: ChainFaults
+) -> None:
+    adapter, honest = withdrawal.world.adapter, withdrawal.facts()
+    heights, ours = (withdrawal.start + 1, honest.last.height), adapter.lock_id(withdrawal.bound)
+    with (
+        faults.failing(Failure.HTTP_502, methods=LOGS, at=0),
+        faults.proxies[1].injecting(LongLogs(methods=LOGS)),
+    ):
+        with pytest.raises(TooManyFactsError):
+            adapter.facts(*heights)
+        assert adapter.facts(*heights, [ours]) == honest
+    with (
+        faults.never_ending(methods=LOGS),
+        pytest.raises(ChainUnavailableError, match=NO_ANSWER),
+    ):
+        adapter.facts(*heights, [ours])

@@ -1,13 +1,13 @@
 """Several nodes of a chain, of which one lags, serves less, or is not of this chain."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from chains_app.adapters import rpc
+from chains_app.adapters import rpc, standing
 from chains_app.adapters.interface import ChainUnavailableError, WrongChainError
 from chains_app.locks import Call, LockState
 from devnet.faults import ChainFaults, Failure
@@ -78,6 +78,17 @@ def test_a_node_that_lags_serves_when_no_other_does(through: World, faults: Chai
     fresh = through.adapter.head()
     with faults.stale(LAG, at=0), faults.failing(Failure.HTTP_502, at=1):
         assert through.adapter.head().height == fresh.height - LAG
+
+
+@pytest.mark.parametrize("how", [ChainFaults.dripping, ChainFaults.never_ending])
+def test_a_node_that_comes_to_no_end_is_set_aside(
+    through: World, faults: ChainFaults, monkeypatch: pytest.MonkeyPatch, how: Callable[..., Any]
+) -> None:
+    head = through.adapter.head()
+    monkeypatch.setattr(standing, "FIRST_PAUSE", 60)
+    with how(faults, at=0) as fault:
+        assert [through.adapter.head() for _ in range(2)] == [head] * 2
+    assert fault.injected == 1
 
 
 def other_chain(method: str, result: Any) -> Any:
