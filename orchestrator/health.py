@@ -28,14 +28,17 @@ from orchestrator.kernel.clock import wall_clock
 from sessions_app.models import ENDED, Session
 
 PROBE_SECONDS: Final = 1.0  # who has not answered by then is down
-KEPT_SECONDS: Final = 1.0  # how old an answer may be
+KEPT_SECONDS: Final = 1.0  # how long ago they may have ended
 
 _started = time.monotonic()
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What the probes found: is each dependency up; `active_swaps` None without a database."""
+    """What the probes found: is each dependency up; `active_swaps` None without a database.
+
+    `at`: when they had ended, by the steady clock.
+    """
 
     connections: dict[str, bool]
     active_swaps: int | None
@@ -59,9 +62,10 @@ class Prober:
         self._found: Findings | None = None
 
     def findings(self) -> Findings:
-        """Findings at most KEPT_SECONDS old."""
+        """Of probes that ended at most KEPT_SECONDS before this was asked, or since."""
+        asked = time.monotonic()
         with self._lock:
-            if self._found is None or time.monotonic() - self._found.at > KEPT_SECONDS:
+            if self._found is None or asked - self._found.at > KEPT_SECONDS:
                 self._found = self._probe()
             return self._found
 
@@ -74,12 +78,11 @@ class Prober:
         probes |= {"redis": _ask_redis, "database": _count_active_swaps}
         for name, probe in probes.items():
             self._start(name, probe)
-        began = time.monotonic()
         wait(self._running.values(), timeout=PROBE_SECONDS)
         connections = {name: _is_up(self._running[name]) for name in probes}
         database = self._running["database"]
         count = database.result() if connections["database"] else None
-        return Findings(connections, count, began)
+        return Findings(connections, count, time.monotonic())
 
     def _start(self, name: str, probe: Callable[[], Any]) -> None:
         """A probe that still hangs from the last time is waited for again, not doubled."""

@@ -1,8 +1,9 @@
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from threading import Event
+from threading import Event, Lock, Semaphore
 from typing import Any
 
 import pytest
@@ -172,6 +173,38 @@ def test_many_questions_within_a_second_are_one_probe(
     monkeypatch.setattr(health, "KEPT_SECONDS", 3600)
     assert [ask()[0] for _ in range(5)] == [200] * 5
     assert node.asked == 1
+
+
+class Door:
+    """A lock that tells of those who came to it."""
+
+    def __init__(self) -> None:
+        self.came, self._lock = Semaphore(0), Lock()
+
+    def __enter__(self) -> None:
+        self.came.release()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_all_who_ask_while_a_chain_hangs_share_one_probe(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = Door()
+    monkeypatch.setattr(health, "KEPT_SECONDS", 0)
+    monkeypatch.setattr(health._prober, "_lock", door)
+    node.answers.clear()
+    with ThreadPoolExecutor(3) as threads:
+        asking = [threads.submit(health._prober.findings) for _ in range(3)]
+        assert all(door.came.acquire(timeout=60) for _ in asking)
+        node.answers.set()
+        found = [each.result() for each in asking]
+    assert [each.status for each in found] == ["healthy"] * 3
+    assert node.asked == 1
+    assert ask()[0] == 200
+    assert node.asked == 2  # who came when it had ended
 
 
 def test_only_reading_is_allowed() -> None:
