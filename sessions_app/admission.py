@@ -15,8 +15,9 @@ from auctions_app.selectors import STAKE_UNITS
 from chains_app.adapters.interface import ChainError
 from chains_app.locks import Call
 from chains_app.models import Attempt, IntentStatus
-from chains_app.registry import get_adapter
+from chains_app.registry import get_adapter, signing_keys
 from chains_app.selectors import is_hashlock_seen
+from chains_app.signers import SignerRole
 from orchestrator.kernel.clock import instant, wall_clock
 from orchestrator.kernel.errors import ConflictError, InvalidInputError, UnavailableError
 from orchestrator.kernel.hashlock import LENGTH, HashFunction
@@ -57,7 +58,12 @@ class CapReachedError(ConflictError):
 
 
 def require_account(chain: str, account: str, field: str) -> None:
-    """Raises InvalidAccountError, UnavailableError."""
+    """One that can be a party, and is none of ours: we would pay ourselves with the maker's money.
+
+    Raises InvalidAccountError, UnavailableError.
+    """
+    if account in {key.account for role in SignerRole for key in signing_keys(chain, role)}:
+        raise InvalidAccountError(f"{account} is ours: give the maker's own", field=field)
     try:
         problem = get_adapter(chain).account_problem(account)
     except ChainError:

@@ -70,6 +70,24 @@ def test_an_account_that_cannot_be_a_party_is_refused(
     assert not Session.objects.exists()
 
 
+@pytest.mark.parametrize("ours", ["lock", "duty"])
+@pytest.mark.parametrize(
+    ("party", "field"),
+    [
+        ("maker_source_account", "makerSourceAccount"),
+        ("maker_destination_account", "makerDestinationAccount"),
+    ],
+)
+def test_an_account_of_ours_is_no_makers(world: World, party: str, field: str, ours: str) -> None:
+    """The money would stay with us: the maker would have paid for nothing."""
+    with pytest.raises(
+        InvalidAccountError, match=f"{ours} is ours: give the maker's own"
+    ) as refused:
+        world.create(**{party: ours})
+    assert refused.value.field == field
+    assert not Session.objects.exists()
+
+
 def test_rule_10_accounts_and_balances_are_asked_outside_any_transaction(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
