@@ -57,6 +57,13 @@ class CapReachedError(ConflictError):
     code = "cap_reached"
 
 
+def spelled_parties(quote: Quote, source: str, destination: str) -> tuple[str, str]:
+    """The maker's accounts on the quote's chains, each in its one spelling inside."""
+    route = current_market().route(quote.route_id)
+    chains = route.source.chain.name, route.destination.chain.name
+    return get_adapter(chains[0]).spelled(source), get_adapter(chains[1]).spelled(destination)
+
+
 def require_account(chain: str, account: str, field: str) -> None:
     """One that can be a party, and is none of ours: we would pay ourselves with the maker's money.
 

@@ -341,11 +341,17 @@ class EvmAdapter:
     def order_problem(self, signed: SignedOrder) -> str | None:
         return self._orders.problem(signed, self._spec.asset(signed.order.terms.token))
 
+    def spelled(self, account: str) -> str:
+        """All of one case has no checksum (EIP-55), and gets it here."""
+        digits = account[2:]
+        is_plain = _ADDRESS.fullmatch(account) and digits in (digits.lower(), digits.upper())
+        return str(to_checksum_address(account)) if is_plain else account
+
     def account_problem(self, account: str) -> str | None:
         if not _ADDRESS.fullmatch(account):
             return f"{account[:80]!r} is not an address: give 0x and 40 hex digits"
         if not is_checksum_address(account):
-            return f"{account} has no valid checksum: give the address as your wallet shows it"
+            return f"{account} fails its checksum (EIP-55): give it as your wallet shows it"
         if account in (to_checksum_address(evm_contract.ZERO_ADDRESS), self._contracts.factory):
             return f"{account} can't be a party of a lock"
         return None

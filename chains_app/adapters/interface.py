@@ -319,8 +319,13 @@ class ChainAdapter(Protocol):
     def order_problem(self, signed: SignedOrder) -> str | None:
         """Why submitting it would fail now (signature, balance, allowance, refusal), or None."""
 
+    def spelled(self, account: str) -> str:
+        """The one spelling that an account has inside, whichever of the chain's it came in (no
+        exchange); what is no account stays as it is.
+        """
+
     def account_problem(self, account: str) -> str | None:
-        """Why `account` is not one that can be a party here (form, existence), or None."""
+        """Why `account`, as `spelled`, can't be a party here (form, existence), or None."""
 
     def problems(self) -> list[str]:
         """What is wrong with chain id, genesis, contract code or keys; empty when all is right."""

@@ -267,6 +267,10 @@ class MemoryAdapter:
             return f"{self.name} would refuse it now: {refused}"
         return None
 
+    def spelled(self, account: str) -> str:
+        """Capitals alone are another spelling, as on an EVM chain."""
+        return account.lower() if account.isupper() else account
+
     def account_problem(self, account: str) -> str | None:
         if not _ACCOUNT.fullmatch(account):
             return f"{account[:80]!r} is not an account of {self.name}: use a-z, 0-9, . _ and -"

@@ -336,6 +336,9 @@ class NearAdapter:
     def order_problem(self, signed: SignedOrder) -> str:
         return f"{self.name} takes no orders: lock by your own wallet"
 
+    def spelled(self, account: str) -> str:
+        return account
+
     def account_problem(self, account: str) -> str | None:
         if not near_contract.ACCOUNT.fullmatch(account):
             return f"{account[:80]!r} is not a NEAR account id, such as alice.near"

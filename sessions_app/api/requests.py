@@ -25,6 +25,7 @@ MOST_NAMED: Final = 10  # unknown fields, so that an answer is no larger than wh
 _NAME: Final = r"[!-~]{1,128}"
 _SIGNATURE: Final = "0x([0-9a-f]{2}){1,1024}"
 _HEX32: Final = "0x[0-9a-f]{64}"
+_ADDRESS: Final = " An EVM address: in one case, or with its checksum (EIP-55)."
 _LOWER_CASE_ID: Final = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
@@ -208,8 +209,12 @@ SessionRequest = type(
     (Body,),
     {
         "quoteId": IdField(help_text="A quote of yours that is not expired and not taken."),
-        "makerSourceAccount": NameField(help_text="Who locks the source coin, on its chain."),
-        "makerDestinationAccount": NameField(help_text="Who is paid, on the destination chain."),
+        "makerSourceAccount": NameField(
+            help_text="Who locks the source coin, on its chain." + _ADDRESS
+        ),
+        "makerDestinationAccount": NameField(
+            help_text="Who is paid, on the destination chain." + _ADDRESS
+        ),
         "secretMode": ModeField(
             SecretMode,
             default=SecretMode.SERVICE.value,

@@ -19,6 +19,7 @@ from orchestrator.clients.authentication import client_of
 from orchestrator.http.idempotency import answer_once
 from orchestrator.kernel.clock import wall_clock
 from sessions_app import selectors, services
+from sessions_app.admission import spelled_parties
 from sessions_app.api import answers, examples, schemas
 from sessions_app.api.exit_page import ExitKitPage
 from sessions_app.api.requests import (
@@ -102,11 +103,15 @@ class SessionsView(APIView):
         return answer_prepared(request, partial(self._prepare, request, wanted), self._store)
 
     def _prepare(self, request: Request, wanted: dict[str, Any]) -> Session:
+        quote = get_quote(client_of(request).id, wanted["quoteId"])
+        source, destination = spelled_parties(
+            quote, wanted["makerSourceAccount"], wanted["makerDestinationAccount"]
+        )
         return services.prepare_session(
             client=client_of(request),
-            quote_id=wanted["quoteId"],
-            maker_source_account=wanted["makerSourceAccount"],
-            maker_destination_account=wanted["makerDestinationAccount"],
+            quote_id=quote.id,
+            maker_source_account=source,
+            maker_destination_account=destination,
             secret_mode=wanted["secretMode"],
             hashlock=wanted.get("hashlock"),
         )

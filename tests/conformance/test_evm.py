@@ -14,6 +14,7 @@ from chains_app.locks import Call, LockState
 from chains_app.registry import signing_keys
 from chains_app.signers import SignerRole
 from devnet.anvil import CHAIN_ID
+from sessions_app.admission import InvalidAccountError, require_account
 from tests.conformance.evm_world import FUNDS, EvmWorld
 from tests.conformance.world import facts_since, make, read, succeeded, terms
 
@@ -102,13 +103,35 @@ def test_an_account_without_gas_is_a_problem(world: EvmWorld) -> None:
     assert world.adapter.problems() == [f"base: {world.duty.account} has no ETH for gas"]
 
 
-@pytest.mark.parametrize("spelled", [str.lower, lambda a: "0x" + a[2:].upper()])
-def test_an_address_without_its_checksum_is_refused(
-    world: EvmWorld, spelled: Callable[[str], str]
+@pytest.mark.parametrize("came_as", [str.lower, lambda a: "0x" + a[2:].upper()])
+def test_an_address_of_one_case_gets_its_checksum(
+    world: EvmWorld, came_as: Callable[[str], str]
 ) -> None:
-    problem = world.adapter.account_problem(spelled(world.maker.account))
-    assert problem is not None
-    assert "checksum" in problem
+    """It has none (EIP-55), and is how `eth_requestAccounts` gives it."""
+    assert world.adapter.spelled(came_as(world.maker.account)) == world.maker.account
+
+
+def test_an_address_that_fails_its_checksum_is_refused(world: EvmWorld) -> None:
+    wrong = "0x" + world.maker.account[2:].swapcase()
+    assert world.adapter.spelled(wrong) == wrong
+    problem = world.adapter.account_problem(wrong)
+    assert problem == f"{wrong} fails its checksum (EIP-55): give it as your wallet shows it"
+
+
+@pytest.mark.parametrize("account", ["UPPER", "0x", "0x12", "0X" + "AB" * 20, "ab" * 20, ""])
+def test_what_is_no_address_is_spelled_as_it_came(world: EvmWorld, account: str) -> None:
+    assert world.adapter.spelled(account) == account
+    assert world.adapter.account_problem(account) is not None
+
+
+@pytest.mark.parametrize("role", SignerRole)
+@pytest.mark.parametrize("came_as", [str, str.lower])
+def test_our_accounts_are_no_makers_in_any_spelling(
+    world: EvmWorld, role: SignerRole, came_as: Callable[[str], str]
+) -> None:
+    (key,) = signing_keys("base", role)
+    with pytest.raises(InvalidAccountError, match=f"{key.account} is ours"):
+        require_account("base", world.adapter.spelled(came_as(key.account)), "makerSourceAccount")
 
 
 @contextmanager

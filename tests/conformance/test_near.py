@@ -52,6 +52,7 @@ def test_our_lock_id_is_the_contracts(world: NearWorld) -> None:
 def test_an_implicit_account_needs_not_to_exist(world: NearWorld) -> None:
     bound = terms(world, beneficiary="ab" * 32)
     assert world.adapter.account_problem(bound.beneficiary) is None
+    assert world.adapter.spelled(bound.beneficiary) == bound.beneficiary
     assert world.adapter.payout_problem(bound, bound.beneficiary) is None
     make(world, Call.LOCK, bound)
     make(world, Call.WITHDRAW, bound)

@@ -16,6 +16,7 @@ def test_a_plain_wallet_makes_exactly_the_lock_of_the_terms(world: World) -> Non
 def test_our_parties_are_accounts(world: World) -> None:
     for key in (world.maker, world.lock, world.duty):
         assert world.adapter.account_problem(key.account) is None
+        assert world.adapter.spelled(key.account) == key.account
 
 
 BAD_ACCOUNTS = ["", " ", "Ünïcode", "-dash", "UPPER", "x" * 65, "a b", "\u0430lice.near", "a\n"]

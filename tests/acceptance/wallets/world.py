@@ -86,8 +86,8 @@ class Wallets:
         asked = {"routeId": f"{coin}->{other}", "amount": str(AMOUNTS[coin]), "lockMode": lock_mode}
         fields = {
             "quoteId": post(self.api, "/quote", asked, 201)["quoteId"],
-            "makerSourceAccount": self.account[chain],
-            "makerDestinationAccount": self.account[other[:4]],
+            "makerSourceAccount": self.account[chain].lower(),  # as `eth_requestAccounts` gives it
+            "makerDestinationAccount": self.account[other[:4]].lower(),
             **own,
         }
         answer = self.api.post(f"{V1}/sessions", fields, format="json")

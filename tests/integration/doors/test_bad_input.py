@@ -54,7 +54,7 @@ QUOTE: list[tuple[str, str, list[Any], dict[str, str]]] = [
         ),
     ),
 ]  # fmt: skip
-NO_ACCOUNT = dict.fromkeys(["No-Such", "nobody", MAKER.upper(), f"{MAKER}\\"], "invalid_account")
+NO_ACCOUNT = dict.fromkeys(["No-Such", "nobody", MAKER.title(), f"{MAKER}\\"], "invalid_account")
 SESSION: list[tuple[str, str, list[Any], dict[str, str]]] = [
     ("quoteId", "invalid", NO_ID, {}),
     ("makerSourceAccount", "invalid", NO_NAME, NO_ACCOUNT),

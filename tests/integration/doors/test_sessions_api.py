@@ -57,6 +57,27 @@ def test_a_new_session_says_all_that_is_fixed(api: APIClient) -> None:
     }
 
 
+def test_a_maker_has_one_spelling_inside_whichever_came(api: APIClient) -> None:
+    """So that all sessions of a maker count against its caps."""
+    fields = session_fields(quote(api)["quoteId"])
+    spelled = {"makerSourceAccount": MAKER.upper(), "makerDestinationAccount": MAKER.upper()}
+    session = post(api, "/sessions", {**fields, **spelled}, 201)
+    assert {name: session[name] for name in spelled} == dict.fromkeys(spelled, MAKER)
+    row = Session.objects.get(pk=session["sessionId"])
+    assert (row.maker_source_account, row.maker_destination_account) == (MAKER, MAKER)
+
+
+@pytest.mark.parametrize("field", ["makerSourceAccount", "makerDestinationAccount"])
+@pytest.mark.parametrize("ours", ["lock", "DUTY"])
+def test_an_account_of_ours_is_refused_in_any_spelling(
+    api: APIClient, field: str, ours: str
+) -> None:
+    fields = session_fields(quote(api)["quoteId"])
+    (error,) = post(api, "/sessions", {**fields, field: ours}, 400)["errors"]
+    assert (error["field"], error["code"]) == (field, "invalid_account")
+    assert error["detail"] == f"{ours.lower()} is ours: give the maker's own"
+
+
 def test_the_fill_fixes_both_legs_and_asks_the_wallet(api: APIClient) -> None:
     new = create_session(api)
     session = execute(api, new["sessionId"])
