@@ -5,6 +5,7 @@ from typing import Any, Final
 from drf_spectacular.utils import OpenApiExample
 
 from auctions_app.routes import TRUST_OF_MAKER_MODE, TRUST_OF_SERVICE_MODE, SecretMode
+from sessions_app.api import example_order
 from sessions_app.exit_kit import SECRET_INSTRUCTIONS
 
 _HASHLOCK: Final = "0x5f78c33274e43fa9de5659265c1d917e25c03722dcb0b8d27db8d5feaa813953"
@@ -126,26 +127,30 @@ _INITIALIZED: Final = {
     "order": None,
     "walletTransactions": [],
 }
-_USDC: Final = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
-_GASLESS_ROUTE: Final = "base:USDC->near:NEAR"
+_GASLESS: Final = {
+    "routeId": "base:USDC->near:NEAR",
+    "lockMode": "gasless",
+    "sourceAmount": example_order.SOURCE["amount"],
+    "acceptBy": "2026-11-22T22:01:10Z",
+}
+_GASLESS_SOURCE: Final = {**_SOURCE, **example_order.SOURCE}
+# Its deadlines and its source leg are fixed already, for they are in what is signed.
+_AWAITED: Final = {
+    **_INITIALIZED,
+    **_GASLESS,
+    "expiresAt": _QUOTE["expiresAt"],
+    "legs": [_GASLESS_SOURCE],
+    "order": example_order.order_of(
+        _GASLESS_SOURCE, _DESTINATION, _SUMMARY["minimumDestinationAmount"]
+    ),
+}
 # Signed already: from here on we make the source lock.
 _SUBMITTED: Final = {
     **_SUMMARY,
-    "routeId": _GASLESS_ROUTE,
-    "lockMode": "gasless",
-    "sourceAmount": "250000000",
-    "acceptBy": "2026-11-22T22:01:10Z",
+    **_GASLESS,
     "legs": [
-        {
-            **_SOURCE,
-            "symbol": "USDC",
-            "token": _USDC,
-            "decimals": 6,
-            "amount": "250000000",
-            "lockBy": "2026-11-22T22:01:16Z",
-            "timelock": "2026-11-22T22:02:27Z",
-        },
-        {**_DESTINATION, "lockBy": "2026-11-22T22:01:35Z", "timelock": "2026-11-22T22:01:47Z"},
+        _GASLESS_SOURCE,
+        {**_DESTINATION, "lockBy": "2026-11-22T22:01:38Z", "timelock": "2026-11-22T22:01:50Z"},
     ],
     "order": None,
     "walletTransactions": [],
@@ -309,11 +314,12 @@ CREATE_SESSION: Final = (
         request_only=True,
     ),
     _answer("a new session", _INITIALIZED, 201),
+    _answer("a new session in lock mode gasless, with the order to sign", _AWAITED, 201),
 )
 LIST_SESSIONS: Final = (_answer("the last page", {"items": [_SUMMARY], "nextCursor": None}),)
 SESSION: Final = (_answer("waiting for the maker", _SESSION),)
 EXECUTE: Final = (
-    OpenApiExample("a gasless order", {"signature": "0x" + "5e" * 64 + "1b"}, request_only=True),
+    OpenApiExample("a gasless order with a permit", example_order.SIGNED, request_only=True),
     _answer("we make the source lock", _SUBMITTED),
 )
 CANCEL: Final = (_answer("cancelled before anything was locked", _CANCELLED),)

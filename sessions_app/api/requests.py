@@ -74,6 +74,21 @@ class AmountField(NameField):
             raise serializers.ValidationError(str(error), code=error.code) from None
 
 
+@extend_schema_field({"type": "string", "pattern": r"^[1-9][0-9]{0,77}$"})
+class DeadlineField(NameField):
+    """Unix seconds as a decimal string, as a token's permit is signed; gives an int above 0."""
+
+    default_error_messages: ClassVar = {
+        "invalid": "{value} is not a deadline: give Unix seconds as a decimal string, above 0"
+    }
+
+    def to_internal_value(self, data: Any) -> int:
+        try:
+            return _positive(parse_amount(super().to_internal_value(data)))
+        except InvalidAmountError:
+            self.refuse(data)
+
+
 @extend_schema_field({"type": "string", "format": "uuid", "pattern": f"^{_LOWER_CASE_ID}$"})
 class IdField(NameField):
     """A UUID in its usual form: 36 characters, lower case."""
@@ -231,7 +246,10 @@ Permit = type(
     (Body,),
     {
         "value": AmountField(help_text="The allowance that it gives."),
-        "deadline": AmountField(help_text="Until when the token takes it, in seconds."),
+        "deadline": DeadlineField(
+            help_text="Until when the token takes it, as it was signed: Unix seconds as a decimal "
+            "string, not ISO-8601."
+        ),
         "signature": KeySignatureField(help_text="Of the token's ERC-2612 typed data."),
     },
 )

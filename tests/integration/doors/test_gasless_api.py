@@ -74,6 +74,10 @@ def test_what_is_signed_is_kept_with_its_permit(api: APIClient, new: dict[str, A
     )
 
 
+def _permit_until(deadline: Any) -> dict[str, Any]:
+    return {"permit": {"value": "1", "deadline": deadline, "signature": "0x" + "11" * 65}}
+
+
 BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "none": ({}, "signature", "order_refused"),
     "another's": ({"signature": "0x" + "11" * 32}, "signature", "order_refused"),
@@ -97,6 +101,10 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
         "permit.value",
         "invalid_amount",
     ),
+    "a permit until a number": (_permit_until(1796066225), "permit.deadline", "invalid"),
+    "a permit until a time": (_permit_until("2026-11-22T22:00Z"), "permit.deadline", "invalid"),
+    "a permit until 0": (_permit_until("0"), "permit.deadline", "invalid"),
+    "a permit until 2^256": (_permit_until(str(2**256)), "permit.deadline", "invalid"),
     "a permit that is a list": ({"permit": []}, "permit", "invalid"),
 }
 
@@ -112,6 +120,14 @@ def test_a_bad_order_is_refused_and_changes_nothing(
     session = get(api, f"/sessions/{new['sessionId']}")
     assert (session["status"], session["seq"], session["order"]) == ("initialized", 1, new["order"])
     assert tokens.balances(MAKER, "lock", "duty") == before
+
+
+def test_a_deadline_in_another_form_is_told_its_own(api: APIClient, new: dict[str, Any]) -> None:
+    sent = _permit_until(1796066225)
+    (error,) = post(api, f"/sessions/{new['sessionId']}/execute", sent, 400)["errors"]
+    assert error["detail"] == (
+        "1796066225 is not a deadline: give Unix seconds as a decimal string, above 0"
+    )
 
 
 def test_a_wallets_session_takes_no_signature(tokens: World, api: APIClient) -> None:

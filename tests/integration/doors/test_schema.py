@@ -66,7 +66,10 @@ def test_every_answer_is_as_the_schema_says(api: APIClient, schema: dict[str, An
     [
         ("Quote", examples.CREATE_QUOTE[1]),
         ("Session", examples.CREATE_SESSION[1]),
+        ("Session", examples.CREATE_SESSION[2]),
         ("Session", examples.SESSION[0]),
+        ("ExecuteRequest", examples.EXECUTE[0]),
+        ("Session", examples.EXECUTE[1]),
         ("Session", examples.POST_SECRET[1]),
         ("ExitKit", examples.EXIT_KIT[0]),
     ],
