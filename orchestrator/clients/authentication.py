@@ -15,7 +15,10 @@ from orchestrator.clients.services import (
     authenticate_token,
 )
 
-GIVE_A_KEY: Final = "give an API key in X-API-Key, or a token in Authorization: Bearer"
+GIVE_A_KEY: Final = (
+    "give an API key in X-API-Key, or a token in Authorization: Bearer; "
+    "a new token is made with a key only"
+)
 
 
 class ApiKeyAuthentication(BaseAuthentication):

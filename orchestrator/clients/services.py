@@ -67,7 +67,7 @@ def authenticate_key(text: str) -> ApiKey:
     """The key, with its client; raises UnauthenticatedError."""
     parts = _KEY.fullmatch(text)
     if parts is None:
-        raise UnauthenticatedError("this is not an API key, which begins with 1b_: give yours")
+        raise UnauthenticatedError("this is no whole API key: give all 63 characters, 1b_ first")
     key = _find_live_key(parts[1])
     if key is None or not hmac.compare_digest(bytes(key.digest), _digest(parts[2])):
         raise UnauthenticatedError("unknown or revoked API key: ask for a new one")

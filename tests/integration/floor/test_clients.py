@@ -121,7 +121,9 @@ def test_a_token_opens_what_its_key_opens(api: APIClient) -> None:
 
 
 def test_a_token_does_not_prolong_itself(key: str) -> None:
-    assert caller(HTTP_AUTHORIZATION=bearer(key)).post(TOKEN_URL).status_code == 401
+    refused = caller(HTTP_AUTHORIZATION=bearer(key)).post(TOKEN_URL)
+    assert refused.status_code == 401
+    assert "a new token is made with a key only" in body(refused)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -164,6 +166,13 @@ def test_an_inactive_client_opens_nothing(key: str) -> None:
 )
 def test_a_wrong_key_opens_nothing(key: str, wrong: str) -> None:
     assert read(HTTP_X_API_KEY=wrong) == 401
+
+
+def test_a_key_that_was_not_copied_whole_is_told_so(key: str) -> None:
+    assert len(key) == 63
+    refused = caller(HTTP_X_API_KEY=key[:-1]).get(READ_URL)
+    said = "this is no whole API key: give all 63 characters, 1b_ first"
+    assert (refused.status_code, body(refused)["detail"]) == (401, said)
 
 
 def test_the_name_of_a_key_with_another_secret_opens_nothing(key: str) -> None:
