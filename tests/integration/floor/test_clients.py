@@ -75,7 +75,9 @@ def test_only_a_hash_of_the_key_is_stored() -> None:
         (["frontend", "--another-key"], "no API client is named 'frontend'"),
         (["frontend", "--another-key", "--scopes", "read"], "not allowed with argument"),
         (["frontend", "--scopes", "root"], "invalid choice: 'root'"),
-        (["", "--scopes", "read"], "'' is not a name: give 1 to 100 characters"),
+        (["", "--scopes", "read"], "'' is not a name: give 1 to 100 printable characters"),
+        (["two\nlines", "--scopes", "read"], r"'two\\nlines' is not a name"),
+        (["front\u202edne", "--scopes", "read"], r"'front\\u202edne' is not a name"),
         (["x" * 101, "--scopes", "read"], "is not a name"),
     ],
 )

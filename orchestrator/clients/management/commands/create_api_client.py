@@ -28,8 +28,9 @@ class Command(BaseCommand):
 
     def handle(self, *, name: str, scopes: list[str] | None, reason: str, **_options: Any) -> None:
         longest = ApiClient._meta.get_field("name").max_length or 0
-        if not name.strip() or len(name) > longest:
-            raise CommandError(f"{name[:20]!r} is not a name: give 1 to {longest} characters")
+        if not name.strip() or len(name) > longest or not name.isprintable():
+            shown = repr(name[:20])
+            raise CommandError(f"{shown} is not a name: give 1 to {longest} printable characters")
         try:
             client, key = _issue(name.strip(), scopes, reason)
         except OrchestratorError as error:
