@@ -81,7 +81,10 @@ RouteAnswer: Final = _shape(
         "destination": Coin(),
         "minimum": _amount("Of one session, of the source coin."),
         "auctionSeconds": Count(),
-        "maximumFeeBps": Count(help_text="Our fee if the auction runs to its end."),
+        "maximumFeeBps": Count(
+            help_text="Our fee if the auction runs to its end; gas comes on top, see a quote's "
+            "`fees.gas`."
+        ),
         "lockModes": serializers.ListField(child=_one_of(*LOCK_MODES)),
         "secretModes": SecretModeOffer(many=True),
         "timelocks": Timelocks(),
