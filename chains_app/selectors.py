@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from chains_app.locks import Call, LockState
@@ -218,19 +218,38 @@ def _writes(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[UUID, Call], Write]:
 
 
 def waiting_references(calls: Iterable[Call], *, longer_than: timedelta) -> set[UUID]:
-    """References of these calls that are wanted for longer, with nothing of ours in a block.
-
-    An open intent is due or leased, so the query reads what is open and no more.
-    """
+    """References of these calls that are wanted for longer, with nothing of ours in a block."""
     included = Attempt.objects.filter(intent=OuterRef("pk"), status=AttemptStatus.INCLUDED)
-    rows = Intent.objects.filter(
-        Q(due_at__isnull=False) | Q(lease_expires_at__isnull=False),
+    rows = _open_intents().filter(
         ~Exists(included),
         call__in=[call.value for call in calls],
-        status__in=OPEN_INTENTS,
         wanted_since__lt=timezone.now() - longer_than,
     )
     return set(rows.values_list("reference", flat=True))
+
+
+def _open_intents() -> QuerySet[Intent]:
+    """An open intent is due or leased, so the query reads what is open and no more."""
+    is_looked_at = Q(due_at__isnull=False) | Q(lease_expires_at__isnull=False)
+    return Intent.objects.filter(is_looked_at, status__in=OPEN_INTENTS)
+
+
+class Place(NamedTuple):
+    """A contract that holds locks, and the token that they are in (None: native coin)."""
+
+    chain: str
+    contract: str
+    token: str | None
+
+
+def places_in_use() -> set[Place]:
+    """Where locks stand that we still want something written of, or, of those that are no
+    stranger's, whose end is not paid or may be reorganised away.
+    """
+    unsettled = Watch.objects.filter(is_settled=False, pays_out=True)
+    written = Watch.objects.filter(pk__in=_open_intents().values("watch"))
+    terms = "chain", "terms_json__contract", "terms_json__token"
+    return {Place(*each) for rows in (unsettled, written) for each in rows.values_list(*terms)}
 
 
 def writes_left(references: Iterable[UUID]) -> dict[UUID, set[Call]]:

@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 from chains_app.adapters.interface import ChainAdapter
 from chains_app.registry import chains, get_adapter, get_chain
 from orchestrator.kernel.clock import wall_clock
-from sessions_app.models import ENDED, Session
+from sessions_app.models import HAS_ENDED, Session
 
 PROBE_SECONDS: Final = 1.0  # who has not answered by then is down
 KEPT_SECONDS: Final = 1.0  # how long ago they may have ended
@@ -133,7 +133,7 @@ class SwapGauges(Collector):
             "sessions_needing_attention", "Sessions that wait for a person."
         )
         try:
-            counts = Session.objects.exclude(status__in=ENDED).values_list("status")
+            counts = Session.objects.exclude(HAS_ENDED).values_list("status")
             for status, count in counts.annotate(Count("pk")):
                 active.add_metric([status], count)
             attention.add_metric([], Session.objects.exclude(attention_since=None).count())
@@ -162,7 +162,7 @@ def _ask_redis() -> None:
 
 def _count_active_swaps() -> int:
     try:
-        return Session.objects.exclude(status__in=ENDED).count()
+        return Session.objects.exclude(HAS_ENDED).count()
     finally:
         connection.close()  # this thread's; back to the pool, where there is one
 

@@ -23,7 +23,7 @@ from orchestrator.kernel.errors import ConflictError, InvalidInputError, Unavail
 from orchestrator.kernel.hashlock import LENGTH, HashFunction
 from secrets_app.services import is_hashlock_known
 from sessions_app.domain.states import Status
-from sessions_app.models import ENDED, WALKED_AWAY, Session
+from sessions_app.models import HAS_ENDED, WALKED_AWAY, Session
 
 ABANDONED_FOR: Final = timedelta(days=1)  # how long an abandoned swap counts
 # Preimages that anybody would guess: one byte over and over, and the smallest numbers.
@@ -160,8 +160,8 @@ def require_room(session: Session) -> None:
 def _require_below(
     sessions: QuerySet[Session], who: str, new: Session, most: int, most_dollars: int
 ) -> None:
-    is_open = ~Q(status__in=ENDED)
-    found = sessions.filter(is_open).aggregate(count=Count("pk"), stake=Sum("stake", default=0))
+    open_ones = sessions.exclude(HAS_ENDED)
+    found = open_ones.aggregate(count=Count("pk"), stake=Sum("stake", default=0))
     if found["count"] >= most:
         raise CapReachedError(f"{who} {found['count']} open sessions, {most} at most: end one")
     if found["stake"] + new.stake > most_dollars * STAKE_UNITS:

@@ -6,10 +6,13 @@ from typing import Any
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import ProgrammingError
+from django.db.models import Q
 
 from chains_app.config import ConfigurationError
 from chains_app.registry import chains, get_chain
-from sessions_app.models import ENDED, Leg
+from chains_app.selectors import Place, places_in_use
+from sessions_app.domain.attention import Attention
+from sessions_app.models import HAS_ENDED, Leg, Session
 
 
 @register(Tags.database)
@@ -17,34 +20,37 @@ def check_open_swaps(
     app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **_: Any
 ) -> list[CheckMessage]:
     """Our duties go to configured contracts and tokens alone (rule 15), so none may be taken out
-    before the last swap in it has ended. Runs where a database is given, as at each start.
+    before the last swap in it has ended, is paid, and can't be reorganised away. Runs where a
+    database is given, as at each start.
     """
     if not databases:
         return []
     try:
-        used, known = _used_by_open_swaps(), set(chains())
+        used, known = _used_by_open_swaps() | places_in_use(), set(chains())
     except (ProgrammingError, ConfigurationError):  # not migrated yet; told by other checks
         return []
     return [
         Error(
-            f"{chain}: open swaps need {what}, which is not configured",
-            hint="Configure it again until list_stuck_sessions and the admin show them ended.",
+            f"{place.chain}: open swaps need {what}, which is not configured",
+            hint="Configure it again until list_stuck_sessions and the admin show them ended, paid "
+            "ones too, and the chain's slowest finality is over.",
             id="sessions_app.E001",
         )
-        for chain, contract, token in used
-        for what in _unknown(chain, contract, token, known)
+        for place in sorted(used, key=str)
+        for what in _unknown(place, known)
     ]
 
 
-def _used_by_open_swaps() -> list[tuple[str, str, str | None]]:
-    legs = Leg.objects.exclude(session__status__in=ENDED)
+def _used_by_open_swaps() -> set[Place]:
+    is_owed = Q(attention=Attention.REPAYMENT_OWED.value, attention_since__isnull=False)
+    legs = Leg.objects.filter(session__in=Session.objects.filter(~HAS_ENDED | is_owed))
     used = legs.values_list("terms__chain", "terms__contract", "terms__token").distinct()
-    return sorted(used, key=str)
+    return {Place(*each) for each in used}
 
 
-def _unknown(chain: str, contract: str, token: str | None, known: set[str]) -> list[str]:
-    if chain not in known:
-        return [f"chain {chain}"]
-    spec = get_chain(chain)
-    unknown = [] if contract == spec.contract else [f"contract {contract}"]
+def _unknown(place: Place, known: set[str]) -> list[str]:
+    if place.chain not in known:
+        return [f"chain {place.chain}"]
+    spec, token = get_chain(place.chain), place.token
+    unknown = [] if place.contract == spec.contract else [f"contract {place.contract}"]
     return unknown if token is None or token in spec.tokens else [*unknown, f"token {token}"]

@@ -13,11 +13,14 @@ from chains_app.locks import LockTerms
 from chains_app.orders import SignedOrder
 from orchestrator.fields import AmountField
 from orchestrator.kernel.clock import Seconds
+from sessions_app.domain.attention import Attention
 from sessions_app.domain.states import ENDS, Status
 from sessions_app.domain.timelocks import Deadlines
 
 STATUSES = [(status.value, status.value) for status in Status]
 ENDED = sorted(status.value for status in ENDS)  # one order: migrations compare it
+# A lost race stays `failed`, and nothing is left to do (its runbook page).
+HAS_ENDED = Q(status__in=ENDED) | Q(status=Status.FAILED.value, attention=Attention.LOST_RACE.value)
 
 # by the maker's wish, whose lock stood: it was cancelled, or the maker's account took no payment
 WALKED_AWAY = Q(status=Status.REFUNDED.value) & (

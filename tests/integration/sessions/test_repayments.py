@@ -275,8 +275,10 @@ def test_a_reorganised_repayment_opens_the_session_again(world: World) -> None:
     assert REPAYMENTS.count() == 1
 
 
-def test_an_order_of_a_swap_that_was_never_filled_is_repaid_too(tokens: World) -> None:
-    """Submitted by a stranger after the cancellation, and withdrawn to us before it went back."""
+def taken_of_what_was_never_filled(tokens: World) -> Session:
+    """An order that is submitted by a stranger after the cancellation, and withdrawn to us before
+    it went back.
+    """
     secret = Secret.generate()
     hashlock = HashFunction.SHA256.digest(secret.reveal())
     session = create(
@@ -296,6 +298,12 @@ def test_an_order_of_a_swap_that_was_never_filled_is_repaid_too(tokens: World) -
     tokens.block(1, "base")
     tokens.live(4)
     assert (path(session)[-1], reload(session).attention) == ("cancelled", "repayment_owed")
+    return session
+
+
+def test_an_order_of_a_swap_that_was_never_filled_is_repaid_too(tokens: World) -> None:
+    session = taken_of_what_was_never_filled(tokens)
+    source = terms(session, Role.SOURCE)
     before = held(tokens, session)
     do("repay_session", session.pk)
     tokens.live(6)

@@ -17,6 +17,9 @@ NARROW = CHAINS + "test_signers.py::"
 UNKNOWN = CHAINS + "test_unknown.py::"
 NEEDED = CHAINS + "test_preliminaries.py::"
 REPAID = CHAINS + "test_repayments.py::"
+SELECTORS = "chains_app/selectors.py"
+CHECKS = "sessions_app/checks.py"
+KEPT = SESSIONS + "test_checks.py::test_rule_15_"
 
 ROWS = (
     Guard(
@@ -226,6 +229,26 @@ ROWS = (
         15, "surplus-paid-once", "What was repaid is not repaid again.", SURPLUS,
         "    if surplus.pk in repaid([surplus.pk]):\n", "    if False:\n",
         (SURPLUSES + "test_what_reached_us_is_owed_shown_and_repaid_once",),
+    ),
+    Guard(
+        15, "kept-when-ended", "A contract whose swaps have ended and are not over is not taken out.",
+        CHECKS, "_used_by_open_swaps() | places_in_use()", "_used_by_open_swaps()",
+        (KEPT + "an_unpaid_payout_keeps_its_contract",),
+    ),
+    Guard(
+        15, "kept-while-owed", "Nor one that a repayment is owed for.", CHECKS,
+        "~HAS_ENDED | is_owed", "~HAS_ENDED",
+        (KEPT + "what_is_owed_of_a_cancelled_order_keeps_its_contract_and_token",),
+    ),
+    Guard(
+        15, "kept-until-settled", "Nor one whose ends a reorganisation may undo.", SELECTORS,
+        "for rows in (unsettled, written)", "for rows in (written,)",
+        (KEPT + "what_a_reorganisation_may_open_again_keeps_its_contract",),
+    ),
+    Guard(
+        15, "kept-while-written", "Nor one that something is still to be written of.", SELECTORS,
+        "for rows in (unsettled, written)", "for rows in (unsettled,)",
+        (KEPT + "a_released_repayment_keeps_its_contract_and_a_strangers_lock_none",),
     ),
     Guard(
         15, "made-by-another", "A stuck nonce whose effect somebody else made is freed.",
