@@ -218,6 +218,16 @@ class ChainsEnvironment(BaseSettings):
     near_duty_caps: _Caps
     """The most that the duty account may spend."""
 
+    @property
+    def base_caip2(self) -> str:
+        """The EVM chain's CAIP-2 name."""
+        return f"eip155:{self.base_chain_id}"
+
+    @property
+    def near_caip2(self) -> str:
+        """The NEAR chain's CAIP-2 name."""
+        return f"near:{self.near_chain_id}"
+
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Self:
         """Of these variables instead of the process's own; raises ValidationError."""
@@ -231,6 +241,17 @@ class ChainsEnvironment(BaseSettings):
             raise ValueError("BASE_LOCK_KEY and BASE_DUTY_KEY are the same: use two accounts")
         if self.near_lock_account == self.near_duty_account:
             raise ValueError("NEAR_LOCK_ACCOUNT and NEAR_DUTY_ACCOUNT are the same: use two")
+        return self
+
+    @model_validator(mode="after")
+    def _check_heads_of_real_chains(self) -> Self:
+        """Rule 11: blocks on demand are a devnet's."""
+        real = [name for name in (self.base_caip2, self.near_caip2) if name in _GENESIS]
+        if real and not self.check_stale_heads:
+            raise ValueError(
+                f"CHECK_STALE_HEADS is false, and {real[0]} would be believed however old its head "
+                "is: take it out"
+            )
         return self
 
     @model_validator(mode="after")
@@ -296,8 +317,7 @@ def chain_specs(environment: ChainsEnvironment) -> dict[str, ChainSpec]:
     """All chains by name."""
     times = _TIMES[environment.policy]
     stale_after = times.stale_after if environment.check_stale_heads else None
-    base_caip2 = f"eip155:{environment.base_chain_id}"
-    near_caip2 = f"near:{environment.near_chain_id}"
+    base_caip2, near_caip2 = environment.base_caip2, environment.near_caip2
     base = ChainSpec(
         name="base",
         caip2=base_caip2,

@@ -44,6 +44,12 @@ ROWS = (
         (STALE,),
     ),
     Guard(
+        11, "stale-on-real-chains", "No process starts that believes a real chain's head whatever its age.",
+        "chains_app/config.py",
+        "        if real and not self.check_stale_heads:\n", "        if False:\n",
+        ("tests/unit/chains/test_config.py::test_rule_11_stale_heads_are_not_allowed_on_real_chains",),
+    ),
+    Guard(
         11, "stale-no-lock", "No lock is planned while a chain stands still.", PLAN,
         "    if not s.facts.chains_are_fresh:\n        return Step()\n", "",
         (NOT_PLANNED,),

@@ -66,6 +66,23 @@ def test_stale_heads_can_be_allowed_for_blocks_on_demand(monkeypatch: pytest.Mon
     assert {spec.stale_after for spec in specs().values()} == {None}
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "chain"),
+    [("BASE_CHAIN_ID", "8453", "eip155:8453"), ("NEAR_CHAIN_ID", "mainnet", "near:mainnet")],
+)
+@pytest.mark.parametrize("policy", ["mainnet", "devnet"])
+def test_rule_11_stale_heads_are_not_allowed_on_real_chains(
+    policy: str, variable: str, value: str, chain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLICY", policy)
+    monkeypatch.setenv("CHECK_STALE_HEADS", "false")
+    monkeypatch.setenv(variable, value)
+    assert refusal() == (
+        f"wrong configuration: CHECK_STALE_HEADS is false, and {chain} would be believed however "
+        "old its head is: take it out"
+    )
+
+
 TOKEN = {"symbol": "USDC", "address": "0xABaBaBaBABabABabAbAbABAbABabababaBaBABaB", "decimals": 6}
 
 
