@@ -139,6 +139,8 @@ class EvmAdapter:
         the escrow's, or still its depositor's; native coin is given to the escrow for the question.
         """
         escrow = self._contracts.escrow(terms)
+        if to == escrow:
+            return f"{to} is the lock's own place on {self.name}: the contract refuses such a lock"
         if terms.token is not None:
             coin, payer = self._spec.asset(terms.token), self._tokens.payer(terms, escrow)
             if self._tokens.takes_transfer(coin, payer, to, terms.amount):

@@ -135,6 +135,8 @@ class NearAdapter:
         return account is not None and account["code_hash"] == self._code_hash
 
     def payout_problem(self, terms: LockTerms, to: str) -> str | None:
+        if to == self._htlc:
+            return f"{to} holds the locks on {self.name}: it refuses one for itself"
         if terms.token is None:
             if near_contract.IMPLICIT.fullmatch(to) or self._rpc.account(to, OPTIMISTIC):
                 return None

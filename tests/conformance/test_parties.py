@@ -1,9 +1,11 @@
 """Others' wallets and accounts, and what is wrong with a chain."""
 
+from dataclasses import replace
+
 import pytest
 
-from chains_app.locks import LockState
-from tests.conformance.world import World, makers_terms, read, terms
+from chains_app.locks import Call, LockState
+from tests.conformance.world import World, make, makers_terms, read, terms
 
 
 def test_a_plain_wallet_makes_exactly_the_lock_of_the_terms(world: World) -> None:
@@ -48,6 +50,24 @@ def test_a_payout_that_would_fail_is_known_before(world: World) -> None:
     assert refuser.account in problem
     refuser.heal()
     assert world.adapter.payout_problem(bound, refuser.account) is None
+
+
+@pytest.mark.parametrize("world", ["evm", "evm-token", "near", "near-token"], indirect=True)
+def test_rule_3_a_lock_that_would_pay_its_own_place_is_known_before_it_is_refused(
+    world: World,
+) -> None:
+    """Who draws the hashlock knows the address of our lock on an EVM chain beforehand."""
+    place = world.adapter.lock_id(terms(world)) if is_evm(world) else world.spec.contract
+    bound = replace(terms(world), beneficiary=place)
+    problem = world.adapter.payout_problem(bound, place)
+    assert problem is not None
+    assert problem.startswith(place)
+    make(world, Call.LOCK, bound)
+    assert read(world, bound).state is LockState.ABSENT
+
+
+def is_evm(world: World) -> bool:
+    return world.spec.caip2.startswith("eip155:")
 
 
 def test_an_account_that_is_not_there_holds_nothing(world: World) -> None:

@@ -19,6 +19,10 @@ WALKED = SESSIONS + "test_walking_away.py::"
 NODES = ASKED + "test_rule_3_what_only_a_node_can_tell_stops_our_lock_and_the_secret"
 STAYS = NEXT_STEP + "test_rule_3_the_secret_stays"
 NOT_LEFT = WRITES + "test_rule_3_the_secret_does_not_leave"
+OWN_PLACE = (
+    "tests/conformance/test_parties.py::"
+    "test_rule_3_a_lock_that_would_pay_its_own_place_is_known_before_it_is_refused"
+)
 
 ROWS = (
     Guard(
@@ -121,6 +125,18 @@ ROWS = (
         3, "asked-for-us", "Lock and secret stay while we could not be paid.", GUARD,
         "or get_adapter(source.chain).payout_problem(source, source.beneficiary)", "",
         (NODES,),
+    ),
+    Guard(
+        3, "own-place-evm", "No lock is signed that would pay its own address.",
+        "chains_app/adapters/evm.py",
+        "        if to == escrow:\n", "        if False:\n",
+        (OWN_PLACE,),
+    ),
+    Guard(
+        3, "own-place-near", "No lock is signed that would pay the contract that holds it.",
+        "chains_app/adapters/near.py",
+        "        if to == self._htlc:\n", "        if False:\n",
+        (OWN_PLACE,),
     ),
     Guard(
         3, "asked-for-gas", "Lock and secret stay without the gas of our own withdrawal.", GUARD,
