@@ -28,10 +28,15 @@ class UnknownRouteError(InvalidInputError):
 
 @dataclass(frozen=True)
 class Market:
-    """Routes by id. `minimum_over_costs`: how many times its costs a swap is worth at least."""
+    """Routes by id; may be none, while open swaps go on to their ends.
+
+    `durations`: seconds, of each route's policy. `minimum_over_costs`: how many times its costs a
+    swap is worth at least.
+    """
 
     routes: Mapping[str, Route]
     prices: PriceSource
+    durations: Mapping[str, int]
     minimum_over_costs: int
     caps: Caps = field(default_factory=Caps)
     surplus_floor_dollars: int = 5
@@ -40,9 +45,8 @@ class Market:
         """Raises UnknownRouteError."""
         if route_id not in self.routes:
             known = ", ".join(self.routes)
-            raise UnknownRouteError(
-                f"no route {route_id[:80]!r}: give one of {known}", field="routeId"
-            )
+            to_do = f"give one of {known}" if known else "there are none now; come again later"
+            raise UnknownRouteError(f"no route {route_id[:80]!r}: {to_do}", field="routeId")
         return self.routes[route_id]
 
     def problems(self) -> list[str]:
@@ -67,6 +71,7 @@ def build_market(configuration: AuctionConfiguration, chains: Mapping[str, Chain
     return Market(
         routes={route.id: route for route in routes},
         prices=FixedPrices(configuration.price_table),
+        durations=configuration.all_durations,
         minimum_over_costs=configuration.minimum_over_costs,
         caps=configuration.caps,
         surplus_floor_dollars=configuration.surplus_floor_dollars,

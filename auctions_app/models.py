@@ -57,6 +57,11 @@ class Quote(models.Model):
         return LockMode(self.lock_mode)
 
     @property
+    def source_chain(self) -> str:
+        """Where the maker pays: the route's name tells it, also when the route was taken out."""
+        return self.route_id.partition(":")[0]
+
+    @property
     def curve(self) -> Curve:
         """The price from start to end."""
         return Curve.from_json(self.curve_json)

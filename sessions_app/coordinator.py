@@ -13,8 +13,9 @@ import structlog
 from django.db import transaction
 from django.db.models import F
 
+from auctions_app.market import current_market
 from auctions_app.services import release_reservation
-from orchestrator.kernel.clock import instant, wall_clock
+from orchestrator.kernel.clock import Seconds, instant, seconds, wall_clock
 from orchestrator.kernel.errors import OrchestratorError
 from orchestrator.queries import Given, IsAmong, Select
 from sessions_app.alarming import Overdue, attention_for, overdue_duties, set_attention, tell
@@ -128,7 +129,7 @@ def _drive(
                 evidence = Evidence.gather([session], evidence.now)
             continue
         if facts.status is Status.EXECUTING:
-            ask_again = try_to_fill(session, readings, evidence.now)
+            ask_again = _try_to_fill(session, readings, evidence.now)
             if ask_again is None:
                 evidence = Evidence.gather([session], evidence.now)
                 continue
@@ -139,6 +140,13 @@ def _drive(
         _rest(session, facts, evidence)
         return
     raise NoRestError(f"{session.id} does not come to rest from {session.status}")
+
+
+def _try_to_fill(session: Session, readings: Readings, now: Seconds) -> Seconds | None:
+    """As `try_to_fill`; where the route was taken out nobody fills, and the auction runs out."""
+    if session.quote.route_id not in current_market().routes:
+        return seconds(session.expires_at)
+    return try_to_fill(session, readings, now)
 
 
 def _rest(session: Session, facts: Snapshot, evidence: Evidence) -> None:

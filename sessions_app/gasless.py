@@ -7,6 +7,7 @@ instant; the fill then fixes the amount alone. Whoever submits the order, the lo
 from dataclasses import asdict
 from typing import Any
 
+from auctions_app.market import current_market
 from auctions_app.routes import LockMode
 from auctions_app.services import auction_ends_at
 from chains_app.adapters.interface import ChainError
@@ -60,8 +61,11 @@ def order_of(session: Session) -> Order:
 
 
 def order_to_sign(session: Session) -> dict[str, Any] | None:
-    """The order as the maker's wallet takes it, while it is awaited; None otherwise."""
-    if not session.is_gasless or session.state is not Status.INITIALIZED:
+    """The order as the maker's wallet takes it, while it is awaited; None otherwise, and where its
+    route was taken out: no such order would be filled.
+    """
+    is_awaited = session.is_gasless and session.state is Status.INITIALIZED
+    if not is_awaited or session.quote.route_id not in current_market().routes:
         return None
     order = order_of(session)
     return get_adapter(order.terms.chain).order_to_sign(order)

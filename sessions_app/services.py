@@ -15,6 +15,7 @@ from auctions_app.routes import SecretMode
 from auctions_app.selectors import STAKE_UNITS, get_quote
 from auctions_app.services import auction_ends_at, take_quote
 from chains_app.orders import SignedOrder
+from chains_app.registry import get_chain
 from chains_app.selectors import chain_clocks
 from orchestrator.clients.models import ApiClient
 from orchestrator.kernel.clock import Seconds, instant, iso, seconds, wall_clock
@@ -210,7 +211,7 @@ def post_secret(*, client: ApiClient, session_id: UUID, secret: Secret) -> Sessi
     Raises SessionNotFoundError, InvalidSecretError (it does not fit), SecretNotTakenError.
     """
     session = _lock(client, session_id)
-    function = route_of(session).source.chain.hash_function
+    function = get_chain(session.quote.source_chain).hash_function
     if session.secret_mode != SecretMode.MAKER.value:
         raise SecretNotTakenError(f"the secret of session {session_id} is ours: you need not post")
     if not fits(secret, bytes(session.hashlock), function):

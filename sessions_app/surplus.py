@@ -211,7 +211,7 @@ def _unread() -> str | None:
     """
     clocks, wall = chain_clocks(), wall_clock()
     latest = max([wall, *(clock.head_time for clock in clocks.values())])
-    slack = max((r.policy.clock_slack for r in current_market().routes.values()), default=0)
+    slack = current_market().durations["clock_slack"]
     for chain in chains():
         if (stale := _staleness(chain)) is not None:
             return stale

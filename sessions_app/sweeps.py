@@ -97,8 +97,8 @@ def wake_overdue() -> int:
 
     A session that has ended has no timer of its own, and may owe a payout still.
     """
-    least = min(route.policy.inclusion for route in current_market().routes.values())
-    late = waiting_references(DUTIES, longer_than=time_for_a_duty(least))
+    inclusion = current_market().durations["inclusion"]
+    late = waiting_references(DUTIES, longer_than=time_for_a_duty(inclusion))
     legs = set(Leg.objects.filter(pk__in=late, session__attention="").values_list("pk", flat=True))
     on_changed(legs)
     return len(legs)

@@ -292,6 +292,14 @@ def test_manage_py_refuses_to_start_with_an_unsafe_route() -> None:
     assert f"?: (auctions.E001) route {THERE}: {problem}" in done.stderr
 
 
+def test_no_routes_at_all_are_a_market_that_quotes_nothing() -> None:
+    assert problems(routes=()) == []
+    empty = market(routes=())
+    assert empty.durations["inclusion"] == market().route(THERE).policy.inclusion
+    with pytest.raises(UnknownRouteError, match="no route 'x': there are none now"):
+        empty.route("x")
+
+
 def test_an_unknown_route_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(UnknownRouteError, match=f"no route 'x': give one of {THERE}, {BACK}"):
         market().route("x")
