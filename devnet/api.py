@@ -33,6 +33,21 @@ class Api:
         """The answer to a write."""
         return self._call("POST", path, body)
 
+    def execute(self, route_id: str, amount: int, *accounts: str) -> dict[str, Any]:
+        """A quote, a session and its execution: the session as it is then. `accounts`: of the
+        maker, on the source and on the destination.
+        """
+        quote = self.post("/quote", routeId=route_id, amount=str(amount))
+        source, destination = accounts
+        session = self.post(
+            "/sessions",
+            quoteId=quote["quoteId"],
+            makerSourceAccount=source,
+            makerDestinationAccount=destination,
+        )
+        executed: dict[str, Any] = self.post(f"/sessions/{session['sessionId']}/execute")
+        return executed
+
     def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
         return self._ask(method, path, body, str(uuid4()))
 

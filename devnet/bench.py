@@ -6,6 +6,7 @@ import time
 from devnet.near.bench import near_node_rates
 from devnet.network import BlockTimes, Devnet
 from devnet.recovery import recovery_seconds
+from devnet.throughput import swaps_per_second
 
 
 def devnet_up_seconds() -> float:
@@ -21,6 +22,7 @@ def main() -> None:
         "devnet_up_s": round(devnet_up_seconds(), 2),
         **near_node_rates(),
         "recovery_s": round(recovery_seconds(), 2),
+        "swaps_per_s": round(swaps_per_second(), 2),
     }
     print(json.dumps(rows))  # noqa: T201
 

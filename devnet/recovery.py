@@ -15,6 +15,7 @@ from devnet.network import BlockTimes, Devnet
 from devnet.service import Service
 
 SESSIONS: Final = 1_000
+ROUTE: Final = "base:ETH->near:NEAR"
 CLIENTS: Final = 8  # at a time
 SETTINGS: Final = {
     "RESOLVER_PROFIT_BPS": "0",
@@ -47,18 +48,8 @@ def _open_sessions(devnet: Devnet, service: Service, count: int) -> None:
     key = service.create_client("bench")
     maker = devnet.environment["MAKER_NEAR_ACCOUNT"]
     with closing(Api(service.url, key)) as api, ThreadPoolExecutor(CLIENTS) as pool:
-        list(pool.map(lambda _: _open(api, maker), range(count)))
-
-
-def _open(api: Api, maker: str) -> None:
-    quote = api.post("/quote", routeId="base:ETH->near:NEAR", amount=str(10**16))
-    session = api.post(
-        "/sessions",
-        quoteId=quote["quoteId"],
-        makerSourceAccount="0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-        makerDestinationAccount=maker,
-    )
-    api.post(f"/sessions/{session['sessionId']}/execute")
+        accounts = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", maker
+        list(pool.map(lambda _: api.execute(ROUTE, 10**16, *accounts), range(count)))
 
 
 def _restart(devnet: Devnet, service: Service) -> float:
