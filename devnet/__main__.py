@@ -1,18 +1,16 @@
 """`python -m devnet up`: a devnet in the foreground, until Ctrl-C."""
 
 import argparse
-import fcntl
-import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
+from devnet.folders import environment_file, write_environment
 from devnet.network import BlockTimes, Devnet
 from devnet.processes import StartError
-
-FOLDER = Path(".devnet")
 
 
 def main() -> int:
@@ -40,19 +38,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _up(name: str, block_times: BlockTimes | None) -> int:
-    FOLDER.mkdir(exist_ok=True)
-    file = FOLDER / f"{name}.env"
-    with (FOLDER / f"{name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StartError(f"devnet {name!r} runs already: choose another --name") from None
-        try:
-            _run(file, block_times)
-        except KeyboardInterrupt:
-            return 0
-        finally:
-            file.unlink(missing_ok=True)
+    with suppress(KeyboardInterrupt), environment_file(name) as file:
+        _run(file, block_times)
     return 0
 
 
@@ -65,14 +52,6 @@ def _run(file: Path, block_times: BlockTimes | None) -> None:
         while True:
             devnet.require_running()
             time.sleep(1)
-
-
-def write_environment(file: Path, values: dict[str, str]) -> None:
-    """Write NAME=value lines, readable by us alone: they hold keys; replaces the file at once."""
-    fresh = file.with_suffix(".tmp")
-    fresh.touch(mode=0o600)
-    fresh.write_text("".join(f"{name}={value}\n" for name, value in sorted(values.items())))
-    os.replace(fresh, file)
 
 
 if __name__ == "__main__":

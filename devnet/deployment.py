@@ -46,7 +46,8 @@ LIMITS = {
 
 
 def deploy(anvil: Anvil, near: NearNode) -> dict[str, str]:
-    """Deploy and fund; returns the environment of a service on these chains, and the maker's keys.
+    """Deploy and fund; returns the environment of a service on these chains, and the maker's
+    accounts and keys.
 
     Raises RuntimeError when a transaction fails.
     """
@@ -100,6 +101,7 @@ def _deploy_base(anvil: Anvil) -> dict[str, str]:
         "BASE_TOKENS": _tokens(address=to_checksum_address(token)),
         "BASE_LOCK_KEY": to_hex(lock.key),
         "BASE_DUTY_KEY": to_hex(duty.key),
+        "MAKER_BASE_ACCOUNT": maker.address,
         "MAKER_BASE_KEY": to_hex(maker.key),
     }
 

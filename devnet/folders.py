@@ -1,14 +1,49 @@
-"""Where servers keep their files for as long as they run."""
+"""Where servers keep their files for as long as they run, and what names them for a shell."""
 
 import fcntl
 import os
+import shlex
 import shutil
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from devnet.processes import StartError
+
 FOLDER_PREFIX: Final = "1balancer-devnet-"
+ENVIRONMENTS: Final = Path(".devnet")
+
+
+@contextmanager
+def environment_file(name: str) -> Iterator[Path]:
+    """Where the environment of what runs under this name is written; removed at the end.
+
+    Raises StartError while another runs under it.
+    """
+    ENVIRONMENTS.mkdir(exist_ok=True)
+    file = ENVIRONMENTS / f"{name}.env"
+    with (ENVIRONMENTS / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StartError(f"devnet {name!r} runs already: choose another --name") from None
+        try:
+            yield file
+        finally:
+            file.unlink(missing_ok=True)
+
+
+def write_environment(file: Path, values: Mapping[str, str]) -> None:
+    """Write NAME=value lines for `set -a; . FILE`, readable by us alone: they hold keys; replaces
+    the file at once.
+    """
+    fresh = file.with_suffix(".tmp")
+    fresh.touch(mode=0o600)
+    lines = (f"{name}={shlex.quote(value)}\n" for name, value in sorted(values.items()))
+    fresh.write_text("".join(lines))
+    os.replace(fresh, file)
 
 
 def new_folder(stack: ExitStack) -> Path:

@@ -5,10 +5,12 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
 from devnet.demo import say
+from devnet.folders import environment_file, write_environment
 from devnet.network import BlockTimes, Devnet
 from devnet.processes import StartError, accepts_connections
 from devnet.service import Service
@@ -22,9 +24,13 @@ def main() -> int:
         signal.signal(number, _interrupt)
     try:
         _require_free_ports()
-        with Devnet(BlockTimes()) as devnet, tempfile.TemporaryDirectory() as folder:
+        with (
+            environment_file("up") as file,
+            Devnet(BlockTimes()) as devnet,
+            tempfile.TemporaryDirectory() as folder,
+        ):
             ports = {"web_port": WEB_PORT, "ws_port": WS_PORT}
-            _serve(devnet, Service(Path(folder), devnet.environment, **ports))
+            _serve(devnet, Service(Path(folder), devnet.environment, **ports), file)
     except StartError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
@@ -43,7 +49,7 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _serve(devnet: Devnet, service: Service) -> None:
+def _serve(devnet: Devnet, service: Service, file: Path) -> None:
     try:
         password = secrets.token_urlsafe(12)
         service.environment["DJANGO_SUPERUSER_PASSWORD"] = password
@@ -51,7 +57,9 @@ def _serve(devnet: Devnet, service: Service) -> None:
         service.manage("createsuperuser", "--no-input", *user)
         del service.environment["DJANGO_SUPERUSER_PASSWORD"]
         key = service.create_client("local")
-        _print(service.url, password, key)
+        values = {**devnet.environment, "FEED_URL": service.environment["FEED_URL"]}
+        write_environment(file, values)
+        say("\n".join([*_doors(service.url, password, key), *_means(values, service.folder, file)]))
         while True:
             devnet.require_running()
             for name in service.restart_ended():
@@ -61,14 +69,23 @@ def _serve(devnet: Devnet, service: Service) -> None:
         service.stop()
 
 
-def _print(url: str, password: str, key: str) -> None:
-    lines = [
-        f"{url}/          a session's page",
-        f"{url}/admin     user admin, password {password}",
-        f"{url}/api/docs  the API; key for X-API-Key: {key}",
-        "Ctrl-C ends everything",
-    ]
-    say("\n".join(lines))
+def _doors(url: str, password: str, key: str) -> Iterator[str]:
+    yield f"{url}/          a session's page"
+    yield f"{url}/admin     user admin, password {password}"
+    yield f"{url}/api/docs  the API; key for X-API-Key: {key}"
+
+
+def _means(values: Mapping[str, str], logs: Path, file: Path) -> Iterator[str]:
+    """What a frontend and support go on with; keys stand in the file alone."""
+    yield f"the feed: {values['FEED_URL']}"
+    for chain in ("BASE", "NEAR"):
+        maker = f"{values[f'MAKER_{chain}_ACCOUNT']}, its key MAKER_{chain}_KEY in {file}"
+        yield f"{chain}: {values[f'{chain}_RPC_URL']}; the maker {maker}"
+    yield f"logs: {logs}/*.log"
+    yield "manage.py, in another shell:"
+    yield f"  set -a; . {file}; set +a"
+    yield "  .venv/bin/python manage.py list_stuck_sessions"
+    yield "Ctrl-C ends everything, and removes that file and the logs"
 
 
 if __name__ == "__main__":

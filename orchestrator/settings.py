@@ -93,7 +93,7 @@ def read_environment() -> Environment:
         name = str(error).split('"')[1].upper()
         wrong = [f"{name}: not JSON"]
     sys.exit(
-        f"wrong configuration: {'; '.join(wrong)} (`python -m devnet up` writes one that works)"
+        f"wrong configuration: {'; '.join(wrong)} (`make up` writes one that works: .devnet/up.env)"
     )
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from devnet.__main__ import write_environment
+from devnet.folders import write_environment
 from devnet.network import BlockTimes, Devnet
 
 ROOT = Path(__file__).resolve().parents[2]
