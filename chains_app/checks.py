@@ -17,6 +17,7 @@ from chains_app.config import ConfigurationError
 from chains_app.outbox.nonces import sync_signers
 from chains_app.registry import chains, get_adapter, get_chain, signing_keys
 from chains_app.signers import SignerCaps, SignerRole
+from orchestrator.database import LACKS_TABLES
 
 _DATABASE: Final = "database"
 RETRY_SECONDS: Final = 2.0  # between two tries of what gave no answer at the start
@@ -129,7 +130,7 @@ def _check_system(found: _Findings, names: Iterable[str]) -> None:
         found.silent.append(_DATABASE)
         messages = run_checks()
     except ProgrammingError:
-        found.wrong.append("the database lacks our tables: run `manage.py migrate`")
+        found.wrong.append(LACKS_TABLES)
         messages = run_checks()
     finally:
         connection.close()  # a server's threads, or a worker's children, have their own

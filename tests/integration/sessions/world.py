@@ -256,7 +256,7 @@ def memory_world(**configuration: Any) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch, use_memory_chains(base, near):
         patch.setattr("orchestrator.kernel.clock.time", clock)
         patch.setattr("chains_app.poller.timezone", advanced)  # when a head has advanced
-        market = build_market(_configuration(**configuration), configured_chains())
+        market = build_market(auction_configuration(**configuration), configured_chains())
         with use_market(market):
             client, _ = create_client(name="frontend", scopes=[Scope.READ, Scope.WRITE])
             world = World(clock, client, (base, near))
@@ -265,7 +265,7 @@ def memory_world(**configuration: Any) -> Iterator[World]:
                 yield world
 
 
-def _configuration(**changes: Any) -> AuctionConfiguration:
+def auction_configuration(**changes: Any) -> AuctionConfiguration:
     fields: dict[str, Any] = {
         "policy": PolicyName.DEVNET,
         "prices": {"base:COIN": "2500", "near:COIN": "2.5"},
