@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from rest_framework.test import APIClient
 
+from devnet.processes import Child
 from orchestrator.clients.models import Scope
 from orchestrator.clients.services import create_client, issue_key
 from tests.integration.doors.feed import Client, client_of, running_feed
@@ -42,12 +43,18 @@ def stranger(world: World) -> APIClient:
 
 
 @pytest.fixture(scope="session")
-def feed_url(
+def feed(
     django_db_setup: None, django_db_blocker: object, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The URL of a ws process that all tests share."""
-    with running_feed(tmp_path_factory.mktemp("feed")) as (url, _):
-        yield url
+) -> Iterator[tuple[str, Child]]:
+    """A ws process that all tests share: its URL, and the process."""
+    with running_feed(tmp_path_factory.mktemp("feed")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def feed_url(feed: tuple[str, Child]) -> str:
+    """The URL of that process."""
+    return feed[0]
 
 
 @pytest.fixture

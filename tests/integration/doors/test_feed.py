@@ -11,6 +11,7 @@ import pytest
 import urllib3
 from rest_framework.test import APIClient
 
+from devnet.processes import Child
 from orchestrator.clients.models import Scope
 from orchestrator.clients.services import create_client, issue_key, revoke_keys
 from orchestrator.kernel.amounts import Rounding
@@ -276,6 +277,19 @@ def test_a_flood_closes(key: str, client: Client) -> None:
     refused = next(answer for answer in answers if answer["type"] != "pong")
     assert refused["code"] == "too_many_messages"
     assert client.wait_for_close() == 4429
+
+
+@pytest.mark.parametrize("path", ["/", "/ws/", "/wss", "/x/ws"])
+def test_another_path_is_closed_with_the_reason_and_is_no_error_of_ours(
+    feed: tuple[str, Child], path: str
+) -> None:
+    url, process = feed
+    before = len(process.log.read_bytes())
+    with client_of(url.removesuffix("/ws") + path) as lost:
+        heard = {"type": "error", "code": "not_found", "detail": "only the feed is here: /ws"}
+        assert lost.hear() == heard
+        assert lost.wait_for_close() == 4404
+    assert process.log.read_bytes()[before:] == b""
 
 
 def test_its_port_has_nothing_but_the_feed(feed_url: str) -> None:
