@@ -7,6 +7,7 @@ from django.contrib import admin
 from chains_app.models import ChainCursor, Signer
 from chains_app.staff import pause_signer, rewind_cursor
 from orchestrator.audit.confirming import ActsAdmin, Offer
+from orchestrator.kernel.clock import iso
 
 
 @admin.register(Signer)
@@ -39,8 +40,8 @@ class SignerAdmin(ActsAdmin):
 class ChainCursorAdmin(ActsAdmin):
     """How far each chain is read."""
 
-    list_display = ("chain", "height", "hash", "advanced_at", "reread_after")
-    fields = ("chain", "height", "hash", "time", "finals", "advanced_at", "reread_after")
+    list_display = ("chain", "height", "hash", "advanced", "reread_after")
+    fields = ("chain", "height", "hash", "time", "finals", "advanced", "reread_after")
     offers: ClassVar = {
         "rewind_cursor": Offer(
             "Read the chain again",
@@ -49,6 +50,11 @@ class ChainCursorAdmin(ActsAdmin):
             number="After block",
         )
     }
+
+    @admin.display(description="advanced at", ordering="advanced_at")
+    def advanced(self, cursor: ChainCursor) -> str:
+        """When its head was last seen to, in UTC, to the second."""
+        return "-" if cursor.advanced_at is None else iso(cursor.advanced_at)
 
     def subject_of(self, row: ChainCursor) -> str:
         return row.chain

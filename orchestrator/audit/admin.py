@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from orchestrator.audit.models import AuditEntry
+from orchestrator.kernel.clock import iso
 
 
 @admin.register(AuditEntry)
@@ -25,7 +26,7 @@ class AuditEntryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in
     @admin.display(description="when", ordering="at")
     def when(self, entry: AuditEntry) -> str:
         """In UTC, to the second."""
-        return f"{entry.at:%Y-%m-%dT%H:%M:%SZ}"
+        return iso(entry.at)
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False

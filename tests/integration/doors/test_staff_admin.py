@@ -1,5 +1,7 @@
 """Acts in the admin: a page that says what would be done asks for a reason, then it is done."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
@@ -167,6 +169,16 @@ def test_a_chain_is_read_again_after_the_block_that_is_given(world: World) -> No
     confirm(client, CHAINS, "rewind_cursor", cursor.pk, number=str(cursor.height - 1))
     assert ChainCursor.objects.get(chain="near").reread_after == cursor.height - 1
     assert AuditEntry.objects.get().subject == "near"
+
+
+def test_the_list_of_chains_says_when_each_head_advanced_to_the_second_in_utc(world: World) -> None:
+    client = person("chains_app.view_chaincursor")
+    ChainCursor.objects.filter(chain="base").update(advanced_at="2026-11-22T10:09:08.7+02:00")
+    ChainCursor.objects.filter(chain="near").update(advanced_at=None)
+    shown = re.findall('"field-advanced">(.*?)</td>', client.get(CHAINS).content.decode())
+    assert shown == ["-", "2026-11-22T08:09:08Z"]
+    page = f"{CHAINS}{ChainCursor.objects.get(chain='base').pk}/change/"
+    assert "2026-11-22T08:09:08Z" in client.get(page).content.decode()
 
 
 def test_a_route_is_paused_in_a_list_of_those_that_are_configured(world: World) -> None:
