@@ -62,8 +62,8 @@ def preview(act: Act[Any], subject_id: str) -> str:
 def perform(act: Act[Any], subject_id: str, *, who: Who, reason: str) -> str:
     """Do it, write who did it and why in the same commit, and say what was done.
 
-    Raises NotDoneError without a reason, and what the act raises: nothing was done then, but what
-    `after` raises is about what follows the commit.
+    Raises NotDoneError without a reason, or with one that is too long, and what the act raises:
+    nothing was done then, but what `after` raises is about what follows the commit.
     """
     said = _checked(reason)
     with transaction.atomic():
@@ -85,8 +85,10 @@ def record(action: str, kind: Kind, subject: str, *, who: Who, reason: str, done
 
 
 def _checked(reason: str) -> str:
-    if not reason.strip() or len(reason) > LONGEST_REASON:
+    if not reason.strip():
         raise NotDoneError(f"no reason: give 1 to {LONGEST_REASON} characters")
+    if len(reason) > LONGEST_REASON:
+        raise NotDoneError(f"a reason of {len(reason)} characters: give {LONGEST_REASON} at most")
     return redact_text(reason.strip())[:LONGEST_REASON]
 
 
