@@ -144,7 +144,10 @@ def _require_readable(cursor: ChainCursor, to: int) -> None:
     oldest = ChainBlock.objects.filter(chain=cursor.chain).order_by("height").first()
     if oldest is None or to < oldest.height:
         least = cursor.height if oldest is None else oldest.height
-        raise NotDoneError(f"blocks of {cursor.chain} are kept from {least} on: give {least}")
+        raise NotDoneError(
+            f"blocks of {cursor.chain} are kept from {least} on, and older ones go with each new "
+            f"one: give any up to {cursor.height - 1}, with which all open locks are read anew"
+        )
 
 
 # --- transactions: the same bytes again -----------------------------------------------------------

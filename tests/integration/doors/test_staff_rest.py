@@ -112,6 +112,19 @@ def test_a_chain_that_is_read_again_tells_what_a_node_left_out(
     assert ChainCursor.objects.get(chain="near").reread_after is None
 
 
+def test_what_a_node_left_out_below_the_block_that_is_given_is_found_too(world: World) -> None:
+    session, secret = until_both_are_locked(world)
+    with pytest.MonkeyPatch.context() as patch:
+        facts = MemoryAdapter.facts
+        patch.setattr(MemoryAdapter, "facts", lambda *asked: replace(facts(*asked), facts=()))
+        world.send_as(MAKER, Call.WITHDRAW, terms(session, Role.DESTINATION), secret)
+        world.live(8)
+        assert status(session) is Status.BOTH_LOCKED
+    do("rewind_cursor", "near", "--to", ChainCursor.objects.get(chain="near").height - 1)
+    world.live(6)
+    assert path(session) == SWAPPED
+
+
 def test_reading_again_takes_no_session_back_and_forgets_nothing(world: World) -> None:
     session = world.start()
     world.lock_source(session)
@@ -242,7 +255,8 @@ def test_nothing_is_skipped_and_nothing_older_than_what_is_kept_is_asked_for(wor
     oldest = ChainBlock.objects.filter(chain="base").order_by("height").values("height")[0]
     assert oldest["height"] > 0
     assert refused("rewind_cursor", "base", "--to", 0) == (
-        f"blocks of base are kept from {oldest['height']} on: give {oldest['height']}"
+        f"blocks of base are kept from {oldest['height']} on, and older ones go with each new one: "
+        f"give any up to {cursor.height - 1}, with which all open locks are read anew"
     )
     assert refused("rewind_cursor", "solana", "--to", 1) == (
         "no chain 'solana': base, near was read yet"
