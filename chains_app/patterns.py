@@ -48,3 +48,17 @@ NearHash = Annotated[str, matching(_HASH58, "a hash in base58")]
 NearKey = Annotated[
     SecretStr, matching(r"ed25519:[1-9A-HJ-NP-Za-km-z]{86,88}", "an ed25519:... secret key")
 ]
+
+
+def spellings(text: str) -> list[str]:
+    """How the id, the account or the hash that a person gives may be stored: in lower case, as hex
+    and NEAR accounts are; an address with its checksum; in base58 as it is given.
+    """
+    plain = text.lower()
+    digits = plain.removeprefix("0x")
+    found = {text, plain}
+    if re.fullmatch(r"[0-9a-f]{64}", digits):  # NEAR's lock ids have no 0x, hashes on EVM have one
+        found |= {digits, f"0x{digits}"}
+    if re.fullmatch(r"0x[0-9a-f]{40}", plain):
+        found.add(to_checksum_address(plain))
+    return sorted(found)

@@ -1,7 +1,7 @@
 """What others read of the chains: few queries for many legs."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -305,6 +305,19 @@ def lock_transactions(references: Iterable[UUID]) -> dict[UUID, list[LockTransac
     return {
         reference: [*found[reference].values(), *ours[reference].values()]
         for reference in found.keys() | ours.keys()
+    }
+
+
+def references_of(written: Collection[str]) -> set[UUID]:
+    """Whose lock has one of these as its id, or whose transaction, ours or not, as its hash."""
+    chains = ChainCursor.objects.values("chain")  # the index of locks begins with theirs
+    locks = Watch.objects.filter(chain__in=chains, lock_id__in=written)
+    ours = Attempt.objects.filter(hash__in=written)
+    theirs = InboxFact.objects.filter(transaction__in=written)
+    return {
+        *locks.values_list("reference", flat=True),
+        *ours.values_list("intent__reference", flat=True),
+        *theirs.values_list("watch__reference", flat=True),
     }
 
 

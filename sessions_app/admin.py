@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
@@ -15,6 +14,7 @@ from sessions_app.api.answers import session_answer
 from sessions_app.domain.attention import advice_for
 from sessions_app.explaining import explain_verdicts, surplus_lines
 from sessions_app.feed import update_of
+from sessions_app.finding import WHAT, sessions_of, surplus_of
 from sessions_app.models import Session, Surplus
 from sessions_app.selectors import list_events
 from sessions_app.staff import (
@@ -61,7 +61,8 @@ class SessionAdmin(ActsAdmin):
     list_display = ("id", "status", "needs", "route", "client", "created")
     list_filter = (NeedsAPerson, "status")
     list_select_related = ("quote", "client")
-    search_fields = ("id__exact",)
+    search_fields = ("id",)
+    search_help_text = WHAT
     ordering = ("-created_at",)
     show_full_result_count = False
     fields = (
@@ -120,13 +121,10 @@ class SessionAdmin(ActsAdmin):
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
+        self, _request: HttpRequest, queryset: QuerySet[Session], search_term: str
     ) -> tuple[QuerySet[Session], bool]:
-        """Whole ids only; anything else finds nothing."""
-        try:
-            return super().get_search_results(request, queryset, search_term.strip())
-        except ValidationError:
-            return queryset.none(), False
+        """By what people have of a session; Django's own would compare every id as a text."""
+        return queryset.filter(sessions_of(search_term)) if search_term else queryset, False
 
 
 @admin.register(Surplus)
@@ -138,7 +136,7 @@ class SurplusAdmin(ActsAdmin):
     }
     list_display = ("id", "state", "chain", "amount", "depositor", "reason", "session_id")
     list_filter = ("state", "chain")
-    search_fields = ("id__exact", "lock_id__exact")
+    search_fields = ("id", "lock_id")
     ordering = ("chain", "id")
     fields = (
         "state", "chain", "lock_id", "amount", "token", "depositor", "timelock", "reason",
@@ -160,6 +158,12 @@ class SurplusAdmin(ActsAdmin):
     def timelock(self, surplus: Surplus) -> str:
         """From which anybody may refund it."""
         return iso(surplus.lock_terms.timelock)
+
+    def get_search_results(
+        self, _request: HttpRequest, queryset: QuerySet[Surplus], search_term: str
+    ) -> tuple[QuerySet[Surplus], bool]:
+        """By its id or its lock's."""
+        return queryset.filter(surplus_of(search_term)) if search_term else queryset, False
 
 
 def _moment(at: datetime | None) -> str:

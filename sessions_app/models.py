@@ -94,6 +94,8 @@ class Session(models.Model):
             models.Index(
                 fields=["client"], name="session_open_of_client", condition=~Q(status__in=ENDED)
             ),
+            models.Index(fields=["maker_source_account"], name="session_source_account"),
+            models.Index(fields=["maker_destination_account"], name="session_destination_account"),
             models.Index(
                 fields=["maker_source_account"],
                 name="session_open_of_maker",

@@ -200,7 +200,10 @@ class InboxFact(models.Model):
                 name="one_row_per_fact",
             ),
         )
-        indexes = (models.Index(fields=["height"], name="fact_height"),)
+        indexes = (
+            models.Index(fields=["height"], name="fact_height"),
+            partial_index("transaction", name="fact_transaction"),
+        )
 
     def __str__(self) -> str:
         return f"fact at {self.height}"

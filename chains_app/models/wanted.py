@@ -200,6 +200,7 @@ class Attempt(models.Model):
                 name="attempt_on_the_way",
             ),
             partial_index("included_height", name="attempt_included"),
+            models.Index(fields=["hash"], name="attempt_hash"),
         )
 
     def __str__(self) -> str:
