@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
                 ('signer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='chains_app.signer')),
             ],
             options={
-                'indexes': [models.Index(fields=['signer', 'nonce'], name='attempt_nonce'), models.Index(fields=['signer', 'signed_at'], name='attempt_spending'), models.Index(condition=models.Q(('status__in', ['signed', 'left', 'sent'])), fields=['signer'], name='attempt_on_the_way'), models.Index(condition=models.Q(('included_height__isnull', False)), fields=['included_height'], name='attempt_included'), models.Index(fields=['hash'], name='attempt_hash')],
+                'indexes': [models.Index(fields=['signer', 'nonce'], name='attempt_nonce'), models.Index(fields=['signer', 'signed_at'], name='attempt_spending'), models.Index(condition=models.Q(('status__in', ['signed', 'left', 'sent'])), fields=['signer'], name='attempt_on_the_way'), models.Index(condition=models.Q(('included_height__isnull', False)), fields=['included_height'], name='attempt_included')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('replaces__isnull', True), ('status__in', ['signed', 'left', 'sent', 'included'])), fields=('intent',), name='one_nonce_alive_per_intent'), models.UniqueConstraint(condition=models.Q(('replaces__isnull', True), models.Q(('status', 'void'), _negated=True)), fields=('signer', 'nonce'), name='one_use_of_a_nonce'), models.CheckConstraint(condition=models.Q(('raw__isnull', True), ('sealed_raw__isnull', True), _connector='XOR'), name='bytes_plain_or_sealed'), models.CheckConstraint(condition=models.Q(('status__in', ['signed', 'void']), ('left_at__isnull', False), _connector='OR'), name='nothing_is_sent_before_it_left')],
             },
         ),
@@ -185,10 +185,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='inboxfact',
             index=models.Index(fields=['height'], name='fact_height'),
-        ),
-        migrations.AddIndex(
-            model_name='inboxfact',
-            index=models.Index(condition=models.Q(('transaction__isnull', False)), fields=['transaction'], name='fact_transaction'),
         ),
         migrations.AddConstraint(
             model_name='inboxfact',

@@ -87,14 +87,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='session',
-            index=models.Index(fields=['maker_source_account'], name='session_source_account'),
-        ),
-        migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['maker_destination_account'], name='session_destination_account'),
-        ),
-        migrations.AddIndex(
-            model_name='session',
             index=models.Index(condition=models.Q(('status__in', ['cancelled', 'completed', 'refunded']), _negated=True), fields=['client'], name='session_open_of_client'),
         ),
         migrations.AddIndex(
