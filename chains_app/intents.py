@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Case, Exists, F, OuterRef, When
+from django.db.models import Case, Exists, F, OuterRef, QuerySet, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -117,10 +117,28 @@ def void_intents(reference: UUID, calls: Iterable[Call]) -> bool:
     names = {call.value for call in calls}
     also = {call.value for call in PRELIMINARIES} if Call.LOCK.value in names else set()
     rows = Intent.objects.filter(reference=reference, call__in=names | also)
-    locked = list(rows.select_for_update(of=("self",)).order_by("pk"))
-    attempts = Attempt.objects.filter(intent__in=locked).select_related("signer")
+    attempts = _attempts_of_locked(rows)
     if attempts.filter(intent__call__in=names, left_at__isnull=False).exists():
         return False
+    _void(rows, attempts)
+    return True
+
+
+def stop_intent(reference: UUID, call: Call) -> None:
+    """Want a write no more, although bytes of it may have left: they are followed to their end, and
+    neither sent again nor at a higher fee. Planned anew it goes on. Takes the intent's row lock.
+    """
+    rows = Intent.objects.filter(reference=reference, call=call.value)
+    _void(rows, _attempts_of_locked(rows))
+
+
+def _attempts_of_locked(rows: QuerySet[Intent]) -> QuerySet[Attempt]:
+    locked = list(rows.select_for_update(of=("self",)).order_by("pk"))
+    return Attempt.objects.filter(intent__in=locked).select_related("signer")
+
+
+def _void(rows: QuerySet[Intent], attempts: QuerySet[Attempt]) -> None:
+    """Locked intents that are open; a worker's lease on them is over."""
     for attempt in attempts.filter(status=AttemptStatus.SIGNED):
         void_attempt(attempt)
     still_followed = Exists(attempts.filter(intent=OuterRef("pk"), status__in=ALIVE))
@@ -131,4 +149,3 @@ def void_intents(reference: UUID, calls: Iterable[Call]) -> bool:
         lease_owner="",
         lease_expires_at=None,
     )
-    return True

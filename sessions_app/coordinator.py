@@ -135,6 +135,7 @@ def _drive(
                 continue
             session.wake_at = instant(ask_again)
             return
+        commit.stop(step.stop, legs, evidence.writes)
         commit.plan(session, step.actions, legs, evidence.writes)
         set_attention(session, attention_for(session, step, overdue), evidence)
         _rest(session, facts, evidence)

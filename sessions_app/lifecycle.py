@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from chains_app.intents import plan_intent, void_intents
+from chains_app.intents import plan_intent, stop_intent, void_intents
 from chains_app.locks import Call, LockTerms
 from chains_app.models import IntentStatus
 from chains_app.outbox.effects import last_useful_moment
@@ -122,6 +122,13 @@ class Commit:
                 secret_id=session.secret_id if call is Call.WITHDRAW else None,
                 order=session.order if call is Call.LOCK_FOR else None,
             )
+
+    def stop(self, actions: frozenset[Action], legs: Legs, writes: Writes) -> None:
+        """Push these writes on no longer, whatever has left; `writes` as above."""
+        for role, call in (WRITES[action] for action in actions):
+            known = writes.get((legs[role].id, call))
+            if known is not None and known.is_open:
+                stop_intent(legs[role].id, call)
 
     def write(self, sessions: Sequence[Session]) -> None:
         """Write all rows, and ring the feed's doorbell once they are committed."""

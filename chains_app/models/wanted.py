@@ -48,7 +48,9 @@ class Signer(models.Model):
 
 
 class IntentStatus(models.TextChoices):
-    """PLANNED until something was signed for it. The last three are ends."""
+    """PLANNED until something was signed for it. The last three are ends. VOID: not wanted; what
+    has left us all the same (docs/adr/0019) is followed, and not pushed on.
+    """
 
     PLANNED = "planned"
     ACTIVE = "active"

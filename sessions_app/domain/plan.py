@@ -36,6 +36,7 @@ class Step:
     """One decision: a move with its reason, or the writes that are due; `attention` for a person.
 
     `void`: intents that the move counts on never leaving; the writer voids them in its commit.
+    `stop`: writes that may have left us, and are not pushed on.
     """
 
     move_to: Status | None = None
@@ -43,6 +44,7 @@ class Step:
     by_reorganisation: bool = False
     actions: frozenset[Action] = frozenset()
     void: frozenset[Action] = frozenset()
+    stop: frozenset[Action] = frozenset()
     attention: Attention | None = None
 
 
@@ -204,7 +206,8 @@ def _revealing(s: Filled) -> Step:
     if (reason := _kept_secret(s)) is not None:
         return Step(S.TIMEOUT, reason, void=frozenset({Action.WITHDRAW_DESTINATION}))
     attention = _vanished_source(s) or _expired_source(s)
-    return Step(actions=_forward_actions(s) | _order_to_submit(s), attention=attention)
+    due = _forward_actions(s) | _order_to_submit(s)
+    return Step(actions=due, stop=frozenset({Action.REFUND_SOURCE_EARLY}), attention=attention)
 
 
 def _kept_secret(s: Filled) -> str | None:
@@ -271,7 +274,8 @@ def _returning(s: Filled) -> Step:
         return Step(S.REFUNDED, "each funded leg is finally refunded")
     attention = _owed_source(s) or _unread_preimage(s) or _source_is_missed(s)
     wanted = frozenset() if s.destination_is_gone else _order_to_submit(s)
-    return Step(actions=_refund_actions(s) | wanted, attention=attention)
+    stop = frozenset({Action.WITHDRAW_SOURCE} if s.destination_is_gone else ())
+    return Step(actions=_refund_actions(s) | wanted, stop=stop, attention=attention)
 
 
 def _nothing_was_locked(s: Filled) -> Step:

@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from chains_app import ports, selectors
-from chains_app.intents import NotWatchedError, plan_intent, void_intents
+from chains_app.intents import NotWatchedError, plan_intent, stop_intent, void_intents
 from chains_app.leases import LeaseLostError, claim
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt, AttemptStatus, Intent, IntentStatus
@@ -220,6 +220,24 @@ def test_a_void_withdrawal_can_be_wanted_again(world: World) -> None:
     world.plan(terms, Call.WITHDRAW, **fields)
     world.turn(4)
     assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.DONE
+
+
+def test_a_withdrawal_that_was_stopped_can_be_wanted_again(world: World) -> None:
+    """What had left of it goes on: no second nonce is taken."""
+    secret = Secret.generate()
+    terms = world.terms("base", secret)
+    reference = world.plan(terms)
+    world.turn(4)
+    fields = {"reference": reference, "secret_id": world.keep(secret)}
+    world.plan(terms, Call.WITHDRAW, **fields)
+    drain()
+    with transaction.atomic():
+        stop_intent(reference, Call.WITHDRAW)
+    assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.VOID
+    world.plan(terms, Call.WITHDRAW, **fields)
+    world.turn(4)
+    assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.DONE
+    assert len(world.attempts(reference)) == 2  # the lock's, and this one
 
 
 @pytest.mark.parametrize("deadline", ["send_by", "lock_by"])

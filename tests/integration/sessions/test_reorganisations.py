@@ -4,11 +4,14 @@ import pytest
 
 from auctions_app.services import RoutePausedError
 from chains_app.locks import Call, LockState
-from chains_app.models import Attempt, ChainBlock, ChainCursor
+from chains_app.models import Attempt, ChainBlock, ChainCursor, Intent, IntentStatus
+from chains_app.outbox.decision import STUCK_AFTER
 from chains_app.selectors import DISTRUST
 from sessions_app import sweeps
 from sessions_app.domain.states import Status
 from sessions_app.models import Role, Session
+from sessions_app.sweeps import on_changed
+from tests.integration.doors.staff import do
 from tests.integration.sessions.world import (
     BACK,
     THERE,
@@ -181,3 +184,71 @@ def test_rule_5_a_source_that_vanishes_before_our_lock_left_voids_it(world: Worl
     world.live(WHOLE_LIFE, step=5)
     assert path(session)[-1] == "cancelled"
     assert world.both_on_chain(session) == (ABSENT, ABSENT)
+
+
+def refunded_behind_our_withdrawal(world: World) -> Session:
+    """At the source's last safe moment we withdraw it on a withdrawal of the destination that the
+    head alone shows. That one falls out, the destination goes back, and no block has ours yet.
+    """
+    session = world.start()
+    world.lock_source(session)
+    while world.on_chain(session, Role.DESTINATION) is not WITHDRAWN:
+        world.live(1)
+    deadlines, near = session.fixed_deadlines, world.chains["near"]
+    assert deadlines is not None
+    world.block(int(deadlines.last_safe_source_withdrawal - world.clock.now), "base")
+    world.work()
+    assert waiting(world, "base") == [Call.WITHDRAW]
+    (taken,) = near.between(near.head.height, near.head.height)[0].transactions
+    near.reorganise(1, dropped=[taken.hash])
+    while status(session) is Status.REVEALING_SECRET:
+        world.send()
+        world.block(0, "near")
+        world.poll()
+        world.sweep()
+    assert (status(session), world.both_on_chain(session)) == (
+        Status.REFUNDING, (OPEN, REFUNDED)
+    )  # fmt: skip
+    return session
+
+
+def waiting(world: World, chain: str) -> list[Call | None]:
+    """What its mempool holds; None: a transfer to ourselves."""
+    return [sent.call for sent in world.chains[chain].mempool]
+
+
+def test_rule_4_a_withdrawal_of_the_source_is_not_pushed_on_when_the_destination_went_back(
+    world: World,
+) -> None:
+    session = refunded_behind_our_withdrawal(world)
+    world.chains["base"].mempool.clear()
+    world.pass_time(STUCK_AFTER)
+    assert world.chains["base"].head.time < terms(session, Role.SOURCE).timelock - 1  # it could win
+    world.send()
+    assert set(waiting(world, "base")) == {None, Call.REFUND_EARLY}
+    world.live(6)
+    assert (path(session)[-1], world.both_on_chain(session)) == ("refunded", (REFUNDED, REFUNDED))
+
+
+def test_rule_4_a_withdrawal_that_wins_all_the_same_is_owed_and_repaid(world: World) -> None:
+    session = refunded_behind_our_withdrawal(world)
+    world.block(1, "base")
+    world.live(4)
+    assert world.both_on_chain(session) == (WITHDRAWN, REFUNDED)
+    assert (status(session), reload(session).attention) == (Status.REFUNDING, "repayment_owed")
+    do("repay_session", session.pk)
+    world.live(6)
+    assert (path(session)[-1], reload(session).attention) == ("refunded", "")
+
+
+def test_rule_4_a_withdrawal_that_a_reorganisation_opens_again_is_not_pushed_on(
+    world: World,
+) -> None:
+    """As the poller opens one that was done when the destination went back."""
+    session = refunded_behind_our_withdrawal(world)
+    source = session.legs.get(role=Role.SOURCE).pk
+    withdrawal = Intent.objects.filter(reference=source, call=Call.WITHDRAW.value)
+    withdrawal.update(status=IntentStatus.ACTIVE)
+    on_changed({source})
+    world.sweep()
+    assert withdrawal.get().status == IntentStatus.VOID

@@ -13,6 +13,8 @@ SESSIONS = "tests/integration/sessions/"
 NEXT_STEP = UNIT + "test_next_step.py::"
 WRITES = UNIT + "test_guards.py::"
 RETURNS = SESSIONS + "test_returns.py::"
+REORGANISED = SESSIONS + "test_reorganisations.py::"
+STOPS = "test_rule_4_a_write_that_left_is_not_pushed_on_when_the_destination_ended_otherwise"
 OWED = SESSIONS + "test_repayments.py::"
 GIVEN_BACK = NEXT_STEP + "test_rule_4_the_source_is_given_back_only_after_the_destination"
 IS_OWED = NEXT_STEP + "test_rule_4_what_reached_us_against_a_refunded_destination_is_owed"
@@ -104,6 +106,27 @@ ROWS = (
         "",
         (NEXT_STEP
          + "test_rule_4_a_destination_that_nobody_can_withdraw_any_more_is_taken_back",),
+    ),
+    Guard(
+        4, "refunded-stops", "A withdrawal of the source that left is not pushed on when the "
+        "destination ended refunded.", PLAN,
+        "frozenset({Action.WITHDRAW_SOURCE} if s.destination_is_gone else ())", "frozenset()",
+        (NEXT_STEP + STOPS, UNIT + "test_plan.py::test_rule_4_a_withdrawal_of_the_source_that_left_"
+         "stops_when_the_destination_went_back"),
+    ),
+    Guard(
+        4, "forward-stops", "An early refund that left is not pushed on when the maker may be paid.",
+        PLAN,
+        "stop=frozenset({Action.REFUND_SOURCE_EARLY})", "stop=frozenset()",
+        (NEXT_STEP + STOPS,),
+    ),
+    Guard(
+        4, "stopped-in-the-outbox", "What is stopped is sent no more.", "sessions_app/coordinator.py",
+        "        commit.stop(step.stop, legs, evidence.writes)\n", "",
+        (REORGANISED + "test_rule_4_a_withdrawal_of_the_source_is_not_pushed_on_when_the_"
+         "destination_went_back",
+         REORGANISED + "test_rule_4_a_withdrawal_that_a_reorganisation_opens_again_is_not_"
+         "pushed_on"),
     ),
     Guard(
         4, "source-guard", "The guard of the source's withdrawal and refund waits for the destination.",

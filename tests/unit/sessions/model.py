@@ -178,6 +178,7 @@ class World:
         self.cancel_requested = self.posted = self.repaid = False
         self.lock_left = self.secret_left = False
         self.refused_since: Seconds | None = None
+        self.pushed: set[Action] = set()  # what has left us and is sent again, until it is stopped
         self.history: list[tuple[Status, Status, str]] = []
         self.last_good = self.wall
 
@@ -288,12 +289,21 @@ class World:
         for _ in range(10):
             step = next_step(self.snapshot())
             if step.move_to is None:
+                self.pushed -= step.stop
+                self._assert_nothing_is_pushed_against_an_end()
                 return step.actions
             assert is_allowed(self.status, step.move_to, by_reorganisation=step.by_reorganisation)
             self._assert_move_is_safe(step.move_to)
             self.history.append((self.status, step.move_to, step.reason))
             self.status = step.move_to
         raise AssertionError(f"the machine does not come to rest: {self.history[-10:]}")
+
+    def _assert_nothing_is_pushed_against_an_end(self) -> None:
+        """Rule 4: a destination that ended with us leaves the source to the maker."""
+        is_ours = self.destination.leg.final is LockState.REFUNDED
+        assert not (is_ours and Action.WITHDRAW_SOURCE in self.pushed)
+        if self.status is Status.REVEALING_SECRET:
+            assert Action.REFUND_SOURCE_EARLY not in self.pushed
 
     def _assert_move_is_safe(self, move_to: Status) -> None:
         """Rules 2, 3 and 5, worked out anew from the clocks and the last reading of the chains."""
@@ -335,6 +345,7 @@ class World:
         if is_free and self.refused_since is not None and action in PAID:
             return False
         self._assert_may_leave(action)
+        self.pushed.add(action)
         self.lock_left |= action is Action.LOCK_DESTINATION
         self.secret_left |= action is Action.WITHDRAW_DESTINATION
         return True

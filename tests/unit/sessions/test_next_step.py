@@ -251,6 +251,14 @@ def test_rule_4_what_reached_us_against_a_refunded_destination_is_owed() -> None
     assert step(owed, source_is_repaid=True).move_to is Status.REFUNDED
 
 
+def test_rule_4_a_write_that_left_is_not_pushed_on_when_the_destination_ended_otherwise() -> None:
+    """Of the source: a withdrawal when we have the destination, an early refund when not."""
+    assert step(REFUNDING).stop == frozenset()
+    back = {"destination": destination(REFUNDED, REFUNDED)}
+    assert step(REFUNDING, **back).stop == {Action.WITHDRAW_SOURCE}
+    assert step(REVEALING).stop == {Action.REFUND_SOURCE_EARLY}
+
+
 def test_rule_4_nothing_is_owed_while_the_maker_can_still_be_paid() -> None:
     found = step(REFUNDING, source=source(WITHDRAWN, WITHDRAWN))
     assert (found.move_to, found.actions, found.attention) == (None, frozenset(), None)
@@ -312,7 +320,8 @@ def test_a_source_that_vanished_is_missed_for_as_long_as_our_lock_can_be_taken()
         assert found.attention == "source_lock_vanished"
         assert found.actions == {Action.LOCK_SOURCE}
     back = {"destination": destination(REFUNDED, REFUNDED)}
-    assert step(REFUNDING, order_is_held=True, **gone, **back) == Step()
+    found = step(REFUNDING, order_is_held=True, **gone, **back)
+    assert (found.move_to, found.actions, found.attention) == (None, frozenset(), None)
 
 
 def test_a_source_that_was_final_and_vanished_for_good_is_shown_to_a_person() -> None:

@@ -7,6 +7,7 @@ from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from chains_app.locks import Call, LockState
+from sessions_app.domain.plan import Action
 from sessions_app.domain.states import Status
 from tests.unit.sessions.model import (
     DESTINATION_AMOUNT,
@@ -187,6 +188,25 @@ def test_rule_4_a_maker_who_withdraws_at_the_last_instant_still_leaves_us_the_so
     world.maker_withdraws()
     settle(world, 20)
     assert world.status is Status.COMPLETED
+    assert_atomic(world)
+
+
+def test_rule_4_a_withdrawal_of_the_source_that_left_stops_when_the_destination_went_back() -> None:
+    """The withdrawal that it was sent on stood in the head alone, and fell out."""
+    world = World(service_secret=False, skews=(0, 0))
+    world.maker_locks()
+    settle(world, world.deadlines.destination_timelock - world.wall - 2)
+    world.maker_withdraws()
+    world.pass_time(1)
+    world.work()
+    last = world.deadlines.last_safe_source_withdrawal
+    world.pass_time(last - world.wall, destination_mines=False)
+    world.work(arrives=False)
+    assert Action.WITHDRAW_SOURCE in world.pushed
+    world.destination.reorganise(1, forgets=True)
+    settle(world, 10)
+    assert world.status is Status.REFUNDED
+    assert Action.WITHDRAW_SOURCE not in world.pushed
     assert_atomic(world)
 
 
