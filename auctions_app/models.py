@@ -133,7 +133,8 @@ class Reservation(models.Model):
 class Hold(models.Model):
     """A part of one of our accounts' balances that a reservation keeps others from using.
 
-    `role`: whose account. `ended_at`: as in the reservation, on this chain.
+    `role`: whose account. `ended_at`: as in the reservation, on this chain; of gas for withdrawals
+    and refunds, when neither leg could need one any more (docs/adr/0021).
     """
 
     reservation = models.ForeignKey(Reservation, models.CASCADE, related_name="holds")

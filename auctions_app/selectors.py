@@ -11,8 +11,17 @@ from auctions_app.models import Hold, Quote, Reservation, RouteSwitch
 from chains_app.signers import SignerRole
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import NotFoundError
+from orchestrator.queries import Given, Select
 
 STAKE_UNITS: Final = 10**6  # in a dollar
+_GAS: Final = Select(
+    lambda: (
+        Hold.objects.filter(chain=Given("chain"), role=SignerRole.DUTY.value, ended_at=None)
+        .exclude(reservation__session_id=Given("session"))
+        .values_list("chain")
+        .annotate(total=Sum("amount"))
+    )
+)
 
 
 class QuoteNotFoundError(NotFoundError):
@@ -52,6 +61,13 @@ def held(balances_at: Mapping[str, Seconds]) -> dict[Balance, int]:
     rows = Hold.objects.filter(_alive("chain", "ended_at", balances_at))
     sums = rows.values_list("role", "chain", "token").annotate(total=Sum("amount"))
     return {Balance(SignerRole(role), chain, token): total for role, chain, token, total in sums}
+
+
+def gas_of_others(chain: str, session_id: UUID) -> int:
+    """Base units of the native coin that all sessions but this one hold of our duty accounts: what
+    their withdrawals and refunds on that chain may still take.
+    """
+    return sum(int(total) for _, total in _GAS.all(chain=chain, session=session_id))
 
 
 def exposure(finals: Mapping[str, Seconds]) -> dict[str, Fraction]:

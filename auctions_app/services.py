@@ -225,26 +225,6 @@ def fill(
     return Fill(amount, filled_at, tiers)
 
 
-@transaction.atomic
-def release_reservation(*, session_id: UUID, heads: Mapping[str, Seconds] | None) -> bool:
-    """End a session's reservation; False when there is none open.
-
-    `heads`: both chains' head times when our lock was final; None when it was never made and never
-    can be. Until later balances and final blocks are known, what left us still counts.
-    """
-    open_ones = Reservation.objects.filter(session_id=session_id, status=Reservation.Status.OPEN)
-    reservation = open_ones.select_for_update().first()
-    if reservation is None:
-        return False
-    reservation.status = Reservation.Status.ENDED
-    reservation.ended_at = _head(heads, reservation.chain)
-    reservation.source_ended_at = _head(heads, reservation.source_chain)
-    reservation.save(update_fields=["status", "ended_at", "source_ended_at"])
-    for chain in (reservation.chain, reservation.source_chain):
-        reservation.holds.filter(chain=chain).update(ended_at=_head(heads, chain))
-    return True
-
-
 def _accepted_after(quote: Quote, route: Route, market: Market) -> int | None:
     """Seconds into the auction at which our resolver accepts, or None."""
     limit = acceptable_amount(route, quote.source_amount, market.prices, quote.mode)
@@ -366,7 +346,3 @@ def _store(
         )
         for balance, held_amount in needs.items()
     )
-
-
-def _head(heads: Mapping[str, Seconds] | None, chain: str) -> Seconds:
-    return Seconds(0) if heads is None else heads[chain]

@@ -3,7 +3,7 @@
 No I/O but the database (rule 8); what a fill must know of our balances is asked before.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -14,14 +14,14 @@ from django.db import transaction
 from django.db.models import F
 
 from auctions_app.market import current_market
-from auctions_app.services import release_reservation
+from auctions_app.reservations import hold_gas, release_gas, release_reservation
 from orchestrator.kernel.clock import Seconds, instant, seconds, wall_clock
 from orchestrator.kernel.errors import OrchestratorError
 from orchestrator.queries import Given, IsAmong, Select
 from sessions_app.alarming import Overdue, attention_for, overdue_duties, set_attention, tell
 from sessions_app.binding import Evidence
 from sessions_app.domain.attention import Attention
-from sessions_app.domain.filled import filled
+from sessions_app.domain.filled import Filled, filled
 from sessions_app.domain.plan import next_step
 from sessions_app.domain.snapshot import Snapshot
 from sessions_app.domain.states import Status
@@ -151,21 +151,29 @@ def _try_to_fill(session: Session, readings: Readings, now: Seconds) -> Seconds 
 
 
 def _rest(session: Session, facts: Snapshot, evidence: Evidence) -> None:
-    _end_reservation(session, facts, evidence)
+    after_the_fill = filled(facts)
+    if after_the_fill is not None:
+        heads = {chain: clock.head_time for chain, clock in evidence.clocks.items()}
+        _end_reservation(session, after_the_fill, heads)
     wakes = wake_at(facts)
     session.wake_at = None if wakes is None else instant(wakes)
 
 
-def _end_reservation(session: Session, facts: Snapshot, evidence: Evidence) -> None:
-    after_the_fill = filled(facts)
-    if not session.is_reserved or after_the_fill is None:
+def _end_reservation(session: Session, facts: Filled, heads: Mapping[str, Seconds]) -> None:
+    """Our lock's part when it is final or not to be; gas when it can't be needed any more, and it
+    is held again when a reorganisation takes that back.
+    """
+    if session.is_reserved and facts.needs_no_reservation:
+        was_made = facts.destination.is_seen
+        release_reservation(session_id=session.id, heads=heads if was_made else None)
+        session.is_reserved, session.holds_gas = False, True
+    if session.is_reserved or session.holds_gas is not facts.needs_no_gas:
         return
-    if not after_the_fill.needs_no_reservation:
-        return
-    was_made = after_the_fill.destination.is_seen
-    heads = {chain: clock.head_time for chain, clock in evidence.clocks.items()}
-    release_reservation(session_id=session.id, heads=heads if was_made else None)
-    session.is_reserved = False
+    session.holds_gas = not session.holds_gas
+    if session.holds_gas:
+        hold_gas(session_id=session.id)
+    else:
+        release_gas(session_id=session.id, heads=heads)
 
 
 def _set_aside(session_id: UUID) -> None:

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db.models import Value
 from django.db.models.functions import Coalesce
 
+from auctions_app.selectors import gas_of_others
 from chains_app import ports
 from chains_app.adapters.interface import ChainError
 from chains_app.agreement import require_agreement
@@ -138,7 +139,7 @@ def _problem_on_chain(session: Session, legs: Legs, call: Call) -> str | None:
         return (
             (None if call is Call.REGISTER else _payout_problem(session, legs[Role.DESTINATION]))
             or get_adapter(source.chain).payout_problem(source, source.beneficiary)
-            or _gas_problem(source)
+            or _gas_problem(source, legs[Role.SOURCE].session_id)
         )
     except ChainError as error:
         return f"a chain could not be asked: {error}"
@@ -173,19 +174,32 @@ def _repayment_problem(legs: Legs) -> str | None:
         return f"a chain could not be asked: {error}"
 
 
-def _gas_problem(source: LockTerms) -> str | None:
-    """Our own withdrawal of the source needs a signer with gas (rule 3)."""
+def _gas_problem(source: LockTerms, session_id: UUID) -> str | None:
+    """Our own withdrawal of the source needs a signer with gas (rule 3), beside what other sessions
+    hold of it.
+    """
     duty = Signer.objects.filter(chain=source.chain, role=SignerRole.DUTY.value)
     if duty.filter(is_enabled=False).exists() and not duty.filter(is_enabled=True).exists():
         return f"our duty signers on {source.chain} are paused"
-    adapter, needed = (
-        get_adapter(source.chain),
-        get_chain(source.chain).fee_cap(Call.WITHDRAW, source.token),
-    )
-    keys = signing_keys(source.chain, SignerRole.DUTY)
-    if any(adapter.prepare(Call.WITHDRAW, source, key).balance >= needed for key in keys):
-        return None  # of what the key itself may spend: its allowance, on NEAR
-    return f"{keys[0].account} on {source.chain} lacks the gas of a withdrawal: {needed} base units"
+    needed = get_chain(source.chain).fee_cap(Call.WITHDRAW, source.token)
+    others = gas_of_others(source.chain, session_id)
+    if _has_gas(source, needed, others):
+        return None
+    account = signing_keys(source.chain, SignerRole.DUTY)[0].account
+    kept = f" beside {others} that other swaps hold" if others else ""
+    return f"{account} on {source.chain} lacks the gas of a withdrawal: {needed} base units{kept}"
+
+
+def _has_gas(source: LockTerms, needed: int, others: int) -> bool:
+    """A key may spend it, and the account has it beside the others'. NEAR's keys have allowances of
+    their own, which may be less than the account has.
+    """
+    adapter, keys = get_adapter(source.chain), signing_keys(source.chain, SignerRole.DUTY)
+    balances = (adapter.prepare(Call.WITHDRAW, source, key).balance for key in keys)
+    spendable = next((balance for balance in balances if balance >= needed), 0)
+    if not needed <= spendable < needed + others:
+        return spendable >= needed
+    return adapter.balance(keys[0].account, None) >= needed + others
 
 
 def open_for_withdrawal(secret_id: UUID | None, reference: UUID) -> Secret:

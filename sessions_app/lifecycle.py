@@ -41,8 +41,8 @@ WRITES: Final[Mapping[Action, tuple[Role, Call]]] = {
 NEVER_TOO_LATE: Final = Seconds(2**40)
 _CHANGING: Final = [
     "status", "version", "is_executed", "auction_started_at", "cancel_requested", "is_reserved",
-    "source_seen_in_time", "secret_is_shown", "attention", "attention_since", "expires_at",
-    "wake_at",
+    "holds_gas", "source_seen_in_time", "secret_is_shown", "attention", "attention_since",
+    "expires_at", "wake_at",
 ]  # fmt: skip
 
 

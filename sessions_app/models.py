@@ -69,6 +69,7 @@ class Session(models.Model):
     auction_started_at = models.BigIntegerField(null=True)
     cancel_requested = models.BooleanField(default=False)
     is_reserved = models.BooleanField(default=False)
+    holds_gas = models.BooleanField(default=False)  # once it is reserved no more
     source_seen_in_time = models.BooleanField(default=False)
     secret_is_shown = models.BooleanField(default=False)
     payout_refused_at = models.DateTimeField(null=True)

@@ -85,6 +85,13 @@ class Filled:
             self.destination_is_gone and self.facts.status not in _BEFORE_OUR_LOCK
         )
 
+    @property
+    def needs_no_gas(self) -> bool:
+        """Nothing is left to withdraw or refund: each leg has ended finally, or holds nothing."""
+        destination_is_over = self.destination_is_gone or self.destination.final.is_decided
+        source_is_over = self.source.final.is_decided or not self.source.is_seen
+        return destination_is_over and source_is_over
+
 
 _BEFORE_OUR_LOCK = {S.EXECUTING, S.SOURCE_LOCKING, S.SOURCE_LOCKED, S.DESTINATION_LOCKING}
 

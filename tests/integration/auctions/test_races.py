@@ -11,13 +11,13 @@ import pytest
 from django.db import connection, transaction
 
 from auctions_app.models import Quote, Reservation
+from auctions_app.reservations import release_reservation
 from auctions_app.services import (
     Fill,
     InsufficientLiquidityError,
     QuoteTakenError,
     Waiting,
     fill,
-    release_reservation,
     take_quote,
 )
 from tests.integration.auctions.worlds import (

@@ -8,8 +8,9 @@ from django.db import IntegrityError
 
 from auctions_app.market import use_market
 from auctions_app.models import Hold, Reservation
-from auctions_app.selectors import Balance, exposure, held
-from auctions_app.services import InsufficientLiquidityError, release_reservation
+from auctions_app.reservations import hold_gas, release_gas, release_reservation
+from auctions_app.selectors import Balance, exposure, gas_of_others, held
+from auctions_app.services import InsufficientLiquidityError
 from auctions_app.timelocks import FinalityTiers
 from tests.integration.auctions.worlds import (
     DUTY,
@@ -38,9 +39,16 @@ def release(session_id: UUID, base: int, near: int) -> bool:
     return release_reservation(session_id=session_id, heads={"base": at(base), "near": at(near)})
 
 
+def end(session_id: UUID, base: int, near: int) -> None:
+    """Our lock is final, and then both legs are decided."""
+    assert release(session_id, base, near)
+    release_gas(session_id=session_id, heads={"base": at(base), "near": at(near)})
+
+
 def test_a_lock_that_was_never_made_frees_everything_at_once() -> None:
     session_id, _ = filled_session()
     assert release_reservation(session_id=session_id, heads=None)
+    release_gas(session_id=session_id, heads=BOTH)
     assert held(BOTH) == {}
     assert exposure(BOTH) == {"base": 0, "near": 0}
     assert not Reservation.objects.filter(ended_at=None).exists()
@@ -69,12 +77,55 @@ def test_other_sessions_keep_theirs() -> None:
 
 def test_a_hold_counts_until_a_balance_read_later_shows_what_left_us() -> None:
     session_id, amount = filled_session()
-    release(session_id, base=40, near=50)
+    end(session_id, base=40, near=50)
     before, after = {"base": at(39), "near": at(49)}, {"base": at(40), "near": at(50)}
     assert held(before)[Balance(LOCK, "near", None)] == lock_needs(amount)
     assert held(before)[Balance(DUTY, "base", None)] > 0
     assert held(after) == {}
     assert {balance.chain for balance in held({"base": at(40), "near": at(49)})} == {"near"}
+
+
+def test_the_gas_of_withdrawals_and_refunds_outlives_our_lock() -> None:
+    """All that a fill holds, but what our lock took."""
+    session_id, _ = filled_session()
+    before = held(BOTH)
+    release(session_id, base=40, near=50)
+    after = {"base": at(100), "near": at(100)}
+    gas = {balance: amount for balance, amount in before.items() if balance[:2] != (LOCK, "near")}
+    assert {balance[:2] for balance in gas} == {(LOCK, "base"), (DUTY, "base"), (DUTY, "near")}
+    assert held(after) == gas
+    release_gas(session_id=session_id, heads=after)
+    assert held(after) == {}
+    hold_gas(session_id=session_id)  # a reorganisation took an end back
+    assert held(after) == gas
+
+
+def test_a_fill_leaves_revealed_swaps_the_gas_of_their_withdrawals() -> None:
+    """Their locks have long been final."""
+    for _ in range(20):
+        session_id, _ = filled_session()
+        release(session_id, base=5, near=5)
+    one = held({"near": at(10)})[Balance(DUTY, "near", None)] // 20
+    swap = bound_quote()
+    with pytest.raises(InsufficientLiquidityError, match="our duty accounts on near lack"):
+        fill_at(10, *swap, readings(10, duty=21 * one - 1))
+    filled(*swap, readings(10, duty=21 * one))
+
+
+def test_gas_of_others_is_of_duty_accounts_and_none_of_ones_own() -> None:
+    (first, _), (second, _) = filled_session(), filled_session()
+    one = held(BOTH)[Balance(DUTY, "base", None)] // 2
+    assert gas_of_others("base", first) == one
+    assert gas_of_others("base", uuid4()) == 2 * one
+    end(second, base=5, near=5)
+    assert gas_of_others("base", first) == 0
+
+
+def test_a_hold_on_a_chain_whose_head_is_unknown_ends_too() -> None:
+    session_id, _ = filled_session()
+    release(session_id, base=5, near=5)
+    release_gas(session_id=session_id, heads={"base": at(5)})
+    assert not Hold.objects.filter(ended_at=None).exists()
 
 
 def test_a_fill_on_an_old_balance_does_not_spend_what_an_ended_one_took() -> None:

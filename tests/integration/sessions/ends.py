@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from hypothesis import event
 
+from auctions_app.models import Hold
 from chains_app.adapters.memory_chain import MemoryChain
 from chains_app.adapters.memory_contract import Lock
 from chains_app.locks import Call, LockState, LockTerms
@@ -174,6 +175,11 @@ def assert_never_locked(session: Session) -> None:
     assert path(session) in ([*first, *last], [*first, "timeout", *last])
     legs = session.legs.values_list("pk", flat=True)
     assert not Attempt.objects.filter(intent__reference__in=legs).exists()
+
+
+def assert_nothing_is_held() -> None:
+    """Of our accounts, by what any fill reserved."""
+    assert not Hold.objects.filter(ended_at=None).exists()
 
 
 def assert_no_secret_left_early() -> None:

@@ -30,6 +30,7 @@ from tests.integration.sessions.ends import (
     assert_every_surplus_went_back,
     assert_never_locked,
     assert_no_secret_left_early,
+    assert_nothing_is_held,
     balances,
     live_to_the_end,
     surplus_locks,
@@ -375,6 +376,7 @@ def live(route: str, life: Life) -> None:
             live_to_the_end(world, session, before)
         assert_atomic(world, session)
         assert_no_secret_left_early()
+        assert_nothing_is_held()
         assert_every_surplus_went_back(world, session)
         assert not unexplained(world, session, before)
         if life.lock == "never":

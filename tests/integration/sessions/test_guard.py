@@ -1,6 +1,7 @@
 """Rules 2, 3, 5 and 13 at the ports of the outbox: what is asked, answered, stored and opened."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ import pytest
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt, Intent, Signer, Watch
 from chains_app.ports import Moment, Verdict
+from chains_app.registry import get_adapter
 from orchestrator.kernel.hashlock import HashFunction, Secret, fits
 from secrets_app.models import SecretAccess
-from sessions_app import sweeps
+from sessions_app import guard, sweeps
 from sessions_app.domain.states import Status
 from sessions_app.guard import judge, open_for_withdrawal
 from sessions_app.models import Role, Session
@@ -65,6 +67,39 @@ def refuse_us(world: World) -> None:
 def take_our_gas(world: World) -> None:
     base = world.chains["base"]
     base.fund("duty", 99 - base.state.balance("duty", None))
+
+
+def test_rule_3_gas_that_other_swaps_hold_pays_for_no_withdrawal_of_ours(world: World) -> None:
+    """Theirs: both calls of the source's duties, from the fill until both legs are decided."""
+    secret = Secret.generate()
+    other = world.start_by_maker(THERE, secret)
+    world.lock_source(other)
+    world.live_until(Status.BOTH_LOCKED, other)
+    mine = waiting_for(world, DESTINATION, Call.LOCK)
+    base = world.chains["base"]
+    base.fund("duty", 299 - base.state.balance("duty", None))
+    refused = ask(mine, DESTINATION, Call.LOCK)
+    assert (refused.ok, refused.reason) == (
+        False,
+        "duty on base lacks the gas of a withdrawal: 100 base units beside 200 that other swaps "
+        "hold",
+    )
+    base.fund("duty", 1)
+    assert ask(mine, DESTINATION, Call.LOCK).ok
+    assert not ask(other, DESTINATION, Call.WITHDRAW).ok  # by its machine, not for want of gas
+    world.post(other, secret)
+    assert ask(reload(other), DESTINATION, Call.WITHDRAW).ok
+
+
+def test_rule_3_a_key_whose_allowance_is_less_than_what_others_hold_may_pay_for_ours(
+    world: World, revealing: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have the account, and keys of their own."""
+    monkeypatch.setattr(guard, "gas_of_others", lambda *_: 10**6)
+    for allowance, is_enough in ((100, True), (99, False)):
+        prepared = SimpleNamespace(balance=allowance)
+        monkeypatch.setattr(get_adapter("base"), "prepare", lambda *_, of=prepared: of)
+        assert ask(revealing, DESTINATION, Call.WITHDRAW).ok is is_enough
 
 
 def pause_our_signer(world: World) -> None:

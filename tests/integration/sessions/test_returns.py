@@ -2,16 +2,18 @@
 
 import pytest
 
-from auctions_app.models import Reservation
+from auctions_app.models import Hold, Reservation
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt, Intent
+from orchestrator.kernel.hashlock import Secret
 from sessions_app import sweeps
 from sessions_app.domain.states import Status
-from sessions_app.models import Role
+from sessions_app.models import Role, Session
 from sessions_app.services import NotCancellableError
 from tests.integration.sessions.world import (
     MAKER,
     START,
+    THERE,
     WHOLE_LIFE,
     World,
     memory_world,
@@ -28,6 +30,61 @@ TO_SOURCE_LOCKED = ["initialized", "executing", "source_locking", "source_locked
 
 def reservation_is_open() -> bool:
     return Reservation.objects.filter(status="open").exists()
+
+
+def held_gas() -> set[tuple[str, str]]:
+    """Of which accounts."""
+    return set(Hold.objects.filter(ended_at=None).values_list("chain", "role"))
+
+
+GAS = {("base", "lock"), ("base", "duty"), ("near", "duty")}
+
+
+def test_the_gas_of_both_legs_is_held_until_they_are_paid(world: World) -> None:
+    session = world.start()
+    assert held_gas() == {*GAS, ("near", "lock")}
+    world.lock_source(session)
+    world.live_until(Status.REVEALING_SECRET, session)
+    assert (reservation_is_open(), held_gas()) == (False, GAS)
+    world.live_until(Status.COMPLETED, session)
+    assert held_gas() == set()
+
+
+def test_gas_is_held_again_when_a_reorganisation_opens_the_session(world: World) -> None:
+    session = world.start()
+    world.lock_source(session)
+    world.live_until(Status.COMPLETED, session)
+    base = world.chains["base"]
+    sent = [each.hash for mined in base.between(0, base.head.height) for each in mined.transactions]
+    base.reorganise(2, dropped=sent[-1:])
+    world.poll()
+    world.sweep()
+    assert (path(session)[-1], held_gas()) == ("revealing_secret", GAS)
+    world.live_until(Status.COMPLETED, session)
+    assert held_gas() == set()
+
+
+def test_the_gas_of_a_swap_that_does_not_happen_is_held_until_both_legs_are_back(
+    world: World,
+) -> None:
+    session = world.start_by_maker(THERE, Secret.generate())
+    world.lock_source(session)
+    world.live_until(Status.REFUNDING, session)
+    assert held_gas() == GAS
+    world.live_until(Status.REFUNDED, session)
+    assert held_gas() == set()
+
+
+def test_a_session_whose_gas_was_free_already_holds_it_when_it_is_looked_at(world: World) -> None:
+    """As those that are open from before gas was held so long."""
+    session = world.start_by_maker(THERE, Secret.generate())
+    world.lock_source(session)
+    world.live_until(Status.BOTH_LOCKED, session)
+    Hold.objects.update(ended_at=START)
+    Session.objects.update(holds_gas=False)
+    sweeps.on_changed(set(session.legs.values_list("pk", flat=True)))
+    world.sweep()
+    assert held_gas() == GAS
 
 
 def test_a_session_that_nobody_executes_expires(world: World) -> None:

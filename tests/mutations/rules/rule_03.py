@@ -140,8 +140,18 @@ ROWS = (
     ),
     Guard(
         3, "asked-for-gas", "Lock and secret stay without the gas of our own withdrawal.", GUARD,
-        "            or _gas_problem(source)\n", "",
+        "            or _gas_problem(source, legs[Role.SOURCE].session_id)\n", "",
         (NODES,),
+    ),
+    Guard(
+        3, "gas-of-others", "Gas that other swaps hold pays for no withdrawal of this one.", GUARD,
+        "if not needed <= spendable < needed + others:", "if True:",
+        (ASKED + "test_rule_3_gas_that_other_swaps_hold_pays_for_no_withdrawal_of_ours",),
+    ),
+    Guard(
+        3, "gas-of-the-account", "A key's allowance need not cover what other keys will spend.", GUARD,
+        "return adapter.balance(keys[0].account, None) >= needed + others", "return False",
+        (ASKED + "test_rule_3_a_key_whose_allowance_is_less_than_what_others_hold_may_pay_for_ours",),
     ),
     Guard(
         3, "asked-for-paused-duties", "Lock and secret stay while nobody could withdraw for us.",

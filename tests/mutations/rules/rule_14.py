@@ -93,6 +93,36 @@ ROWS = (
          "test_the_reservation_ends_when_our_lock_is_final_or_never_made",),
     ),
     Guard(
+        14, "gas-outlives-our-lock", "The gas of withdrawals and refunds is held beyond our lock.",
+        "auctions_app/reservations.py",
+        "reservation.holds.filter(chain=reservation.chain, role=SignerRole.LOCK.value)",
+        "reservation.holds.all()",
+        (RESERVED + "test_a_fill_leaves_revealed_swaps_the_gas_of_their_withdrawals",
+         "tests/integration/sessions/test_returns.py::"
+         "test_the_gas_of_both_legs_is_held_until_they_are_paid"),
+    ),
+    Guard(
+        14, "gas-until-decided", "Gas is held until both legs have ended finally.",
+        "sessions_app/domain/filled.py",
+        "return destination_is_over and source_is_over", "return destination_is_over",
+        (UNIT + "test_guards.py::"
+         "test_gas_is_held_until_nothing_is_left_to_withdraw_or_refund",),
+    ),
+    Guard(
+        14, "gas-held-again", "A session that a reorganisation opens holds its gas again.",
+        "sessions_app/coordinator.py",
+        "        hold_gas(session_id=session.id)\n", "        pass\n",
+        ("tests/integration/sessions/test_returns.py::"
+         "test_gas_is_held_again_when_a_reorganisation_opens_the_session",),
+    ),
+    Guard(
+        14, "gas-is-freed", "No hold outlives its session.",
+        "sessions_app/coordinator.py",
+        "        release_gas(session_id=session.id, heads=heads)\n", "        pass\n",
+        ("tests/integration/sessions/test_returns.py::"
+         "test_the_gas_of_both_legs_is_held_until_they_are_paid",),
+    ),
+    Guard(
         14, "reserved-before-our-lock", "It lasts while our lock may still be planned.",
         "sessions_app/domain/filled.py",
         "self.destination_is_gone and self.facts.status not in _BEFORE_OUR_LOCK",

@@ -126,6 +126,34 @@ def test_before_the_fill_nothing_may_leave() -> None:
         assert objection(fresh, action) == "the session was not filled"
 
 
+def test_gas_is_held_until_nothing_is_left_to_withdraw_or_refund() -> None:
+    def is_over(**changes: Any) -> bool:
+        found = filled(replace(BOTH_LOCKED, **changes))
+        assert found is not None
+        return found.needs_no_gas
+
+    paid, back = destination(WITHDRAWN, WITHDRAWN), destination(REFUNDED, REFUNDED)
+    assert not is_over()
+    assert not is_over(destination=paid)
+    assert not is_over(destination=paid, source=source(WITHDRAWN, OPEN))
+    assert is_over(destination=paid, source=source(WITHDRAWN, WITHDRAWN))
+    assert is_over(destination=paid, source=source(REFUNDED, REFUNDED))  # a lost race
+    assert not is_over(destination=back)
+    assert is_over(destination=back, source=source(REFUNDED, REFUNDED))
+    assert not is_over(source=source(WITHDRAWN, WITHDRAWN))
+    assert not is_over(source=source(WITHDRAWN, WITHDRAWN), destination=destination(REFUNDED, OPEN))
+
+
+def test_gas_is_held_for_a_source_that_we_never_locked_against() -> None:
+    never = destination(ABSENT, ABSENT)
+    found = filled(replace(LOCK, status=Status.TIMEOUT, destination=never))
+    assert found is not None
+    assert not found.needs_no_gas
+    nothing = filled(replace(found.facts, source=source(ABSENT, ABSENT)))
+    assert nothing is not None
+    assert nothing.needs_no_gas
+
+
 def test_the_reservation_ends_when_our_lock_is_final_or_never_made() -> None:
     def is_over(facts: Snapshot, **changes: Any) -> bool:
         found = filled(replace(facts, **changes))
