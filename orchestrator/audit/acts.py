@@ -8,6 +8,7 @@ import pwd
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
 
 import structlog
 from django.db import transaction
@@ -70,7 +71,7 @@ def perform(act: Act[Any], subject_id: str, *, who: Who, reason: str) -> str:
         subject = act.find(subject_id)
         act.plan(subject)
         done = act.do(subject)
-        record(act.name, act.kind, subject_id.strip(), who=who, reason=said, done=done)
+        record(act.name, act.kind, _spelled(subject_id), who=who, reason=said, done=done)
     more = "" if act.after is None else act.after(subject)
     return f"{done}; {more}" if more else done
 
@@ -82,6 +83,14 @@ def record(action: str, kind: Kind, subject: str, *, who: Who, reason: str, done
         reason=_checked(reason), done=done,
     )  # fmt: skip
     log.warning("staff_act", action=action, subject=subject, by=who.name)
+
+
+def _spelled(subject_id: str) -> str:
+    """An id as it is stored and looked for, however it was typed."""
+    try:
+        return str(UUID(subject_id.strip()))
+    except ValueError:
+        return subject_id.strip()
 
 
 def _checked(reason: str) -> str:

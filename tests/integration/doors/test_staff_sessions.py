@@ -97,6 +97,12 @@ def test_it_is_written_down_who_did_what_and_why(world: World) -> None:
     assert f"refund_session by {ME}: {WHY} ({said.strip()})" in run("explain_session", session.pk)
 
 
+def test_it_is_written_down_for_the_session_however_its_id_is_typed(world: World) -> None:
+    session = world.create()
+    do("cancel_session", session.pk.hex.upper())
+    assert the_deed().subject == str(session.pk)
+
+
 def test_rule_13_a_32_byte_value_in_a_reason_is_left_out(world: World) -> None:
     run("cancel_session", world.create().pk, "--yes", "--reason", f"secret {'ab' * 32} was shown")
     assert AuditEntry.objects.get().reason == "secret [redacted] was shown"
