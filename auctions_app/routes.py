@@ -11,6 +11,7 @@ from auctions_app.prices import PriceSource
 from auctions_app.timelocks import TimelockPolicy
 from chains_app.config import ChainSpec
 from chains_app.locks import Call
+from chains_app.signers import SignerRole, role_of
 from chains_app.tokens import TokenSpec
 from orchestrator.kernel.amounts import Rounding
 from orchestrator.kernel.errors import InvalidInputError
@@ -173,6 +174,13 @@ class Route:
     def lock_modes(self) -> tuple[LockMode, ...]:
         """Orders are taken for the tokens of a chain whose contract takes them."""
         return tuple(LockMode) if self.source.coin.takes_orders else (LockMode.WALLET,)
+
+    @property
+    def signers(self) -> tuple[tuple[str, SignerRole], ...]:
+        """Chain and role of those without whom its makers would lock for nothing."""
+        source, destination = self.source.chain.name, self.destination.chain.name
+        calls = (destination, Call.LOCK), (destination, Call.WITHDRAW), (source, Call.WITHDRAW)
+        return tuple((chain, role_of(call)) for chain, call in calls)
 
     def require_lock_mode(self, mode: LockMode) -> None:
         """Raises LockModeError."""

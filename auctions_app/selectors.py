@@ -8,11 +8,14 @@ from uuid import UUID
 from django.db.models import Q, Sum
 
 from auctions_app.models import Hold, Quote, Reservation, RouteSwitch
-from chains_app.signers import SignerRole
+from auctions_app.routes import Route
+from chains_app.selectors import PAUSED_KEYS, paused_roles
+from chains_app.signers import SignerRole, all_paused
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.errors import NotFoundError
-from orchestrator.queries import Given, Select
+from orchestrator.queries import Given, Select, read_together
 
+_PAUSED: Final = Select(lambda: RouteSwitch.objects.filter(is_paused=True).values_list("route_id"))
 STAKE_UNITS: Final = 10**6  # in a dollar
 _GAS: Final = Select(
     lambda: (
@@ -46,10 +49,19 @@ def get_quote(client_id: UUID, quote_id: UUID) -> Quote:
     return quote
 
 
-def paused_routes(route_ids: Iterable[str]) -> set[str]:
-    """Those of these routes that staff have paused."""
-    paused = RouteSwitch.objects.filter(route_id__in=list(route_ids), is_paused=True)
-    return set(paused.values_list("route_id", flat=True))
+def paused_routes(routes: Iterable[Route]) -> dict[str, str]:
+    """By id, in words, those of these routes that staff have paused, or whose signers are."""
+    switches, keys = _PAUSED.ask(), PAUSED_KEYS.ask()
+    read_together(switches, keys)
+    paused, roles = {route_id for (route_id,) in switches.rows}, paused_roles(keys.rows)
+    found = {}
+    for route in routes:
+        idle = next((each for each in route.signers if each in roles), None)
+        if route.id in paused:
+            found[route.id] = f"route {route.id} is paused"
+        elif idle is not None:
+            found[route.id] = f"route {route.id} is paused while {all_paused(*idle)}"
+    return found
 
 
 def held(balances_at: Mapping[str, Seconds]) -> dict[Balance, int]:

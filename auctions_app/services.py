@@ -57,7 +57,9 @@ class MakerModeFullError(UnavailableError):
 
 
 class RoutePausedError(ConflictError):
-    """Staff have paused the route: nothing new by it; open swaps go on."""
+    """Staff have paused the route, or all signers of a role that its swaps need: it takes nothing
+    new; open swaps go on.
+    """
 
     code = "route_paused"
 
@@ -115,7 +117,7 @@ def create_quote(
     """
     market = current_market()
     route = market.route(route_id)
-    require_running(route.id)
+    require_running(route)
     route.require_within_limits(amount, route.secret_modes)
     route.require_lock_mode(lock_mode)
     offer = make_offer(route, amount, market.prices, lock_mode)
@@ -135,12 +137,10 @@ def create_quote(
     )
 
 
-def require_running(route_id: str) -> None:
+def require_running(route: Route) -> None:
     """Raises RoutePausedError."""
-    if route_id in paused_routes([route_id]):
-        raise RoutePausedError(
-            f"route {route_id} is paused: take another one of /routes, or come again later"
-        )
+    if (reason := paused_routes([route]).get(route.id)) is not None:
+        raise RoutePausedError(f"{reason}: take another one of /routes, or come again later")
 
 
 def close_route(route_id: str) -> None:
@@ -172,7 +172,7 @@ def take_quote(
     quote = get_quote(client_id, quote_id)
     route = current_market().route(quote.route_id)
     if quote.bound_to != session_id:
-        require_running(route.id)
+        require_running(route)
     route.require_within_limits(quote.source_amount, (secret_mode,))
     free = Quote.objects.filter(id=quote_id, bound_to=None, expires_at__gt=instant(now))
     is_bound = free.update(bound_to=session_id) == 1
@@ -212,7 +212,7 @@ def fill(
     """
     market = current_market()
     route = market.route(quote.route_id)
-    require_running(route.id)
+    require_running(route)
     chains = route.source.chain.name, route.destination.chain.name
     filled_at = Seconds(max(wall, *(readings[chain].head for chain in chains)))
     accepted = _accepted_after(quote, route, market)

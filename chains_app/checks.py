@@ -16,7 +16,8 @@ from chains_app.adapters.interface import ChainError, Shortage, WrongChainError
 from chains_app.config import ConfigurationError
 from chains_app.outbox.nonces import sync_signers
 from chains_app.registry import chains, get_adapter, get_chain, signing_keys
-from chains_app.signers import SignerCaps, SignerRole
+from chains_app.selectors import PAUSED_KEYS, paused_roles
+from chains_app.signers import SignerCaps, SignerRole, all_paused
 from orchestrator.database import LACKS_TABLES
 
 _DATABASE: Final = "database"
@@ -53,12 +54,12 @@ def accounts(chain: str) -> Iterator[Account]:
 
 
 def chain_problems(chain: str) -> list[str]:
-    """What is wrong with a chain's configuration and accounts; raises ChainError.
+    """What is wrong with a chain's configuration, accounts and signers; raises ChainError.
 
     Keys that are new get their signer's row here, so that they can be paused before they sign.
     """
     sync_signers(chain)
-    return get_adapter(chain).problems() + _poor_accounts(chain)
+    return get_adapter(chain).problems() + _poor_accounts(chain) + _paused_roles(chain)
 
 
 def require_right_configuration() -> None:
@@ -168,3 +169,10 @@ def _poor_accounts(chain: str) -> list[str]:
         for account in accounts(chain)
         if account.balance < least
     ]
+
+
+def _paused_roles(chain: str) -> list[str]:
+    """What a person wanted, and ends no process: the other role's duties go on."""
+    paused = paused_roles(PAUSED_KEYS.all())
+    roles = (role for role in SignerRole if (chain, role) in paused)
+    return [f"{chain}: {all_paused(chain, role)}: resume one" for role in roles]

@@ -22,9 +22,11 @@ from chains_app.models import (
     IntentStatus,
     Observation,
     SeenLock,
+    Signer,
     Watch,
 )
-from chains_app.registry import get_chain
+from chains_app.registry import chains, get_chain, signing_keys
+from chains_app.signers import SignerRole
 from chains_app.watching import WATCHED, believed, by_watch, newest
 from orchestrator.kernel.clock import Seconds, wall_clock
 from orchestrator.queries import Given, IsAmong, Select, read_together
@@ -51,6 +53,9 @@ _REPAID: Final = Select(
     lambda: Intent.objects.filter(
         _AMONG, call=Call.REPAY.value, status=IntentStatus.DONE
     ).values_list("reference")
+)
+PAUSED_KEYS: Final = Select(
+    lambda: Signer.objects.filter(is_enabled=False).values_list("chain", "account", "public_key")
 )
 DISTRUST: Final = 24 * 3600  # seconds; a chain that reorganised so deep may do it again
 
@@ -274,6 +279,17 @@ def repaid(references: Iterable[UUID]) -> set[UUID]:
     """Those of these locks whose amount went from us to their depositor, finally."""
     asked = list(references)
     return {reference for (reference,) in _REPAID.all(references=asked)} if asked else set()
+
+
+def paused_roles(paused: Iterable[tuple[str, str, str]]) -> set[tuple[str, SignerRole]]:
+    """Chain and role of those that sign nothing: each of their keys is in PAUSED_KEYS' rows."""
+    keys = set(paused)
+    return {
+        (chain, role)
+        for chain in {chain for chain, _, _ in keys}.intersection(chains() if keys else ())
+        for role in SignerRole
+        if all((chain, key.account, key.public) in keys for key in signing_keys(chain, role))
+    }
 
 
 @dataclass(frozen=True)

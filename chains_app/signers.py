@@ -59,6 +59,11 @@ def role_of(call: Call) -> SignerRole:
     return SignerRole.LOCK if call in _BY_LOCK_ACCOUNT else SignerRole.DUTY
 
 
+def all_paused(chain: str, role: SignerRole) -> str:
+    """In words, what keeps everything of this role on this chain from being signed."""
+    return f"our {role.value} signers on {chain} are paused"
+
+
 def refusal(
     call: Call,
     terms: LockTerms,

@@ -27,14 +27,14 @@ from chains_app.models import (
     Signer,
 )
 from chains_app.registry import get_adapter, get_chain, signing_keys
-from chains_app.signers import SignerRefusedError, SignerRole
+from chains_app.signers import SignerRefusedError, SignerRole, all_paused
 
 FILL_URGENCY: Final = 100  # what stands behind a gap waits for it
 NEVER: Final = 2**62
 
 
 class NoFreeKeyError(SignerRefusedError):
-    """Every key of the role has a transaction in flight, or is switched off."""
+    """Every key of the role that is not switched off has a transaction in flight."""
 
     code = "no_free_key"
 
@@ -70,7 +70,7 @@ def sync_signers(chain: str) -> None:
 def choose_key(chain: str, role: SignerRole) -> tuple[Signer, SigningKey]:
     """A key that is free now; on a chain whose nonces may skip, one that has nothing in flight.
 
-    Raises NoFreeKeyError.
+    Raises NoFreeKeyError where one will be, SignerRefusedError where each is switched off.
     """
     keys = {(key.account, key.public): key for key in signing_keys(chain, role)}
     rows = Signer.objects.filter(chain=chain, role=role.value).order_by("?")
@@ -80,11 +80,13 @@ def choose_key(chain: str, role: SignerRole) -> tuple[Signer, SigningKey]:
     if not keys.keys() <= {(row.account, row.public_key) for row in signers}:
         sync_signers(chain)
         signers = list(rows.all())
-    for signer in signers:
-        key = keys.get((signer.account, signer.public_key))
-        if key is not None and signer.is_enabled and not getattr(signer, "is_busy", False):
-            return signer, key
-    raise NoFreeKeyError(f"no key of {role.value} on {chain} is free: wait, or resume one")
+    running = [row for row in signers if row.is_enabled and (row.account, row.public_key) in keys]
+    if not running:
+        raise SignerRefusedError(f"{all_paused(chain, role)}: resume one")
+    for signer in running:
+        if not getattr(signer, "is_busy", False):
+            return signer, keys[signer.account, signer.public_key]
+    raise NoFreeKeyError(f"no key of {role.value} on {chain} is free: wait")
 
 
 def key_of(signer: Signer) -> SigningKey:

@@ -20,6 +20,7 @@ from chains_app.outbox.preliminaries import is_preliminary, wake_lock, want
 from chains_app.outbox.repayments import is_repayment
 from chains_app.outbox.sending import broadcast, send_first
 from chains_app.outbox.signing import GuardRefusedError, sign, sign_replacement
+from chains_app.ports import Verdict
 from chains_app.signers import SignerRefusedError, SignerRole, role_of
 from orchestrator.hints import send_hint
 
@@ -101,7 +102,7 @@ def _work(intent: Intent, batch: _Batch) -> None:
     except LeaseLostError:
         return
     except GuardRefusedError as refused:
-        _store_refusal(intent, refused)
+        _store_refusal(intent, refused.verdict)
     except NoFreeKeyError:
         batch.busy.add(_signers_of(intent))
         pause = KEY_RETRY
@@ -125,14 +126,14 @@ def _signers_of(intent: Intent) -> tuple[str, SignerRole]:
 
 def _tell_not_signed(intent: Intent, refused: SignerRefusedError) -> None:
     log.info("not_signed", intent=str(intent), reason=str(refused))
+    _store_refusal(intent, Verdict(ok=False, reason=str(refused)))
     if isinstance(refused, ForeignNonceError):
         foreign.stop_after_stranger(refused.signer, refused.nonce)
 
 
-def _store_refusal(intent: Intent, refused: GuardRefusedError) -> None:
-    Intent.objects.filter(pk=intent.pk, version=intent.version).update(
-        refusal=refused.verdict.to_json()
-    )
+def _store_refusal(intent: Intent, verdict: Verdict) -> None:
+    rows = Intent.objects.filter(pk=intent.pk, version=intent.version)
+    rows.update(refusal=verdict.to_json())
 
 
 def _drive(intent: Intent, batch: _Batch) -> timedelta | None:

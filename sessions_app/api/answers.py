@@ -31,7 +31,7 @@ TRUST = {SecretMode.SERVICE: TRUST_OF_SERVICE_MODE, SecretMode.MAKER: TRUST_OF_M
 def route_answers() -> list[dict[str, Any]]:
     """Every route, those that are paused among them."""
     routes = current_market().routes
-    paused = paused_routes(routes)
+    paused = paused_routes(routes.values())
     return [_route(route, is_paused=route.id in paused) for route in routes.values()]
 
 

@@ -64,6 +64,7 @@ LOGGED = {
     "signer_stopped",
     "own_lock_unknown",
     "not_signed",
+    "chain_error",
     "fee_not_raised",
     "nodes_disagree",
     "accept_by",

@@ -6,6 +6,7 @@ from chains_app.adapters.interface import ChainError, Shortage, WrongChainError
 from chains_app.adapters.memory import MemoryAdapter
 from chains_app.adapters.memory_chain import MemoryChain
 from chains_app.checks import require_right_configuration
+from chains_app.models import Signer
 from chains_app.registry import use_memory_chains
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +40,14 @@ def test_what_is_wrong_beside_a_shortage_ends_it(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(MemoryAdapter, "problems", lambda _: both)
     with pytest.raises(SystemExit, match="wrong configuration: base: the code at 0x12 is not ours"):
         start()
+
+
+def test_paused_signers_keep_no_process_down() -> None:
+    for role in ("lock", "duty"):
+        Signer.objects.create(
+            chain="base", role=role, account=role, public_key="key-0", is_enabled=False
+        )
+    start()
 
 
 def test_an_answer_that_is_none_counts_as_silence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from redis import Redis
 from chains_app.heads import POLL_TASK, follow_heads
 from chains_app.intents import OUTBOX_TASK
 from chains_app.models import ChainCursor, Signer
+from chains_app.outbox.nonces import sync_signers
 from chains_app.registry import get_adapter, get_chain, signing_keys, use_adapters
 from chains_app.signers import SignerCaps, SignerRole
 from chains_app.tasks import poll_chains, run_outbox
@@ -64,6 +65,16 @@ def test_check_chains_fails_on_a_wrong_contract(world: World) -> None:
 def test_check_chains_fails_on_an_account_without_money(world: World) -> None:
     world.near.fund("duty", -(10**9) + 199)
     with pytest.raises(CommandError, match="near: duty has 199, not even one transaction's"):
+        call_command("check_chains", stdout=StringIO())
+
+
+def test_check_chains_fails_on_a_role_without_a_running_key(world: World) -> None:
+    sync_signers("near")
+    locks = Signer.objects.filter(chain="near", role="lock").order_by("pk")
+    Signer.objects.filter(pk=locks[0].pk).update(is_enabled=False)
+    call_command("check_chains", stdout=StringIO())
+    locks.update(is_enabled=False)
+    with pytest.raises(CommandError, match=r"^near: our lock signers on near are paused: resume"):
         call_command("check_chains", stdout=StringIO())
 
 

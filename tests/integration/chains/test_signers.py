@@ -20,7 +20,8 @@ from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll_all
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import use_environment
-from chains_app.signers import SignerRefusedError, refusal
+from chains_app.selectors import PAUSED_KEYS, paused_roles
+from chains_app.signers import SignerRefusedError, SignerRole, refusal
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.test_repayments import released
 from tests.integration.chains.world import (
@@ -112,6 +113,53 @@ def test_rule_15_the_kill_switch_stops_signing(world: World) -> None:
     Signer.objects.update(is_enabled=True)
     world.turn()
     assert world.statuses(reference) == [AttemptStatus.SENT]
+
+
+@pytest.mark.parametrize("chain", ["base", "near"])
+def test_what_waits_for_paused_keys_says_so(
+    world: World, chain: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    sync_signers(chain)
+    Signer.objects.filter(role="lock").update(is_enabled=False)
+    reference = world.plan(world.terms(chain))
+    why = f"our lock signers on {chain} are paused: resume one"
+    for looks in (1, 2):
+        make_all_due()
+        assert run_outbox() == 1
+        assert not_signed(caplog) == [why] * looks
+    assert world.intent(reference).refusal == {"ok": False, "reason": why, "inputs": {}}
+
+
+def test_what_waits_for_a_busy_key_is_not_refused(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    sync_signers("near")
+    first = Signer.objects.filter(chain="near", role="lock").order_by("pk")[0]
+    Signer.objects.filter(pk=first.pk).update(is_enabled=False)
+    references = [world.plan(world.terms("near")) for _ in range(2)]
+    assert run_outbox() == 2
+    assert sorted(len(world.attempts(each)) for each in references) == [0, 1]
+    assert [world.intent(each).refusal for each in references] == [None, None]
+    assert not_signed(caplog) == []
+
+
+def not_signed(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The reasons that the log gives."""
+    lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    return [line["reason"] for line in lines if line["event"] == "not_signed"]
+
+
+def test_a_role_is_paused_when_each_of_its_keys_is(world: World) -> None:
+    sync_signers("near")
+    ours = Signer.objects.filter(chain="near", role="lock").order_by("pk")
+    Signer.objects.create(
+        chain="near", role="lock", account="lock", public_key="a key that is gone"
+    )
+    Signer.objects.create(chain="gone", role="lock", account="x", public_key="y", is_enabled=False)
+    Signer.objects.filter(pk=ours[0].pk).update(is_enabled=False)
+    assert paused_roles(PAUSED_KEYS.all()) == set()
+    ours.exclude(public_key="a key that is gone").update(is_enabled=False)
+    assert paused_roles(PAUSED_KEYS.all()) == {("near", SignerRole.LOCK)}
 
 
 def test_rule_15_the_kill_switch_stops_what_is_signed_and_not_sent(world: World) -> None:

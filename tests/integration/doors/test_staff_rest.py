@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from rest_framework.test import APIClient
 
+from auctions_app.services import RoutePausedError
 from chains_app.adapters.interface import (
     ChainError,
     ChainUnavailableError,
@@ -30,13 +31,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # --- pause_signer ---------------------------------------------------------------------------------
 def test_a_paused_signer_signs_nothing_until_it_is_resumed(world: World) -> None:
+    session = world.start()
+    world.lock_source(session)
     sync_signers("near")
     lock = signer_of("near", "lock")
     assert do("pause_signer", lock.pk) == "lock on near (lock) is paused\n"
     deed = the_deed()
     assert (deed.action, deed.kind, deed.subject) == ("pause_signer", "signer", str(lock.pk))
-    session = world.start()
-    world.lock_source(session)
     world.live(6)
     assert (status(session), Attempt.objects.count()) == (Status.DESTINATION_LOCKING, 0)
     assert do("pause_signer", lock.pk, "--resume") == "lock on near (lock) is running\n"
@@ -285,6 +286,36 @@ def test_a_paused_route_takes_nothing_new_and_open_swaps_go_on(
     world.live(40)
     assert path(swap) == SWAPPED
     assert path(executed) == ["initialized", "executing", "cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("chain", "role", "closed"),
+    [
+        ("base", "lock", {BACK}),
+        ("near", "lock", {THERE}),
+        ("base", "duty", {THERE, BACK}),
+        ("near", "duty", {THERE, BACK}),
+    ],
+)
+def test_no_maker_locks_for_nothing_while_signers_that_the_swap_needs_are_paused(
+    world: World, api: APIClient, chain: str, role: str, closed: set[str]
+) -> None:
+    quoted, executed = world.quote(), world.create()
+    sync_signers(chain)
+    do("pause_signer", signer_of(chain, role).pk)
+    shown = {each["routeId"] for each in get(api, "/routes")["items"] if each["isPaused"]}
+    assert shown == closed
+    for route in sorted(closed):
+        with pytest.raises(RoutePausedError, match=f"while our {role} signers on {chain} are"):
+            world.quote(route)
+    if THERE in closed:
+        with nothing_changes():
+            asked = post(api, "/quote", quote_fields(), 409)
+            assert_refused(asked, "route_paused", None, THERE)
+            bound = post(api, "/sessions", session_fields(str(quoted)), 409)
+            assert_refused(bound, "route_paused", None, THERE)
+    world.execute(executed)
+    assert (status(executed) is Status.EXECUTING) is (THERE in closed)
 
 
 def test_a_resumed_route_runs_again(world: World) -> None:

@@ -58,7 +58,7 @@ ROWS = (
     Guard(
         5, "refusal-is-kept", "A refusal is stored with its intent.",
         "chains_app/outbox/worker.py",
-        "        _store_refusal(intent, refused)\n", "        pass\n",
+        "        _store_refusal(intent, refused.verdict)\n", "        pass\n",
         (VOIDING + "test_rule_5_a_no_before_signing_signs_nothing_and_is_kept",),
     ),
     Guard(

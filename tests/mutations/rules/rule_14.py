@@ -160,9 +160,16 @@ ROWS = (
     ),
     Guard(
         14, "paused-route", "Nothing is filled by a route that staff have paused.", FILLS,
-        "    require_running(route.id)\n    chains = ", "    chains = ",
+        "    require_running(route)\n    chains = ", "    chains = ",
         ("tests/integration/doors/test_staff_rest.py::"
          "test_a_paused_route_takes_nothing_new_and_open_swaps_go_on",),
+    ),
+    Guard(
+        14, "paused-signers", "Nothing is begun that no signer of ours would end.",
+        "auctions_app/selectors.py",
+        "        elif idle is not None:\n", "        elif False:\n",
+        ("tests/integration/doors/test_staff_rest.py::"
+         "test_no_maker_locks_for_nothing_while_signers_that_the_swap_needs_are_paused",),
     ),
     Guard(
         14, "fees-above-cap", "No swap begins while a chain asks fees above what we pay.", FILLING,
