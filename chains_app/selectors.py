@@ -166,6 +166,18 @@ def _facts(watch: Watch, readings: list[Observation], cursor: ChainCursor | None
     )
 
 
+def stale_chains() -> set[str]:
+    """Those whose heads were seen to advance, and that too long ago (rule 11)."""
+    clocks, now, found = chain_clocks(), wall_clock(), set()
+    for name in clocks.keys() & chains():
+        bound, advanced_at = get_chain(name).stale_after, clocks[name].advanced_at
+        if bound is None or advanced_at is None:
+            continue
+        if now - advanced_at.timestamp() > bound:
+            found.add(name)
+    return found
+
+
 def chain_clocks() -> dict[str, ChainClock]:
     """The clock of each chain that was read at least once."""
     return _clocks(CURSORS.all())

@@ -179,6 +179,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "orchestrator.observability.requests.RequestMiddleware",
+    "orchestrator.http.waiting.PatienceMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "orchestrator.http.headers.ContentSecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -16,7 +16,7 @@ from auctions_app.selectors import STAKE_UNITS, get_quote
 from auctions_app.services import auction_ends_at, take_quote
 from chains_app.orders import SignedOrder
 from chains_app.registry import get_chain
-from chains_app.selectors import chain_clocks
+from chains_app.selectors import chain_clocks, stale_chains
 from orchestrator.clients.models import ApiClient
 from orchestrator.kernel.clock import Seconds, instant, iso, seconds, wall_clock
 from orchestrator.kernel.errors import ConflictError, InvalidSecretError
@@ -145,15 +145,19 @@ class Execution:
 def prepare_execution(
     *, client: ApiClient, session_id: UUID, signature: bytes | None = None, permit: bytes = b""
 ) -> Execution:
-    """Ask the session's chains; writes nothing.
+    """Ask the session's chains, while its execution is awaited; writes nothing. One whose head is
+    stale is left to the workers, and so is the fill.
 
     `signature`, `permit`: of the maker's order (`SignedOrder`), in lock mode `gasless` alone.
     Raises SessionNotFoundError, OrderRefusedError, UnavailableError.
     """
     session = get_session(client, session_id)
     is_awaited = not session.is_executed and session.state not in ENDS
-    order = take_order(session, signature, permit) if is_awaited else None
-    return Execution(read_chains(chains_of([session.quote.route_id])), order)
+    if not is_awaited:
+        return Execution({})
+    order = take_order(session, signature, permit)
+    names = chains_of([session.quote.route_id])
+    return Execution(read_chains(names - stale_chains()), order)
 
 
 def execute_session(*, client: ApiClient, session_id: UUID, execution: Execution) -> Session:

@@ -15,8 +15,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
 
+from orchestrator.kernel.patience import one_wait
+
 # Seconds; `total` is from the request to the last byte, enough for a long answer on a slow line.
-_TIMEOUT: Final = urllib3.Timeout(connect=2, total=10)
+_CONNECT, _TOTAL = 2.0, 10.0
+_TIMEOUT: Final = urllib3.Timeout(connect=_CONNECT, total=_TOTAL)
 _SILENCE: Final = 5.0  # seconds without a byte
 _MOST_BYTES: Final = 32 * 2**20  # unpacked; geth lets the answers to a batch be 25 MB
 _HEADERS: Final = {"Content-Type": "application/json"}
@@ -37,10 +40,20 @@ class Line:
     def post(self, body: str) -> bytes:
         """What is answered, whatever its status; raises EndlessError, HTTPError.
 
-        A connection on which something of an answer was left is closed.
+        A connection on which something of an answer was left is closed. Who may not wait that long
+        (`patience`) has less time.
         """
-        with self._pool.urlopen("POST", self._path, body, _HEADERS, preload_content=False) as head:
-            return _body(head)
+        with one_wait() as most:
+            bounds = self._bounds(most)
+            with self._pool.urlopen(
+                "POST", self._path, body, _HEADERS, timeout=bounds, preload_content=False
+            ) as head:
+                return _body(head)
+
+    def _bounds(self, most: float | None) -> urllib3.Timeout:
+        if most is None:
+            return self._pool.timeout
+        return urllib3.Timeout(connect=_CONNECT, total=min(most, _TOTAL))
 
     def close(self) -> None:
         """Close the connections, for good."""

@@ -27,6 +27,7 @@ from chains_app.adapters.interface import (
 from chains_app.adapters.node import Call, EndlessAnswerError, Fits, Node, RpcError
 from chains_app.adapters.standing import best_head
 from chains_app.locks import Block
+from orchestrator.kernel import patience
 from orchestrator.kernel.clock import wall_clock
 
 ATTEMPTS: Final = 3  # at least, of a read that gets no answer
@@ -221,7 +222,11 @@ class JsonRpc:
         raise self._wrong_chain()
 
     def _of(self, node: Node, ask: Callable[[Node], T]) -> T:
-        """What a node answers, once it is proved that it is one of ours."""
+        """What a node answers, once it is proved that it is one of ours. Who may not wait any more
+        asks none, and blames none for it.
+        """
+        if patience.is_over():
+            raise ChainUnavailableError(f"{self._chain}: no time is left to ask a node")
         try:
             self._prove(node)
             answer = ask(node)

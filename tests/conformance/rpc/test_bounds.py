@@ -17,6 +17,7 @@ from chains_app.adapters import exchange
 from chains_app.adapters.exchange import EndlessError, Line
 from chains_app.adapters.interface import ChainUnavailableError
 from chains_app.adapters.rpc import JsonRpc
+from orchestrator.kernel.patience import wait_at_most
 from tests.conformance.rpc.servers import DIALECT, SEND, Clock, Node, why
 
 MOST = 100_000  # bytes of an answer, in these tests
@@ -181,6 +182,36 @@ def test_an_answer_that_does_not_end_in_time_is_left(
         line.post("{}")
     assert wire.left.acquire(timeout=60)
     line.close()
+
+
+def test_who_may_not_wait_so_long_leaves_before(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A web request is one: without its own bound this would take an hour."""
+    monkeypatch.setattr(exchange, "_TIMEOUT", urllib3.Timeout(connect=2, total=3600))
+    monkeypatch.setattr(exchange, "_SILENCE", 3600)
+    line, answered = Line(wire.url), threading.Event()
+
+    def silence() -> Iterator[bytes]:
+        answered.wait()
+        yield b""
+
+    wire.told = silence
+    with wait_at_most(PATIENCE), pytest.raises(HTTPError):
+        line.post("{}")
+    answered.set()
+    assert wire.left.acquire(timeout=60)
+    line.close()
+
+
+def test_who_may_wait_no_more_asks_no_node_and_sets_none_aside(nodes: list[Node]) -> None:
+    client = JsonRpc("base", [node.url for node in nodes], DIALECT)
+    with wait_at_most(0), pytest.raises(ChainUnavailableError, match="no time is left"):
+        client.read("one", [])
+    assert [node.requests for node in nodes] == [[], []]
+    assert client.read("two", []) == "two"
+    assert [len(node.requests) for node in nodes] == [1, 0]
+    client.close()
 
 
 @pytest.fixture
