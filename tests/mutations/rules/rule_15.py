@@ -14,6 +14,7 @@ CONFORMANCE = "tests/conformance/"
 ASKED = SESSIONS + "test_guard.py::"
 SURPLUSES = SESSIONS + "test_surplus.py::"
 NARROW = CHAINS + "test_signers.py::"
+CAPPED = CHAINS + "test_caps.py::"
 UNKNOWN = CHAINS + "test_unknown.py::"
 NEEDED = CHAINS + "test_preliminaries.py::"
 REPAID = CHAINS + "test_repayments.py::"
@@ -90,37 +91,37 @@ ROWS = (
     Guard(
         15, "caps-are-written", "Each account's caps come from the configuration.", NONCES,
         ".exclude(**wanted).update(**wanted)", ".exclude(**wanted)",
-        (NARROW + "test_rule_15_keys_have_the_caps_that_are_configured_for_their_account",),
+        (CAPPED + "test_rule_15_keys_have_the_caps_that_are_configured_for_their_account",),
     ),
     Guard(
         15, "cap-transaction", "A signer has a cap per transaction.", NONCES,
         '        (signer.cap_per_transaction, None, "transaction"),\n', "",
-        (NARROW + "test_rule_15_a_cap_stops_what_would_pass_it",),
+        (CAPPED + "test_rule_15_a_cap_stops_what_would_pass_it",),
     ),
     Guard(
         15, "cap-hour", "A signer has a cap per hour.", NONCES,
         '        (signer.cap_per_hour, timedelta(hours=1), "hour"),\n', "",
-        (NARROW + "test_rule_15_a_cap_stops_what_would_pass_it",),
+        (CAPPED + "test_rule_15_a_cap_stops_what_would_pass_it",),
     ),
     Guard(
         15, "cap-day", "A signer has a cap per day.", NONCES,
         '        (signer.cap_per_day, timedelta(days=1), "day"),\n', "",
-        (NARROW + "test_rule_15_a_cap_stops_what_would_pass_it",),
+        (CAPPED + "test_rule_15_a_cap_stops_what_would_pass_it",),
     ),
     Guard(
         15, "cap-counts-spending", "A cap counts what was signed before.", NONCES,
         "if cap is not None and spent + cost > cap:", "if cap is not None and cost > cap:",
-        (NARROW + "test_rule_15_a_cap_counts_what_was_signed_in_its_period",),
+        (CAPPED + "test_rule_15_a_cap_counts_what_was_signed_in_its_period",),
     ),
     Guard(
         15, "cap-counts-all-keys", "A cap counts all keys of an account.", NONCES,
         "        signer__account=signer.account,\n", "        signer=signer,\n",
-        (NARROW + "test_rule_15_a_cap_counts_all_keys_of_an_account",),
+        (CAPPED + "test_rule_15_a_cap_counts_all_keys_of_an_account",),
     ),
     Guard(
         15, "cap-counts-no-void", "What was voided was not spent.", NONCES,
         "    ).exclude(status=AttemptStatus.VOID)\n    return int(signed", "    )\n    return int(signed",
-        (NARROW + "test_rule_15_what_is_void_was_not_spent",),
+        (CAPPED + "test_rule_15_what_is_void_was_not_spent",),
     ),
     Guard(
         15, "cap-of-a-raised-fee", "A raised fee keeps to the signer's caps.", SIGNING,

@@ -1,0 +1,80 @@
+"""What the keys of an account may spend, and what counts (rule 15)."""
+
+import pytest
+
+from chains_app.config import ChainsEnvironment
+from chains_app.models import AttemptStatus, Signer
+from chains_app.outbox.nonces import sync_signers
+from chains_app.outbox.worker import drain
+from chains_app.ports import Moment, Verdict
+from chains_app.registry import use_environment
+from tests.integration.chains.world import AMOUNT, YES, World, age_attempts, make_all_due
+from tests.unit.chains.environment import ENVIRONMENT
+
+LOCK_COST = AMOUNT + 100  # with the in-memory chain's fee
+
+
+@pytest.mark.parametrize("cap", ["cap_per_transaction", "cap_per_hour", "cap_per_day"])
+def test_rule_15_a_cap_stops_what_would_pass_it(world: World, cap: str) -> None:
+    sync_signers("base")
+    Signer.objects.update(**{cap: LOCK_COST - 1})
+    reference = world.plan(world.terms())
+    drain()
+    assert world.attempts(reference) == []
+    Signer.objects.update(**{cap: LOCK_COST})
+    make_all_due()
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.SENT]
+
+
+@pytest.mark.parametrize(("cap", "period"), [("cap_per_hour", 3600), ("cap_per_day", 86_400)])
+def test_rule_15_a_cap_counts_what_was_signed_in_its_period(
+    world: World, cap: str, period: int
+) -> None:
+    sync_signers("base")
+    Signer.objects.update(**{cap: 2 * LOCK_COST})
+    references = [world.plan(world.terms()) for _ in range(3)]
+    drain()
+    assert sorted(len(world.attempts(reference)) for reference in references) == [0, 1, 1]
+    world.base.mine()
+    age_attempts(period)
+    make_all_due()
+    drain()
+    assert sorted(len(world.attempts(reference)) for reference in references) == [1, 1, 1]
+
+
+def test_rule_15_a_cap_counts_all_keys_of_an_account(world: World) -> None:
+    sync_signers("near")
+    Signer.objects.update(cap_per_hour=LOCK_COST)
+    references = [world.plan(world.terms("near")) for _ in range(2)]
+    drain()
+    assert Signer.objects.filter(chain="near", role="lock").count() == 2
+    assert sorted(len(world.attempts(reference)) for reference in references) == [0, 1]
+
+
+def test_rule_15_keys_have_the_caps_that_are_configured_for_their_account(db: None) -> None:
+    for day in ("2000", "3000"):  # as at a later start
+        caps = f'{{"transaction": 100, "hour": 1000, "day": {day}}}'
+        environment = ChainsEnvironment.of(ENVIRONMENT | {"BASE_LOCK_CAPS": caps})
+        with use_environment(environment):
+            for chain in ("base", "near"):
+                sync_signers(chain)
+        rows = Signer.objects.values_list(
+            "chain", "role", "cap_per_transaction", "cap_per_hour", "cap_per_day"
+        )
+        assert set(rows) == {
+            ("base", "lock", 100, 1000, int(day)), ("base", "duty", 1, 2, 3),
+            ("near", "lock", 7, 7, 7), ("near", "duty", 4, 5, 6),
+        }  # fmt: skip
+
+
+def test_rule_15_what_is_void_was_not_spent(world: World) -> None:
+    sync_signers("base")
+    Signer.objects.update(cap_per_day=LOCK_COST)
+    world.guard = lambda _, moment: Verdict(ok=moment is Moment.SIGN, reason="not now")
+    reference = world.plan(world.terms())
+    drain()
+    world.guard = lambda _, __: YES
+    make_all_due()
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.VOID, AttemptStatus.SENT]
