@@ -15,6 +15,7 @@ def told_of(error: DatabaseError) -> str | None:
     if not isinstance(error, OperationalError):
         return None
     place = "{HOST}:{PORT}".format_map(connection.settings_dict)
-    answered = getattr(error.__cause__, "sqlstate", None) is not None
-    said = " ".join(str(error).split())
-    return f"the database at {place} {'gave up' if answered else 'does not answer'}: {said}"
+    code = getattr(error.__cause__, "sqlstate", None)
+    if code is not None:
+        return f"the database at {place} gave up (SQLSTATE {code}): try again"
+    return f"the database at {place} gives no access: see that it runs, and correct DATABASE_URL"

@@ -43,6 +43,9 @@ COMMANDS: Final[dict[str, list[str]]] = {
     "rotate_secret_keys": ["--reason", "x"],
 }
 NOWHERE: Final = "postgresql://x:tiger@127.0.0.1:1/x"
+GIVES_NO_ACCESS: Final = (
+    "the database at 127.0.0.1:1 gives no access: see that it runs, and correct DATABASE_URL"
+)
 A_PROCESS: Final = "follow_heads"  # tests/acceptance/test_starts.py
 End = Callable[[str], str]
 
@@ -84,9 +87,7 @@ def test_a_database_that_is_away_is_told_in_one_line(
 ) -> None:
     monkeypatch.setitem(connection.settings_dict, "HOST", "127.0.0.1")
     monkeypatch.setitem(connection.settings_dict, "PORT", "1")
-    said = end(name)
-    assert said.startswith("the database at 127.0.0.1:1 does not answer: connection failed: ")
-    assert "\n" not in said
+    assert end(name) == GIVES_NO_ACCESS
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -104,17 +105,13 @@ def test_a_person_sees_one_line_and_no_password() -> None:
         cwd=ROOT, env=given, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("the database at 127.0.0.1:1 does not answer: connection failed: ")
-    assert "tiger" not in line
+    assert done.stderr.splitlines() == [GIVES_NO_ACCESS]  # in our own words, without a password
 
 
 def test_a_database_that_answered_gave_up() -> None:
     error = OperationalError("canceling statement due to lock timeout\nCONTEXT:  while locking")
     error.__cause__ = LockNotAvailable()
-    said = told_of(error)
-    assert said is not None
-    assert said.endswith(" gave up: canceling statement due to lock timeout CONTEXT: while locking")
+    assert str(told_of(error)).endswith(" gave up (SQLSTATE 55P03): try again")
 
 
 def test_a_fault_of_ours_keeps_its_traceback(end: End, monkeypatch: pytest.MonkeyPatch) -> None:
