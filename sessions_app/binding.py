@@ -82,7 +82,7 @@ class Evidence:
             return self._before_the_fill(session, expires_at, legs.get(Role.SOURCE), age)
         source, destination = legs[Role.SOURCE], legs[Role.DESTINATION]
         left = self.left.get(destination.id, set())
-        seen, refused_at = self._sight(destination).is_seen, session.payout_refused_at
+        seen = self._sight(destination).is_seen
         return Snapshot(
             status=session.state,
             clocks=Clocks(self.now, self._head(source).time, self._head(destination).time),
@@ -102,8 +102,7 @@ class Evidence:
             destination_lock_left=Call.LOCK in left or seen,  # a lock of ours that stands has left
             secret_is_held=session.secret_id is not None,
             secret_left=Call.WITHDRAW in left,
-            payout_refused_since=None if refused_at is None else seconds(refused_at),
-            patience=policy.inclusion,
+            payout_is_refused=session.payout_is_refused,
             secret_is_shown=session.secret_is_shown,
             source_is_repaid=self._is_repaid(source),
         )

@@ -11,9 +11,6 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Value
-from django.db.models.functions import Coalesce
-
 from auctions_app.selectors import gas_of_others
 from chains_app import ports
 from chains_app.adapters.interface import ChainError
@@ -24,7 +21,7 @@ from chains_app.ports import Moment, Verdict
 from chains_app.registry import get_adapter, get_chain, signing_keys
 from chains_app.selectors import is_withdrawn_for_good, leg_facts
 from chains_app.signers import SignerRefusedError, SignerRole
-from orchestrator.kernel.clock import instant, wall_clock
+from orchestrator.kernel.clock import instant, seconds, wall_clock
 from orchestrator.kernel.hashlock import Secret, fits
 from orchestrator.queries import Given, Select
 from secrets_app.services import open_secret
@@ -146,17 +143,28 @@ def _problem_on_chain(session: Session, legs: Legs, call: Call) -> str | None:
 
 
 def _payout_problem(session: Session, destination: Leg) -> str | None:
-    """Why the maker would not be paid now. Since when is kept, and the session looked at: who takes
-    no payment until the price suits him has a free option. Raises ChainError.
+    """Why the maker would not be paid now; raises ChainError. Where we would be, it is the maker's
+    account that takes no payment: who waits so for a better price has a free option.
     """
-    terms, row = destination.lock_terms, Session.objects.filter(pk=session.pk)
-    problem = get_adapter(terms.chain).payout_problem(terms, terms.beneficiary)
-    if problem is not None:
-        now = instant(wall_clock())
-        row.update(payout_refused_at=Coalesce("payout_refused_at", Value(now)), wake_at=now)
+    terms = destination.lock_terms
+    adapter = get_adapter(terms.chain)
+    problem = adapter.payout_problem(terms, terms.beneficiary)
+    if problem is not None and adapter.payout_problem(terms, terms.depositor) is None:
+        _keep_refusal(session)
     elif session.payout_refused_at is not None:
-        row.update(payout_refused_at=None)
+        rows = Session.objects.filter(pk=session.pk)
+        rows.update(payout_refused_at=None, payout_is_refused=False)
     return problem
+
+
+def _keep_refusal(session: Session) -> None:
+    """Since when; and once that is too long the session is looked at (`plan`)."""
+    now, row = wall_clock(), Session.objects.filter(pk=session.pk)
+    since = session.payout_refused_at
+    if since is None:
+        row.filter(payout_refused_at=None).update(payout_refused_at=instant(now))
+    elif now - seconds(since) >= session.timelock_policy.inclusion:
+        row.update(payout_is_refused=True, wake_at=instant(now))
 
 
 def _repayment_problem(legs: Legs) -> str | None:

@@ -24,7 +24,7 @@ HAS_ENDED = Q(status__in=ENDED) | Q(status=Status.FAILED.value, attention=Attent
 
 # by the maker's wish, whose lock stood: it was cancelled, or the maker's account took no payment
 WALKED_AWAY = Q(status=Status.REFUNDED.value) & (
-    Q(cancel_requested=True) | Q(payout_refused_at__isnull=False)
+    Q(cancel_requested=True) | Q(payout_is_refused=True)
 )
 
 
@@ -44,8 +44,8 @@ class Session(models.Model):
     `stake`: what the maker gives, in millionths of a dollar, when the session was made.
     `version` is the `seq` of the newest transition. `wake_at` is when work is due, by wall clock;
     `auction_started_at` counts as the fill does, by the latest of wall clock and both heads.
-    `payout_refused_at`: since when, without a break, the guard has found that the maker's account
-    takes no payment.
+    `payout_refused_at`: since when the guard has got no other answer than that the maker's account
+    takes no payment; `payout_is_refused`: it was so again when that had lasted for too long.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -73,6 +73,7 @@ class Session(models.Model):
     source_seen_in_time = models.BooleanField(default=False)
     secret_is_shown = models.BooleanField(default=False)
     payout_refused_at = models.DateTimeField(null=True)
+    payout_is_refused = models.BooleanField(default=False)
     attention = models.CharField(max_length=32, blank=True, default="")
     attention_since = models.DateTimeField(null=True)
     created_at = models.DateTimeField()

@@ -73,12 +73,6 @@ class Filled:
         return is_over or (self.facts.chains_are_fresh and not holds)
 
     @property
-    def payout_is_refused(self) -> bool:
-        """For so long that waiting on would be a free option on our price."""
-        since = self.facts.payout_refused_since
-        return since is not None and self.facts.clocks.wall >= since + self.facts.patience
-
-    @property
     def needs_no_reservation(self) -> bool:
         """Our lock is final, or no move leads to one any more."""
         return self.destination.final is not LockState.ABSENT or (

@@ -153,7 +153,7 @@ def _destination_locking(s: Filled) -> Step:
         return _without_our_lock(S.TIMEOUT, "cancelled: the source is given back")
     if s.is_too_late_for_our_lock:
         return _without_our_lock(S.TIMEOUT, "too late for our lock")
-    if s.payout_is_refused:
+    if s.facts.payout_is_refused:
         return _without_our_lock(S.TIMEOUT, "the maker's account refuses the payment")
     return Step(actions=frozenset({Action.LOCK_DESTINATION}))
 
@@ -216,7 +216,7 @@ def _kept_secret(s: Filled) -> str | None:
         return None
     if s.reveal_window_is_over:
         return "too late to reveal the secret"
-    return "the maker's account refuses the payment" if s.payout_is_refused else None
+    return "the maker's account refuses the payment" if s.facts.payout_is_refused else None
 
 
 def _expired_source(s: Filled) -> Attention | None:

@@ -69,8 +69,7 @@ class Snapshot:
     destination_lock_left: bool = False  # the commit of `left_at` of our lock
     secret_is_held: bool = False  # drawn by us, or posted by the maker
     secret_left: bool = False  # the commit of `left_at` of bytes that carry it
-    payout_refused_since: Seconds | None = None  # by the maker's account, without a break
-    patience: int = 0  # how long that is borne, in seconds
+    payout_is_refused: bool = False  # by the maker's account, for too long to be waited for
     secret_is_shown: bool = False  # a fitting preimage stands on a chain
     source_is_repaid: bool = False  # what reached us against a refunded destination, finally
 

@@ -49,8 +49,6 @@ def _deadlines(s: Filled) -> Iterator[tuple[int, int]]:
     yield d.destination_timelock, facts.clocks.destination_head
     yield d.last_safe_source_withdrawal, facts.source_now
     yield d.source_timelock, facts.clocks.source_head
-    if facts.payout_refused_since is not None:
-        yield facts.payout_refused_since + facts.patience, facts.clocks.wall
 
 
 def _never_locked(leg: Leg) -> Iterator[tuple[int, int]]:

@@ -15,12 +15,17 @@ class Migration(migrations.Migration):
             name='payout_refused_at',
             field=models.DateTimeField(null=True),
         ),
-        migrations.AddIndex(
+        migrations.AddField(
             model_name='session',
-            index=models.Index(condition=models.Q(('status', 'refunded'), models.Q(('cancel_requested', True), ('payout_refused_at__isnull', False), _connector='OR')), fields=['client'], name='session_left_of_client'),
+            name='payout_is_refused',
+            field=models.BooleanField(default=False),
         ),
         migrations.AddIndex(
             model_name='session',
-            index=models.Index(condition=models.Q(('status', 'refunded'), models.Q(('cancel_requested', True), ('payout_refused_at__isnull', False), _connector='OR')), fields=['maker_source_account'], name='session_left_of_maker'),
+            index=models.Index(condition=models.Q(('status', 'refunded'), models.Q(('cancel_requested', True), ('payout_is_refused', True), _connector='OR')), fields=['client'], name='session_left_of_client'),
+        ),
+        migrations.AddIndex(
+            model_name='session',
+            index=models.Index(condition=models.Q(('status', 'refunded'), models.Q(('cancel_requested', True), ('payout_is_refused', True), _connector='OR')), fields=['maker_source_account'], name='session_left_of_maker'),
         ),
     ]

@@ -69,7 +69,8 @@ def test_a_payout_that_is_refused_for_long_ends_the_swap(
     )
     assert refused_at is not None
     assert timeout.reason == "the maker's account refuses the payment"
-    assert (timeout.at - refused_at).total_seconds() == INCLUSION
+    asked_again = INCLUSION + 1  # and looked at in the next second of this world
+    assert (timeout.at - refused_at).total_seconds() == asked_again
     refuse(world, refuses=False)  # too late for a better price
     world.live_to_the_end(session)
     assert path(session)[-1] == "refunded"
@@ -84,10 +85,31 @@ def test_a_payout_that_is_taken_in_time_goes_on(
     world.live(2)
     assert reload(session).payout_refused_at is not None
     refuse(world, refuses=False)
-    world.live(3)
     world.live_to_the_end(session)
     assert path(session) == SWAPPED
     assert reload(session).payout_refused_at is None
+
+
+def test_nobody_is_given_up_whom_nobody_asked_again(world: World) -> None:
+    """One refusal, then silence: only another refusal ends the swap."""
+    session = locked_and_refused(world)
+    near = world.chains["near"]
+    near.is_unreachable = True
+    world.live(2 * INCLUSION)
+    assert path(session)[-1] == "destination_locking"
+    near.is_unreachable = False
+    refuse(world, refuses=False)
+    world.live_to_the_end(session)
+    assert path(session) == SWAPPED
+
+
+def test_a_payment_that_nobody_could_take_counts_against_nobody(world: World) -> None:
+    """As of a coin that is paused: our own account would not get it either."""
+    world.chains["near"].refusing.add("lock")
+    session = locked_and_refused(world)
+    world.live_to_the_end(session)
+    assert path(session)[-1] == "refunded"
+    assert (reload(session).payout_refused_at, reload(session).payout_is_refused) == (None, False)
 
 
 def refused_swap(world: World) -> None:

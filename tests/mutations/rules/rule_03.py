@@ -103,17 +103,23 @@ ROWS = (
     ),
     Guard(
         3, "asked-for-the-maker", "Lock and secret stay while the maker could not be paid.", GUARD,
-        "    if problem is not None:\n        now =", "    if problem := None:\n        now =",
+        "    return problem\n\n\ndef _keep_refusal", "    return None\n\n\ndef _keep_refusal",
         (NODES,),
     ),
     Guard(
-        3, "not-waited-for", "Who takes no payment for long is not waited for.", FILLED,
-        "since is not None and self.facts.clocks.wall >= since + self.facts.patience", "False",
+        3, "not-waited-for", "Who takes no payment for long is not waited for.", GUARD,
+        "now - seconds(since) >= session.timelock_policy.inclusion", "False",
         (WALKED + "test_a_payout_that_is_refused_for_long_ends_the_swap",),
     ),
     Guard(
+        3, "refused-to-us-too", "A payment that we would not get either is not the maker's.", GUARD,
+        "if problem is not None and adapter.payout_problem(terms, terms.depositor) is None:",
+        "if problem is not None:",
+        (WALKED + "test_a_payment_that_nobody_could_take_counts_against_nobody",),
+    ),
+    Guard(
         3, "taken-again", "A payment that is taken again is as if it had never been refused.", GUARD,
-        "row.update(payout_refused_at=None)", "pass",
+        "rows.update(payout_refused_at=None, payout_is_refused=False)", "pass",
         (WALKED + "test_a_payout_that_is_taken_in_time_goes_on",),
     ),
     Guard(

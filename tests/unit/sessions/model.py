@@ -178,6 +178,7 @@ class World:
         self.cancel_requested = self.posted = self.repaid = False
         self.lock_left = self.secret_left = False
         self.refused_since: Seconds | None = None
+        self.payout_is_refused = False  # as the guard has kept it
         self.pushed: set[Action] = set()  # what has left us and is sent again, until it is stopped
         self.history: list[tuple[Status, Status, str]] = []
         self.last_good = self.wall
@@ -272,8 +273,7 @@ class World:
             destination_lock_left=self.lock_left or destination.leg.is_seen,
             secret_is_held=self.service_secret or self.posted,
             secret_left=self.secret_left,
-            payout_refused_since=self.refused_since,
-            patience=POLICY.inclusion,
+            payout_is_refused=self.payout_is_refused,
             secret_is_shown=source.is_opened or destination.is_opened,
             source_is_repaid=self.repaid,
         )
@@ -343,7 +343,9 @@ class World:
             return False
         is_free = not (facts.secret_left or facts.secret_is_shown)
         if is_free and self.refused_since is not None and action in PAID:
+            self.payout_is_refused |= self.wall - self.refused_since >= POLICY.inclusion
             return False
+        self.payout_is_refused &= action not in PAID
         self._assert_may_leave(action)
         self.pushed.add(action)
         self.lock_left |= action is Action.LOCK_DESTINATION
