@@ -223,15 +223,17 @@ class JsonRpc:
 
     def _of(self, node: Node, ask: Callable[[Node], T]) -> T:
         """What a node answers, once it is proved that it is one of ours. Who may not wait any more
-        asks none, and blames none for it.
+        asks none, and who may not wait long blames none for it.
         """
         if patience.is_over():
             raise ChainUnavailableError(f"{self._chain}: no time is left to ask a node")
+        is_fair = patience.is_fair()
         try:
             self._prove(node)
             answer = ask(node)
         except ChainUnavailableError:
-            node.standing.fail(self._clock())
+            if is_fair:
+                node.standing.fail(self._clock())
             raise
         except RpcError:
             node.standing.answer()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 LEAST: Final = 0.02  # seconds; who is given less can't answer
+FAIR: Final = 0.25  # a node that is well answers in that
 
 
 @dataclass
@@ -35,6 +36,12 @@ def is_over() -> bool:
     """Whether nobody may be waited for any more."""
     patience = _patience.get()
     return patience is not None and patience.left < LEAST
+
+
+def is_fair() -> bool:
+    """Whether the next wait is long enough to blame who does not answer in it."""
+    patience = _patience.get()
+    return patience is None or patience.left / 2 >= FAIR
 
 
 @contextmanager

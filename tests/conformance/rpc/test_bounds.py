@@ -237,3 +237,13 @@ def test_rule_6_a_send_whose_answer_never_ends_is_sent_once(
     with pytest.raises(ChainUnavailableError, match=f"^base: no node answered {SEND}$"):
         rpc.send(SEND, ["0x"], why)
     assert (wire.requests, len(nodes[0].requests)) == (1, 1)
+
+
+@pytest.mark.parametrize(("patience", "asked"), [(PATIENCE, 2), (3600, 1)])
+def test_who_could_not_wait_for_long_sets_no_node_aside(
+    wire: Wire, rpc: JsonRpc, patience: float, asked: int
+) -> None:
+    with wait_at_most(patience):
+        rpc.read("one", [])
+    rpc.read("two", [])
+    assert wire.requests == asked

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from orchestrator.kernel import patience
-from orchestrator.kernel.patience import LEAST, is_over, one_wait, wait_at_most
+from orchestrator.kernel.patience import LEAST, is_fair, is_over, one_wait, wait_at_most
 
 
 class Steady:
@@ -41,6 +41,16 @@ def test_each_wait_leaves_the_next_one_its_turn_until_nothing_is_left(clock: Ste
         assert is_over()
         assert wait(clock, 1) == LEAST
     assert (is_over(), wait(clock, 1)) == (False, None)
+
+
+def test_nobody_is_blamed_for_a_wait_that_was_too_short(clock: Steady) -> None:
+    assert is_fair()
+    with wait_at_most(1):
+        wait(clock, 0.5)
+        assert is_fair()  # the next one has a quarter of a second
+        wait(clock, 0.25)
+        assert not is_fair()
+    assert is_fair()
 
 
 def test_what_is_done_between_two_waits_is_no_waiting(clock: Steady) -> None:
