@@ -261,11 +261,11 @@ MISHAPS: Final = {
     ),
     "base lock that a stranger overtook": Kind(
         "base", lock, ["lock done"], ["lock dead", "lock final"], TO_ESCROW,
-        DEAD + "release ; " + SENT + SEEN + ENDED, range(1, 3), overtaken,
+        DEAD + "store_refusal release ; " + SENT + SEEN + ENDED, range(1, 3), overtaken,
     ),
     "base lock behind a stranger's": Kind(
         "base", with_a_key_that_gave_out_none, ["lock done"], ["lock final"], TO_ESCROW,
-        "claim stop_after_stranger release ; " + SENT + INCLUDED + ENDED, range(1),
+        "claim store_refusal stop_after_stranger release ; " + SENT + INCLUDED + ENDED, range(1),
         behind_a_stranger,
     ),
     "base lock that was reorganised": Kind(
