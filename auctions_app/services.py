@@ -21,6 +21,7 @@ from auctions_app.pricing import acceptable_amount, make_offer
 from auctions_app.routes import LockMode, Route, SecretMode, Side
 from auctions_app.selectors import STAKE_UNITS, Balance, exposure, get_quote, held, paused_routes
 from auctions_app.timelocks import FinalityTiers
+from chains_app.outbox.nonces import cap_problem
 from chains_app.signers import SignerRole, role_of
 from orchestrator.kernel.amounts import Rounding
 from orchestrator.kernel.clock import Seconds, instant, iso
@@ -246,7 +247,7 @@ def _reserve(
         raise AlreadyFilledError(f"session {session_id} is filled already")
     route = market.route(quote.route_id)
     needs = _needs(route, amount, quote.mode)
-    _require_free(needs, readings)
+    _require_free(needs, readings, amount)
     stakes = (
         route.source.value(quote.source_amount, market.prices),
         route.destination.value(amount, market.prices),
@@ -278,7 +279,10 @@ def _needs(route: Route, amount: int, mode: LockMode) -> Counter[Balance]:
     return needs
 
 
-def _require_free(needs: Mapping[Balance, int], readings: Mapping[str, ChainReading]) -> None:
+def _require_free(
+    needs: Mapping[Balance, int], readings: Mapping[str, ChainReading], amount: int
+) -> None:
+    """Of what we have, and of what our signers may spend; `amount` is our lock's."""
     held_now = held({chain: reading.balances_at for chain, reading in readings.items()})
     for balance, needed in needs.items():
         ours = readings[balance.chain].balances.get((balance.role, balance.token), 0)
@@ -287,6 +291,16 @@ def _require_free(needs: Mapping[Balance, int], readings: Mapping[str, ChainRead
                 f"our {balance.role.value} accounts on {balance.chain} lack {needed} free base "
                 f"units of {balance.token or 'the native coin'}: try less, or later"
             )
+        _require_under_caps(balance, needed, held_now.get(balance, 0), amount)
+
+
+def _require_under_caps(balance: Balance, needed: int, beside: int, amount: int) -> None:
+    """They count the native coin; a token's needs are none of theirs."""
+    if balance.token is not None:
+        return
+    largest = min(amount, needed) if balance.role is SignerRole.LOCK else 0
+    if problem := cap_problem(balance.chain, balance.role, needed, largest=largest, beside=beside):
+        raise InsufficientLiquidityError(f"{problem}: try less, or later")
 
 
 def _require_room(chain: str, stake: Fraction, options: QuerySet[Any], market: Market) -> None:

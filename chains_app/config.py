@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from chains_app.locks import Call, LockTerms, native_value
 from chains_app.patterns import EvmAddress, EvmHash, EvmKey, NearAccount, NearHash, NearKey
-from chains_app.signers import SignerCaps, SignerRole
+from chains_app.signers import SignerCaps, SignerRole, role_of
 from chains_app.tokens import (
     EVM_NATIVE_GAS,
     NEAR_NATIVE_DEPOSITS,
@@ -365,4 +365,21 @@ def chain_specs(environment: ChainsEnvironment) -> dict[str, ChainSpec]:
             SignerRole.DUTY: environment.near_duty_caps,
         },
     )
+    for spec in (base, near):
+        _require_that_caps_let_sign(spec)
     return {base.name: base, near.name: near}
+
+
+def _require_that_caps_let_sign(spec: ChainSpec) -> None:
+    """A cap that stops each withdrawal would show when the secret is out. Raises
+    ConfigurationError.
+    """
+    for token in (None, *spec.tokens):
+        for call in spec.asset(token).gas:
+            cap, cost = spec.caps[role_of(call)].transaction, spec.outlay_cap(call, token)
+            if cap < cost:
+                name = f"{spec.name}_{role_of(call).value}_caps".upper()
+                raise ConfigurationError(
+                    f"wrong configuration: {name}.transaction {cap} is less than one {call.value} "
+                    f"of {spec.asset(token).symbol} may cost, {cost}: raise it"
+                )

@@ -21,13 +21,14 @@ _Cap = Annotated[int, Field(gt=0, lt=10**39)]
 
 class SignerCaps(BaseModel):
     """The most that all keys of one account may spend, value and highest fee, in base units of the
-    chain's native coin.
+    chain's native coin. What a call may cost counts, not what it did: on NEAR some 0.1 NEAR each,
+    two of them for a swap on either chain. When too little is left nothing new is locked.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     transaction: _Cap
-    """In one transaction."""
+    """In one transaction; no less than the dearest of its calls may cost."""
     hour: _Cap
     """In any hour; no less than in one transaction."""
     day: _Cap

@@ -24,8 +24,9 @@ from chains_app.models import (
 from chains_app.outbox.effects import goes_by_its_chain, is_useful
 from chains_app.outbox.nonces import lock_signer
 from chains_app.outbox.signing import raw_bytes
-from chains_app.registry import get_adapter
+from chains_app.registry import get_adapter, signing_keys
 from chains_app.selectors import chain_now
+from chains_app.signers import SignerRole
 from orchestrator.audit.acts import Act, NotDoneError
 from orchestrator.audit.models import Kind
 from orchestrator.hints import send_hint
@@ -66,7 +67,10 @@ def _plan_pause(signer: Signer) -> str:
     if not signer.is_enabled:
         raise NotDoneError(f"{signer} is paused already")
     others = Signer.objects.filter(chain=signer.chain, role=signer.role, is_enabled=True)
-    left = others.exclude(pk=signer.pk).count()
+    configured = signing_keys(signer.chain, SignerRole(signer.role))
+    keys = {(key.account, key.public) for key in configured}
+    running = others.exclude(pk=signer.pk).values_list("account", "public_key")
+    left = len(keys.intersection(running))
     return f"pause {signer}: it signs and first sends nothing more; {left} others of its role run"
 
 

@@ -4,7 +4,7 @@ Every answer is derived anew from the stored facts by the machine's own rules (`
 What only a node can tell is asked here, without the secret (rule 3), outside of any transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from enum import Enum
 from functools import partial
@@ -13,14 +13,14 @@ from uuid import UUID
 
 from auctions_app.selectors import gas_of_others
 from chains_app import ports
-from chains_app.adapters.interface import ChainError
+from chains_app.adapters.interface import ChainError, SigningKey
 from chains_app.agreement import require_agreement
 from chains_app.locks import PRELIMINARIES, Call, LockState, LockTerms
-from chains_app.models import Signer
+from chains_app.outbox.nonces import cap_problem
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import get_adapter, get_chain, signing_keys
-from chains_app.selectors import is_withdrawn_for_good, leg_facts
-from chains_app.signers import SignerRefusedError, SignerRole
+from chains_app.selectors import PAUSED_KEYS, is_withdrawn_for_good, leg_facts
+from chains_app.signers import SignerRefusedError, SignerRole, all_paused
 from orchestrator.kernel.clock import instant, seconds, wall_clock
 from orchestrator.kernel.hashlock import Secret, fits
 from orchestrator.queries import Given, Select
@@ -186,23 +186,23 @@ def _gas_problem(source: LockTerms, session_id: UUID) -> str | None:
     """Our own withdrawal of the source needs a signer with gas (rule 3), beside what other sessions
     hold of it.
     """
-    duty = Signer.objects.filter(chain=source.chain, role=SignerRole.DUTY.value)
-    if duty.filter(is_enabled=False).exists() and not duty.filter(is_enabled=True).exists():
-        return f"our duty signers on {source.chain} are paused"
-    needed = get_chain(source.chain).fee_cap(Call.WITHDRAW, source.token)
-    others = gas_of_others(source.chain, session_id)
-    if _has_gas(source, needed, others):
-        return None
-    account = signing_keys(source.chain, SignerRole.DUTY)[0].account
+    chain, role, paused = source.chain, SignerRole.DUTY, set(PAUSED_KEYS.all())
+    keys = [k for k in signing_keys(chain, role) if (chain, k.account, k.public) not in paused]
+    if not keys:
+        return all_paused(chain, role)
+    needed = get_chain(chain).fee_cap(Call.WITHDRAW, source.token)
+    others = gas_of_others(chain, session_id)
+    if _has_gas(source, keys, needed, others):
+        return cap_problem(chain, role, needed, largest=needed, beside=others)
     kept = f" beside {others} that other swaps hold" if others else ""
-    return f"{account} on {source.chain} lacks the gas of a withdrawal: {needed} base units{kept}"
+    return f"{keys[0].account} on {chain} lacks the gas of a withdrawal: {needed} base units{kept}"
 
 
-def _has_gas(source: LockTerms, needed: int, others: int) -> bool:
+def _has_gas(source: LockTerms, keys: Sequence[SigningKey], needed: int, others: int) -> bool:
     """A key may spend it, and the account has it beside the others'. NEAR's keys have allowances of
     their own, which may be less than the account has.
     """
-    adapter, keys = get_adapter(source.chain), signing_keys(source.chain, SignerRole.DUTY)
+    adapter = get_adapter(source.chain)
     balances = (adapter.prepare(Call.WITHDRAW, source, key).balance for key in keys)
     spendable = next((balance for balance in balances if balance >= needed), 0)
     if not needed <= spendable < needed + others:

@@ -121,17 +121,37 @@ def check_signer(
         raise SignerRefusedError(f"{signer} is paused")
     if balance is not None and balance < cost:
         raise SignerRefusedError(f"{signer} has {balance}, less than {cost}: fund it")
+    if (reason := _over_a_cap(signer, cost, cost, counted)) is not None:
+        raise SignerRefusedError(reason)
+
+
+def cap_problem(
+    chain: str, role: SignerRole, cost: int, *, largest: int, beside: int = 0
+) -> str | None:
+    """Why a role's caps would stop what may cost so much in all and `largest` in one transaction,
+    `beside` what others may still take; None where they would not, as far as can be seen without
+    the rows' lock.
+    """
+    rows = {row.account: row for row in Signer.objects.filter(chain=chain, role=role.value)}
+    if not rows:  # nothing of the role was ever signed, nor its configuration checked
+        return None
+    row = rows.get(signing_keys(chain, role)[0].account)
+    return None if row is None else _over_a_cap(row, cost, largest, -beside)
+
+
+def _over_a_cap(signer: Signer, cost: int, largest: int, counted: int) -> str | None:
     caps = [
         (signer.cap_per_transaction, None, "transaction"),
         (signer.cap_per_hour, timedelta(hours=1), "hour"),
         (signer.cap_per_day, timedelta(days=1), "day"),
     ]
     for cap, period, name in caps:
-        spent = _spent(signer, period) - counted if cap is not None and period else 0
-        if cap is not None and spent + cost > cap:
-            raise SignerRefusedError(
-                f"{signer} would spend {spent + cost} per {name}, its cap is {cap}"
-            )
+        if cap is None:
+            continue
+        spent = largest if period is None else _spent(signer, period) - counted + cost
+        if spent > cap:
+            return f"{signer} would spend {spent} per {name}, its cap is {cap}"
+    return None
 
 
 def _spent(signer: Signer, period: timedelta) -> int:

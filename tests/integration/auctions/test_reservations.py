@@ -12,10 +12,15 @@ from auctions_app.reservations import hold_gas, release_gas, release_reservation
 from auctions_app.selectors import Balance, exposure, gas_of_others, held
 from auctions_app.services import InsufficientLiquidityError
 from auctions_app.timelocks import FinalityTiers
+from chains_app.config import ChainsEnvironment, PolicyName
+from chains_app.models import Signer
+from chains_app.outbox.nonces import sync_signers
+from chains_app.registry import use_environment
 from tests.integration.auctions.worlds import (
     DUTY,
     LOCK,
     NOW,
+    PLENTY,
     at,
     bound_quote,
     changed,
@@ -24,10 +29,11 @@ from tests.integration.auctions.worlds import (
     lock_needs,
     readings,
 )
-from tests.unit.auctions.markets import ETHER, NEAR, market
+from tests.unit.auctions.markets import ETHER, NEAR, environment, market
 
 pytestmark = pytest.mark.django_db
 BOTH = {"base": NOW, "near": NOW}
+CAPS = ("cap_per_transaction", "cap_per_hour", "cap_per_day")
 
 
 def filled_session() -> tuple[UUID, int]:
@@ -98,6 +104,26 @@ def test_the_gas_of_withdrawals_and_refunds_outlives_our_lock() -> None:
     assert held(after) == {}
     hold_gas(session_id=session_id)  # a reorganisation took an end back
     assert held(after) == gas
+
+
+@pytest.mark.parametrize(
+    ("role", "cap", "most"),
+    [
+        ("lock", "cap_per_transaction", 990 * NEAR),  # of 997 for one ETH
+        ("lock", "cap_per_day", 990 * NEAR),
+        ("duty", "cap_per_hour", NEAR // 10),
+    ],
+)
+def test_rule_15_what_our_caps_would_stop_is_not_filled(role: str, cap: str, most: int) -> None:
+    swap, no_caps = bound_quote(), dict.fromkeys(CAPS, PLENTY)
+    with use_environment(ChainsEnvironment(policy=PolicyName.DEVNET, **environment())):
+        sync_signers("near")
+        Signer.objects.update(**no_caps)
+        Signer.objects.filter(role=role).update(**{cap: most})
+        with pytest.raises(InsufficientLiquidityError, match=f", its cap is {most}: try less"):
+            filled(*swap)
+        Signer.objects.update(**no_caps)
+        filled(*swap)
 
 
 def test_a_fill_leaves_revealed_swaps_the_gas_of_their_withdrawals() -> None:

@@ -9,7 +9,7 @@ from chains_app.outbox.worker import drain
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import use_environment
 from tests.integration.chains.world import AMOUNT, YES, World, age_attempts, make_all_due
-from tests.unit.chains.environment import ENVIRONMENT
+from tests.unit.chains.environment import ENVIRONMENT, ETHER, NEAR, caps
 
 LOCK_COST = AMOUNT + 100  # with the in-memory chain's fee
 
@@ -53,19 +53,20 @@ def test_rule_15_a_cap_counts_all_keys_of_an_account(world: World) -> None:
 
 
 def test_rule_15_keys_have_the_caps_that_are_configured_for_their_account(db: None) -> None:
-    for day in ("2000", "3000"):  # as at a later start
-        caps = f'{{"transaction": 100, "hour": 1000, "day": {day}}}'
-        environment = ChainsEnvironment.of(ENVIRONMENT | {"BASE_LOCK_CAPS": caps})
-        with use_environment(environment):
+    for day in (3 * ETHER, 4 * ETHER):  # as at a later start
+        changed = {"BASE_LOCK_CAPS": caps(1 * ETHER, 2 * ETHER, day)}
+        with use_environment(ChainsEnvironment.of(ENVIRONMENT | changed)):
             for chain in ("base", "near"):
                 sync_signers(chain)
         rows = Signer.objects.values_list(
             "chain", "role", "cap_per_transaction", "cap_per_hour", "cap_per_day"
         )
         assert set(rows) == {
-            ("base", "lock", 100, 1000, int(day)), ("base", "duty", 1, 2, 3),
-            ("near", "lock", 7, 7, 7), ("near", "duty", 4, 5, 6),
-        }  # fmt: skip
+            ("base", "lock", 1 * ETHER, 2 * ETHER, day),
+            ("base", "duty", 4 * ETHER, 5 * ETHER, 6 * ETHER),
+            ("near", "lock", 7 * NEAR, 7 * NEAR, 7 * NEAR),
+            ("near", "duty", 8 * NEAR, 9 * NEAR, 10 * NEAR),
+        }
 
 
 def test_rule_15_what_is_void_was_not_spent(world: World) -> None:

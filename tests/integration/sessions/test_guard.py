@@ -8,6 +8,7 @@ import pytest
 
 from chains_app.locks import Call, LockState
 from chains_app.models import Attempt, Intent, Signer, Watch
+from chains_app.outbox.nonces import sync_signers
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import get_adapter
 from orchestrator.kernel.hashlock import HashFunction, Secret, fits
@@ -107,6 +108,12 @@ def pause_our_signer(world: World) -> None:
     Signer.objects.create(
         chain="base", role="duty", account="duty", public_key="key-0", is_enabled=False
     )
+    Signer.objects.create(chain="base", role="duty", account="gone", public_key="retired")
+
+
+def exhaust_our_caps(world: World) -> None:
+    sync_signers("base")
+    Signer.objects.filter(chain="base", role="duty").update(cap_per_day=99)
 
 
 def silence(world: World) -> None:
@@ -120,6 +127,7 @@ def silence(world: World) -> None:
         (refuse_us, "lock refuses payments on base"),
         (take_our_gas, "duty on base lacks the gas of a withdrawal: 100 base units"),
         (pause_our_signer, "our duty signers on base are paused"),
+        (exhaust_our_caps, "duty on base (duty) would spend 100 per day, its cap is 99"),
         (silence, "a chain could not be asked: base: no node answers"),
     ],
 )

@@ -162,8 +162,7 @@ ROWS = (
     Guard(
         3, "asked-for-paused-duties", "Lock and secret stay while nobody could withdraw for us.",
         GUARD,
-        "if duty.filter(is_enabled=False).exists() and not duty.filter(is_enabled=True).exists():",
-        "if False:",
+        "(chain, k.account, k.public) not in paused", "True",
         (NODES,),
     ),
     Guard(

@@ -75,7 +75,7 @@ ROWS = (
     ),
     Guard(
         14, "reserved-all", "A fill needs every balance that its calls take.", FILLS,
-        "    _require_free(needs, readings)\n", "",
+        "    _require_free(needs, readings, amount)\n", "",
         (FILLED + "test_a_unit_less_than_needed_in_any_balance_refuses_the_fill",),
     ),
     Guard(

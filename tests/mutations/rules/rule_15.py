@@ -94,6 +94,24 @@ ROWS = (
         (CAPPED + "test_rule_15_keys_have_the_caps_that_are_configured_for_their_account",),
     ),
     Guard(
+        15, "caps-before-the-secret", "No secret leaves while a cap would stop our own withdrawal.",
+        "sessions_app/guard.py",
+        "return cap_problem(chain, role, needed, largest=needed, beside=others)", "return None",
+        (ASKED + "test_rule_3_what_only_a_node_can_tell_stops_our_lock_and_the_secret",),
+    ),
+    Guard(
+        15, "caps-before-a-fill", "Nothing is filled that a cap would keep us from doing.",
+        "auctions_app/services.py",
+        "_require_under_caps(balance, needed, held_now.get(balance, 0), amount)", "pass",
+        ("tests/integration/auctions/test_reservations.py::"
+         "test_rule_15_what_our_caps_would_stop_is_not_filled",),
+    ),
+    Guard(
+        15, "caps-let-sign", "No cap stops each of its calls.", "chains_app/config.py",
+        "            if cap < cost:\n", "            if False:\n",
+        ("tests/unit/chains/test_config.py::test_rule_15_a_cap_that_stops_each_call_is_named",),
+    ),
+    Guard(
         15, "cap-transaction", "A signer has a cap per transaction.", NONCES,
         '        (signer.cap_per_transaction, None, "transaction"),\n', "",
         (CAPPED + "test_rule_15_a_cap_stops_what_would_pass_it",),
@@ -110,7 +128,7 @@ ROWS = (
     ),
     Guard(
         15, "cap-counts-spending", "A cap counts what was signed before.", NONCES,
-        "if cap is not None and spent + cost > cap:", "if cap is not None and cost > cap:",
+        "_spent(signer, period) - counted + cost", "cost",
         (CAPPED + "test_rule_15_a_cap_counts_what_was_signed_in_its_period",),
     ),
     Guard(

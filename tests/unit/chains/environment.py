@@ -1,14 +1,23 @@
 """An environment that a devnet could have written; the keys are made up."""
 
+import json
+
 import base58
 
 NEAR_SECRET = "ed25519:" + base58.b58encode(bytes(range(64))).decode()
 
+
+def caps(transaction: int, hour: int, day: int) -> str:
+    """As the variables have them."""
+    return json.dumps({"transaction": str(transaction), "hour": hour, "day": day})
+
+
+ETHER, NEAR = 10**18, 10**24
 CAPS = {
-    "BASE_LOCK_CAPS": '{"transaction": "100", "hour": 1000, "day": 2000}',
-    "BASE_DUTY_CAPS": '{"transaction": 1, "hour": 2, "day": 3}',
-    "NEAR_LOCK_CAPS": '{"transaction": 7, "hour": 7, "day": 7}',
-    "NEAR_DUTY_CAPS": '{"transaction": 4, "hour": 5, "day": 6}',
+    "BASE_LOCK_CAPS": caps(1 * ETHER, 2 * ETHER, 3 * ETHER),
+    "BASE_DUTY_CAPS": caps(4 * ETHER, 5 * ETHER, 6 * ETHER),
+    "NEAR_LOCK_CAPS": caps(7 * NEAR, 7 * NEAR, 7 * NEAR),
+    "NEAR_DUTY_CAPS": caps(8 * NEAR, 9 * NEAR, 10 * NEAR),
 }
 ENVIRONMENT = {
     "POLICY": "devnet",

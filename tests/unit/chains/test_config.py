@@ -18,7 +18,7 @@ from chains_app.locks import Call, LockTerms
 from chains_app.tokens import EvmToken
 from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import HashFunction
-from tests.unit.chains.environment import ENVIRONMENT, NEAR_SECRET
+from tests.unit.chains.environment import ENVIRONMENT, ETHER, NEAR_SECRET, caps
 
 
 @pytest.fixture(autouse=True)
@@ -271,6 +271,18 @@ def test_a_number_that_is_no_key_is_named(digit: str, monkeypatch: pytest.Monkey
         "wrong configuration: BASE_DUTY_KEY is no key: "
         "it must lie between 0 and the order of secp256k1"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [("BASE_DUTY_CAPS", "withdraw of ETH"), ("NEAR_LOCK_CAPS", "lock of NEAR")],
+)
+def test_rule_15_a_cap_that_stops_each_call_is_named(
+    name: str, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, caps(1, ETHER, ETHER))
+    with pytest.raises(ConfigurationError, match=rf"{name}.transaction 1 is less than one {call}"):
+        chain_specs(read_environment())
 
 
 REQUIRED = [name for name in ENVIRONMENT if name != "POLICY"]
