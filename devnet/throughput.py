@@ -14,7 +14,7 @@ from devnet.network import BlockTimes, Devnet
 from devnet.service import Service
 from devnet.wallets import BaseWallet
 
-SWAPS: Final = 120
+SWAPS: Final = 100  # as many as one connection to the feed follows
 CLIENTS: Final = 8  # at a time
 BLOCKS: Final = BlockTimes(base=0.25, near=0.25)
 SETTINGS: Final = {
