@@ -10,7 +10,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import product
@@ -33,6 +33,7 @@ AMOUNTS = {
     "near:USDC": 50 * 10**6,
 }  # fmt: skip
 SECONDS = 240
+BEFORE_BOTH = ("source_locking", "source_locked", "destination_locking")
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,7 @@ class Makers(Maker):
         return session
 
     def _wait_for_lock(self, session: str) -> None:
-        until = time.monotonic() + SECONDS
-        while self.look_at(session)["legs"][0]["state"]["head"] == "absent":
-            assert time.monotonic() < until
-            time.sleep(0.2)
+        wait_until(lambda: self.look_at(session)["legs"][0]["state"]["head"] != "absent")
 
     def finish(self, swaps: dict[str, bytes]) -> dict[str, dict[str, Any]]:
         """All sessions as they ended, by their ids; each secret posted where it is the maker's."""
@@ -143,8 +141,19 @@ def begin(maker: Maker, way: Way, devnet: Devnet, folder: Path) -> tuple[str, Le
 
 
 def wait_for_both_locks(maker: Maker, session: str) -> None:
-    while (status := maker.look_at(session)["status"]) != "both_locked":
-        assert status in ("source_locking", "source_locked", "destination_locking"), status
+    def are_there() -> bool:
+        status = maker.look_at(session)["status"]
+        assert status in BEFORE_BOTH or status == "both_locked", status
+        return bool(status == "both_locked")
+
+    wait_until(are_there)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """What only asking the API again tells."""
+    until = time.monotonic() + SECONDS
+    while not holds():
+        assert time.monotonic() < until
         time.sleep(0.1)
 
 
