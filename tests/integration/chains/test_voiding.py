@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -209,32 +210,34 @@ def test_a_void_lock_is_never_wanted_again(world: World) -> None:
     assert world.attempts(reference) == []
 
 
-def test_a_void_withdrawal_can_be_wanted_again(world: World) -> None:
+def locked(world: World) -> tuple[UUID, Callable[[], object]]:
+    """A lock that is made, and what wants its withdrawal."""
     secret = Secret.generate()
     terms = world.terms("base", secret)
     reference = world.plan(terms)
     world.turn(4)
     fields = {"reference": reference, "secret_id": world.keep(secret)}
-    world.plan(terms, Call.WITHDRAW, **fields)
+    return reference, partial(world.plan, terms, Call.WITHDRAW, **fields)
+
+
+def test_a_void_withdrawal_can_be_wanted_again(world: World) -> None:
+    reference, want = locked(world)
+    want()
     assert void(reference, Call.WITHDRAW) is True
-    world.plan(terms, Call.WITHDRAW, **fields)
+    want()
     world.turn(4)
     assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.DONE
 
 
 def test_a_withdrawal_that_was_stopped_can_be_wanted_again(world: World) -> None:
     """What had left of it goes on: no second nonce is taken."""
-    secret = Secret.generate()
-    terms = world.terms("base", secret)
-    reference = world.plan(terms)
-    world.turn(4)
-    fields = {"reference": reference, "secret_id": world.keep(secret)}
-    world.plan(terms, Call.WITHDRAW, **fields)
+    reference, want = locked(world)
+    want()
     drain()
     with transaction.atomic():
         stop_intent(reference, Call.WITHDRAW)
     assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.VOID
-    world.plan(terms, Call.WITHDRAW, **fields)
+    want()
     world.turn(4)
     assert world.intent(reference, Call.WITHDRAW).status == IntentStatus.DONE
     assert len(world.attempts(reference)) == 2  # the lock's, and this one
