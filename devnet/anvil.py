@@ -10,6 +10,9 @@ from devnet.processes import Child, accepts_connections, free_port, start
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = ROOT / "node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 CHAIN_ID = 31337
+# Blocks whose state is kept. By itself anvil writes older ones to disk, more with each block and
+# for ever, and a chain that it reorganises to one of them has lost its contracts' code.
+STATES = 128
 
 
 def start_anvil(folder: Path, *, block_seconds: float | None = None, port: int = 0) -> "Anvil":
@@ -20,6 +23,7 @@ def start_anvil(folder: Path, *, block_seconds: float | None = None, port: int =
     port = port or free_port()
     options = ["--host", "127.0.0.1", "--port", str(port), "--chain-id", str(CHAIN_ID)]
     options += ["--accounts", "0", "--slots-in-an-epoch", "1"]
+    options += ["--prune-history", str(STATES), "--cache-path", str(folder)]
     if block_seconds is not None:
         options += ["--block-time", str(block_seconds)]
     # SIGKILL: anvil keeps nothing on disk, and handles SIGTERM only once it has started

@@ -11,14 +11,12 @@ from chains_app.config import ChainsEnvironment
 from chains_app.registry import use_environment
 from devnet.faults import ChainFaults, Faults
 from devnet.network import Devnet
-from orchestrator.kernel.clock import wall_clock
 from tests.conformance.bearing import PLAIN, bearing, fault_of, is_possible, runs
 from tests.conformance.evm_world import EvmWorld
 from tests.conformance.memory_world import MemoryWorld
 from tests.conformance.near_world import NearWorld
 from tests.conformance.world import World
 
-IDLE_SECONDS = 15
 PATIENCE = urllib3.Timeout(connect=2, total=1)  # what hangs shall not take 5 s a test
 NATIVE = ("memory", "memory-growing", "evm", "near")
 TOKEN = tuple(f"{chain}-token" for chain in NATIVE)
@@ -75,8 +73,7 @@ def world(
     made = EvmWorld(devnet) if name == "evm" else NearWorld(devnet)
     if with_token:
         made.use_token()
-    if wall_clock() - made.adapter.head().time > IDLE_SECONDS:
-        made.mine()  # deadlines count from the head, which has stood still meanwhile
+    made.mine()  # deadlines count from the head, and anvil keeps the state of new blocks only
     if borne is None:
         yield made
     else:
