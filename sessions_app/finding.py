@@ -17,7 +17,7 @@ _HASH: Final = re.compile(r"(?:0x)?([0-9a-f]{64})", re.IGNORECASE)
 def find_sessions(text: str, *, limit: int) -> list[Session]:
     """Those that `text` is WHAT of, with quote and client, the newest first."""
     rows = Session.objects.select_related("quote", "client").filter(sessions_of(text))
-    return list(rows.order_by("-created_at")[:limit])
+    return list(rows.order_by("-created_at", "-id")[:limit])
 
 
 def sessions_of(text: str) -> Q:
