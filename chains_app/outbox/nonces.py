@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -28,7 +28,27 @@ from chains_app.models import (
 )
 from chains_app.registry import get_adapter, get_chain, signing_keys
 from chains_app.signers import SignerRefusedError, SignerRole, all_paused
+from orchestrator.queries import Given, Select
 
+_SIGNERS: Final = Select(lambda: Signer.objects.filter(chain=Given("chain"), role=Given("role")))
+# of attempts that share a nonce the dearest and newest counts
+_SPENT: Final = Select(
+    lambda: (
+        Attempt.objects.filter(
+            signer__chain=Given("chain"),
+            signer__account=Given("account"),
+            signed_at__gt=Now() - timedelta(days=1),
+            replaced_by__isnull=True,
+        )
+        .exclude(status=AttemptStatus.VOID)
+        .values("signer__chain")
+        .annotate(
+            hour=Sum("cost_cap", filter=Q(signed_at__gt=Now() - timedelta(hours=1))),
+            day=Sum("cost_cap"),
+        )
+        .values_list("signer__chain", "hour", "day")
+    )
+)
 FILL_URGENCY: Final = 100  # what stands behind a gap waits for it
 NEVER: Final = 2**62
 
@@ -132,7 +152,7 @@ def cap_problem(
     `beside` what others may still take; None where they would not, as far as can be seen without
     the rows' lock.
     """
-    rows = {row.account: row for row in Signer.objects.filter(chain=chain, role=role.value)}
+    rows = {row.account: row for row in _SIGNERS.all(chain=chain, role=role.value)}
     if not rows:  # nothing of the role was ever signed, nor its configuration checked
         return None
     row = rows.get(signing_keys(chain, role)[0].account)
@@ -140,29 +160,19 @@ def cap_problem(
 
 
 def _over_a_cap(signer: Signer, cost: int, largest: int, counted: int) -> str | None:
-    caps = [
-        (signer.cap_per_transaction, None, "transaction"),
-        (signer.cap_per_hour, timedelta(hours=1), "hour"),
-        (signer.cap_per_day, timedelta(days=1), "day"),
-    ]
-    for cap, period, name in caps:
-        if cap is None:
-            continue
-        spent = largest if period is None else _spent(signer, period) - counted + cost
-        if spent > cap:
-            return f"{signer} would spend {spent} per {name}, its cap is {cap}"
+    spent = {period: before - counted + cost for period, before in _spent(signer).items()}
+    for name, most in ({"transaction": largest} | spent).items():
+        cap = getattr(signer, f"cap_per_{name}")
+        if cap is not None and most > cap:
+            return f"{signer} would spend {most} per {name}, its cap is {cap}"
     return None
 
 
-def _spent(signer: Signer, period: timedelta) -> int:
-    """By all keys of the account; of attempts that share a nonce the dearest and newest counts."""
-    signed = Attempt.objects.filter(
-        signer__chain=signer.chain,
-        signer__account=signer.account,
-        signed_at__gt=Now() - period,
-        replaced_by__isnull=True,
-    ).exclude(status=AttemptStatus.VOID)
-    return int(signed.aggregate(total=Sum("cost_cap"))["total"] or 0)
+def _spent(signer: Signer) -> dict[str, int]:
+    """By all keys of the account, in each period that has a cap."""
+    found = _SPENT.first(chain=signer.chain, account=signer.account) or ("", 0, 0)
+    hour, day = (int(total or 0) for total in found[1:])
+    return {"hour": hour, "day": day}
 
 
 def take_nonce(signer: Signer, floor: int) -> int:

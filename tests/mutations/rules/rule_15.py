@@ -113,32 +113,33 @@ ROWS = (
     ),
     Guard(
         15, "cap-transaction", "A signer has a cap per transaction.", NONCES,
-        '        (signer.cap_per_transaction, None, "transaction"),\n', "",
+        '({"transaction": largest} | spent).items()', "spent.items()",
         (CAPPED + "test_rule_15_a_cap_stops_what_would_pass_it",),
     ),
     Guard(
         15, "cap-hour", "A signer has a cap per hour.", NONCES,
-        '        (signer.cap_per_hour, timedelta(hours=1), "hour"),\n', "",
+        '    return {"hour": hour, "day": day}', '    return {"day": day}',
         (CAPPED + "test_rule_15_a_cap_stops_what_would_pass_it",),
     ),
     Guard(
         15, "cap-day", "A signer has a cap per day.", NONCES,
-        '        (signer.cap_per_day, timedelta(days=1), "day"),\n', "",
+        '    return {"hour": hour, "day": day}', '    return {"hour": hour}',
         (CAPPED + "test_rule_15_a_cap_stops_what_would_pass_it",),
     ),
     Guard(
         15, "cap-counts-spending", "A cap counts what was signed before.", NONCES,
-        "_spent(signer, period) - counted + cost", "cost",
+        "period: before - counted + cost for", "period: cost for",
         (CAPPED + "test_rule_15_a_cap_counts_what_was_signed_in_its_period",),
     ),
     Guard(
         15, "cap-counts-all-keys", "A cap counts all keys of an account.", NONCES,
-        "        signer__account=signer.account,\n", "        signer=signer,\n",
+        '_SPENT.first(chain=signer.chain, account=signer.account) or ("", 0, 0)',
+        '("", *signer.attempts.aggregate(hour=Sum("cost_cap"), day=Sum("cost_cap")).values())',
         (CAPPED + "test_rule_15_a_cap_counts_all_keys_of_an_account",),
     ),
     Guard(
         15, "cap-counts-no-void", "What was voided was not spent.", NONCES,
-        "    ).exclude(status=AttemptStatus.VOID)\n    return int(signed", "    )\n    return int(signed",
+        '        .exclude(status=AttemptStatus.VOID)\n        .values("', '        .values("',
         (CAPPED + "test_rule_15_what_is_void_was_not_spent",),
     ),
     Guard(
