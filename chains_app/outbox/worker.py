@@ -23,6 +23,7 @@ from chains_app.outbox.signing import GuardRefusedError, sign, sign_replacement
 from chains_app.ports import Verdict
 from chains_app.signers import SignerRefusedError, SignerRole, role_of
 from orchestrator.hints import send_hint
+from orchestrator.kernel.clock import wall_clock
 
 BATCH: Final = 100
 DRAIN_SECONDS: Final = 20.0
@@ -92,13 +93,22 @@ class _Batch:
             known = stored_of([intent])[intent.pk]
         return known
 
+    def waits(self, intent: Intent) -> bool:
+        """Whether it would be signed, and has to wait for a key: then no node is asked about it.
+        What may not be signed any more is looked at, for its end.
+        """
+        known, is_fill = self.stored.get(intent.pk), intent.fill_signer_id is not None
+        if known is None or known.attempts or is_fill or wall_clock() > intent.send_by:
+            return False
+        return _signers_of(intent) in self.busy
+
 
 def _work(intent: Intent, batch: _Batch) -> None:
     """Drive one intent and give it back; what fails is set aside, the others go on."""
     pause: timedelta | None = RETRY
     try:
         if intent.chain not in batch.silent:
-            pause = _drive(intent, batch)
+            pause = KEY_RETRY if batch.waits(intent) else _drive(intent, batch)
     except LeaseLostError:
         return
     except GuardRefusedError as refused:

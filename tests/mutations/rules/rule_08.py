@@ -109,6 +109,16 @@ ROWS = (
         (LEASED + "test_rule_8_what_fails_is_set_aside_and_the_others_go_on",),
     ),
     Guard(
+        8, "key-awaited-in-flight", "What is in flight is looked at while others wait for its key.",
+        "chains_app/outbox/worker.py", "known is None or known.attempts or is_fill", "known is None or is_fill",
+        (CHAINS + "test_signers.py::test_who_waits_for_a_busy_key_asks_no_node",),
+    ),
+    Guard(
+        8, "key-awaited-too-long", "What is too late to be signed ends, whatever its keys do.",
+        "chains_app/outbox/worker.py", " or wall_clock() > intent.send_by", "",
+        (CHAINS + "test_signers.py::test_who_waits_for_a_busy_key_asks_no_node",),
+    ),
+    Guard(
         8, "sweep-skips", "A sweep of sessions skips what another holds.", LIFECYCLE,
         'select_for_update(of=("self",), no_key=True, skip_locked=True)',
         'select_for_update(of=("self",), no_key=True, nowait=True)',
