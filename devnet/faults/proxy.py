@@ -61,6 +61,7 @@ class Proxies:
         for proxy in self._all:
             self.run(proxy._close())
         if self._all:
+            self.run(_end_all())
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._loop.close()
@@ -151,6 +152,14 @@ class FaultProxy:
                 return Reply(answer.status, await answer.read(), kept)
         except ClientError:
             return Reply(502, b"the node behind the fault proxy gives no answer")
+
+
+async def _end_all() -> None:
+    """Whatever of this loop still runs, such as answers to who has hung up."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _send(http: web.Request, reply: Reply) -> web.StreamResponse:

@@ -1,5 +1,7 @@
 """Faults on demand, seen by a client of the proxies that knows nothing of them."""
 
+import asyncio
+import gc
 import http.client
 import json
 import threading
@@ -13,6 +15,8 @@ import pytest
 from devnet.anvil import Anvil, start_anvil
 from devnet.faults import BaseFaults, Failure, Lie, proxy
 from devnet.faults.chain import SAID
+from devnet.faults.exchange import Forward, Reply, Request
+from devnet.faults.kinds import Fault, Hang
 from devnet.faults.proxy import Proxies
 from devnet.jsonrpc import JsonRpc, JsonRpcError
 from tests.devnet.waiting import until
@@ -243,7 +247,21 @@ def test_two_urls_disagree(base: BaseFaults) -> None:
     assert blocks[0]["hash"] != blocks[1]["hash"]
 
 
-def test_proxies_end_with_what_hangs(anvil: Anvil) -> None:
+class Slow(Fault):
+    """Hangs, and takes longer to be cut off than a server waits."""
+
+    async def answer(self, request: Request, forward: Forward) -> Reply:
+        try:
+            await self.ended.wait()
+        finally:
+            await asyncio.sleep(0.3)
+        return await forward(request)
+
+
+@pytest.mark.parametrize("fault", [Hang, Slow])
+def test_proxies_end_with_what_hangs(
+    anvil: Anvil, caplog: pytest.LogCaptureFixture, fault: type[Fault]
+) -> None:
     failures: list[Exception] = []
 
     def ask(url: str) -> None:
@@ -254,9 +272,11 @@ def test_proxies_end_with_what_hangs(anvil: Anvil) -> None:
 
     with ExitStack() as stack, Proxies() as proxies:
         faults = BaseFaults(anvil, proxies, urls=1)
-        stack.enter_context(faults.hanging())  # ends after the proxies
+        stack.enter_context(faults.proxies[0].injecting(fault()))  # ends after the proxies
         asking = threading.Thread(target=ask, args=(faults.urls[0],))
         asking.start()
         until(lambda: faults.proxies[0].asked)
     asking.join()
     assert len(failures) == 1
+    gc.collect()
+    assert caplog.messages == []  # a task that was dropped would tell
