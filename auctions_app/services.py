@@ -21,7 +21,7 @@ from auctions_app.pricing import acceptable_amount, make_offer
 from auctions_app.routes import LockMode, Route, SecretMode, Side
 from auctions_app.selectors import STAKE_UNITS, Balance, exposure, get_quote, held, paused_routes
 from auctions_app.timelocks import FinalityTiers
-from chains_app.outbox.nonces import cap_problem
+from chains_app.outbox.caps import cap_problem
 from chains_app.signers import SignerRole, role_of
 from orchestrator.kernel.amounts import Rounding
 from orchestrator.kernel.clock import Seconds, instant, iso

@@ -16,7 +16,7 @@ from chains_app import ports
 from chains_app.adapters.interface import ChainError, SigningKey
 from chains_app.agreement import require_agreement
 from chains_app.locks import PRELIMINARIES, Call, LockState, LockTerms
-from chains_app.outbox.nonces import cap_problem
+from chains_app.outbox.caps import cap_problem
 from chains_app.ports import Moment, Verdict
 from chains_app.registry import get_adapter, get_chain, signing_keys
 from chains_app.selectors import PAUSED_KEYS, is_withdrawn_for_good, leg_facts

@@ -22,6 +22,7 @@ from chains_app.models.wanted import (
     Intent,
     IntentStatus,
     Signer,
+    Spending,
 )
 
 __all__ = [
@@ -43,5 +44,6 @@ __all__ = [
     "Observation",
     "SeenLock",
     "Signer",
+    "Spending",
     "Watch",
 ]

@@ -47,6 +47,23 @@ class Signer(models.Model):
         return f"{self.account} on {self.chain} ({self.role})"
 
 
+class Spending(models.Model):
+    """What an account may have spent by what it signed from `since` on, for a minute at most: value
+    and highest fee, in native base units. Written under the lock of the account's signers.
+    """
+
+    chain = models.CharField(max_length=32)
+    account = models.CharField(max_length=64)
+    since = models.DateTimeField()
+    amount = AmountField()
+
+    class Meta:
+        indexes = (models.Index(fields=["chain", "account", "since"], name="spending_of_account"),)
+
+    def __str__(self) -> str:
+        return f"{self.amount} by {self.account} on {self.chain}"
+
+
 class IntentStatus(models.TextChoices):
     """PLANNED until something was signed for it. The last three are ends. VOID: not wanted; what
     has left us all the same (docs/adr/0019) is followed, and not pushed on.
@@ -142,7 +159,7 @@ class Attempt(models.Model):
 
     `replaces`: the attempt with the same nonce whose fee this one raises. Bytes that carry a secret
     stand sealed. `left_at`: from this commit on the bytes may be anywhere; before it they provably
-    have not left us. `cost_cap`: native base units, value included.
+    have not left us. `cost_cap`: native base units, value included; it is counted in `spending`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -158,6 +175,9 @@ class Attempt(models.Model):
     prepared = models.JSONField()
     expires_at_height = models.BigIntegerField(null=True)
     cost_cap = AmountField()
+    spending = models.ForeignKey(
+        Spending, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     hash = models.CharField(max_length=128)
     raw = models.BinaryField(null=True)
     sealed_raw = SealedField()
@@ -195,7 +215,6 @@ class Attempt(models.Model):
         )
         indexes = (
             models.Index(fields=["signer", "nonce"], name="attempt_nonce"),
-            models.Index(fields=["signer", "signed_at"], name="attempt_spending"),
             models.Index(
                 fields=["signer"],
                 condition=Q(status__in=[status.value for status in ON_THE_WAY]),

@@ -5,10 +5,9 @@ All of it under the lock of the signer's rows, so that no nonce is ever given ou
 
 import uuid
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -26,29 +25,10 @@ from chains_app.models import (
     IntentStatus,
     Signer,
 )
+from chains_app.outbox import caps
 from chains_app.registry import get_adapter, get_chain, signing_keys
 from chains_app.signers import SignerRefusedError, SignerRole, all_paused
-from orchestrator.queries import Given, Select
 
-_SIGNERS: Final = Select(lambda: Signer.objects.filter(chain=Given("chain"), role=Given("role")))
-# of attempts that share a nonce the dearest and newest counts
-_SPENT: Final = Select(
-    lambda: (
-        Attempt.objects.filter(
-            signer__chain=Given("chain"),
-            signer__account=Given("account"),
-            signed_at__gt=Now() - timedelta(days=1),
-            replaced_by__isnull=True,
-        )
-        .exclude(status=AttemptStatus.VOID)
-        .values("signer__chain")
-        .annotate(
-            hour=Sum("cost_cap", filter=Q(signed_at__gt=Now() - timedelta(hours=1))),
-            day=Sum("cost_cap"),
-        )
-        .values_list("signer__chain", "hour", "day")
-    )
-)
 FILL_URGENCY: Final = 100  # what stands behind a gap waits for it
 NEVER: Final = 2**62
 
@@ -82,8 +62,8 @@ def sync_signers(chain: str) -> None:
         for key in signing_keys(chain, role)
     ]
     Signer.objects.bulk_create(rows, ignore_conflicts=True)
-    for role, caps in get_chain(chain).caps.items():
-        wanted = {f"cap_per_{period}": cap for period, cap in caps}
+    for role, configured in get_chain(chain).caps.items():
+        wanted = {f"cap_per_{period}": cap for period, cap in configured}
         Signer.objects.filter(chain=chain, role=role.value).exclude(**wanted).update(**wanted)
 
 
@@ -128,51 +108,6 @@ def lock_signer(signer: Signer) -> Signer:
     """The row, locked with all rows of its account, whose spending its caps count."""
     rows = Signer.objects.filter(chain=signer.chain, account=signer.account)
     return next(row for row in rows.select_for_update().order_by("pk") if row.pk == signer.pk)
-
-
-def check_signer(
-    signer: Signer, cost: int, *, balance: int | None = None, counted: int = 0
-) -> None:
-    """Kill switch, caps and balance of a locked row; raises SignerRefusedError.
-
-    `cost`: the most that the transaction can take; `counted`: how much of it was counted already.
-    """
-    if not signer.is_enabled:
-        raise SignerRefusedError(f"{signer} is paused")
-    if balance is not None and balance < cost:
-        raise SignerRefusedError(f"{signer} has {balance}, less than {cost}: fund it")
-    if (reason := _over_a_cap(signer, cost, cost, counted)) is not None:
-        raise SignerRefusedError(reason)
-
-
-def cap_problem(
-    chain: str, role: SignerRole, cost: int, *, largest: int, beside: int = 0
-) -> str | None:
-    """Why a role's caps would stop what may cost so much in all and `largest` in one transaction,
-    `beside` what others may still take; None where they would not, as far as can be seen without
-    the rows' lock.
-    """
-    rows = {row.account: row for row in _SIGNERS.all(chain=chain, role=role.value)}
-    if not rows:  # nothing of the role was ever signed, nor its configuration checked
-        return None
-    row = rows.get(signing_keys(chain, role)[0].account)
-    return None if row is None else _over_a_cap(row, cost, largest, -beside)
-
-
-def _over_a_cap(signer: Signer, cost: int, largest: int, counted: int) -> str | None:
-    spent = {period: before - counted + cost for period, before in _spent(signer).items()}
-    for name, most in ({"transaction": largest} | spent).items():
-        cap = getattr(signer, f"cap_per_{name}")
-        if cap is not None and most > cap:
-            return f"{signer} would spend {most} per {name}, its cap is {cap}"
-    return None
-
-
-def _spent(signer: Signer) -> dict[str, int]:
-    """By all keys of the account, in each period that has a cap."""
-    found = _SPENT.first(chain=signer.chain, account=signer.account) or ("", 0, 0)
-    hour, day = (int(total or 0) for total in found[1:])
-    return {"hour": hour, "day": day}
 
 
 def take_nonce(signer: Signer, floor: int) -> int:
@@ -242,9 +177,9 @@ def void_attempt(attempt: Attempt, verdict: dict[str, Any] | None = None) -> Non
     may_leave_gap = get_chain(attempt.signer.chain).nonces is Nonces.SEQUENTIAL
     fill = _lock_fill(attempt) if may_leave_gap else None
     signer = lock_signer(attempt.signer)
-    Attempt.objects.filter(pk=attempt.pk, status=AttemptStatus.SIGNED, left_at=None).update(
-        status=AttemptStatus.VOID, send_verdict=verdict, ended_at=Now()
-    )
+    unsent = Attempt.objects.filter(pk=attempt.pk, status=AttemptStatus.SIGNED, left_at=None)
+    if unsent.update(status=AttemptStatus.VOID, send_verdict=verdict, ended_at=Now()):
+        caps.take_back(attempt)
     later = Attempt.objects.filter(signer=signer, nonce__gt=attempt.nonce, status__in=ALIVE)
     if may_leave_gap and later.exists():
         _plan_fill(fill, signer, attempt.nonce)

@@ -12,9 +12,10 @@ from chains_app.leases import LeaseLostError, lock
 from chains_app.locks import Call, LockTerms
 from chains_app.models import ALIVE, Attempt, AttemptStatus, Intent, IntentStatus, Signer
 from chains_app.orders import SignedOrder
+from chains_app.outbox import caps
+from chains_app.outbox.caps import check_signer
 from chains_app.outbox.effects import goes_by_its_chain, last_useful_moment
 from chains_app.outbox.nonces import (
-    check_signer,
     choose_key,
     confirm_floor,
     is_gap,
@@ -96,7 +97,8 @@ def sign_replacement(intent: Intent, replaced: Attempt, *, to_self: bool) -> Att
     with transaction.atomic():
         lock(intent)
         signer = lock_signer(replaced.signer)
-        prepared = _allowed(signer, highest, raised, replaced.cost_cap)
+        caps.take_back(replaced)
+        prepared = _allowed(signer, highest, raised)
         attempt = Attempt(
             intent=intent, signer=signer, nonce=replaced.nonce, replaces=replaced,
             sign_verdict=verdict, send_verdict=verdict,
@@ -135,12 +137,12 @@ def _at_the_cap(intent: Intent, prepared: Prepared, cap: int) -> Prepared:
     return adapter.replace(prepared, percent) if percent > 0 else prepared
 
 
-def _allowed(signer: Signer, highest: Prepared, least: Prepared, counted: int) -> Prepared:
+def _allowed(signer: Signer, highest: Prepared, least: Prepared) -> Prepared:
     """The higher of two fees that the caps of a locked row allow; raises SignerRefusedError."""
     try:
-        check_signer(signer, highest.cost_cap, counted=counted)
+        check_signer(signer, highest.cost_cap)
     except SignerRefusedError:
-        check_signer(signer, least.cost_cap, counted=counted)
+        check_signer(signer, least.cost_cap)
         return least
     return highest
 
@@ -207,6 +209,7 @@ def _sign_and_store(
         "balance": str(prepared.balance),
     }
     attempt.cost_cap, attempt.expires_at_height = prepared.cost_cap, prepared.expires_at_height
+    caps.count(attempt)
     attempt.save(force_insert=True)
 
 

@@ -28,6 +28,7 @@ from chains_app.ports import Moment, Verdict
 from tests.integration.chains.world import (
     DeathError,
     World,
+    assert_all_spending_is_counted,
     let_leases_expire,
     tables_that_hold,
 )
@@ -291,6 +292,7 @@ def check_always(life: Life) -> None:
         _check_row(attempt)
     for secret in life.world.secrets.values():
         _check_sealed(life, secret.reveal())
+    assert_all_spending_is_counted()
 
 
 def _check_row(attempt: Attempt) -> None:

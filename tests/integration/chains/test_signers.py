@@ -13,9 +13,10 @@ from django.db.models.functions import Now
 from chains_app.locks import Call
 from chains_app.models import FILL, Attempt, AttemptStatus, Intent, IntentStatus, Signer
 from chains_app.outbox import signing, worker
+from chains_app.outbox.caps import check_signer
 from chains_app.outbox.decision import STUCK_AFTER
 from chains_app.outbox.following import follow, stored_of
-from chains_app.outbox.nonces import check_signer, sync_signers
+from chains_app.outbox.nonces import sync_signers
 from chains_app.outbox.signing import sign
 from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll_all

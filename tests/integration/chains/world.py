@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from django.apps import apps
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Sum
 from django.db.models.functions import Now
 
 from chains_app import ports
@@ -21,7 +21,14 @@ from chains_app.adapters.memory_chain import MemoryChain, Transaction
 from chains_app.adapters.memory_tokens import MemoryToken
 from chains_app.intents import plan_intent
 from chains_app.locks import Call, LockTerms
-from chains_app.models import Attempt, ChainCursor, Intent, Signer
+from chains_app.models import (
+    Attempt,
+    AttemptStatus,
+    ChainCursor,
+    Intent,
+    Signer,
+    Spending,
+)
 from chains_app.outbox.effects import last_useful_moment
 from chains_app.outbox.worker import drain
 from chains_app.poller import poll_all
@@ -272,7 +279,9 @@ def make_all_due() -> None:
 def age_attempts(seconds: int) -> None:
     """As if everything had been signed and sent so much earlier."""
     fields = ("signed_at", "left_at", "last_sent_at", "ended_at")
-    Attempt.objects.update(**{name: F(name) - timedelta(seconds=seconds) for name in fields})
+    age = timedelta(seconds=seconds)
+    Attempt.objects.update(**{name: F(name) - age for name in fields})
+    Spending.objects.update(since=F("since") - age)
 
 
 def tables_that_hold(*texts: str) -> list[str]:
@@ -286,3 +295,13 @@ def tables_that_hold(*texts: str) -> list[str]:
         patterns = [f"%{text}%" for text in texts]
         cursor.execute(" UNION ALL ".join(parts), [patterns] * len(parts))
         return [name for (name,) in cursor.fetchall()]
+
+
+def assert_all_spending_is_counted() -> None:
+    """The sums of each account are what its transactions may have cost; of those with one nonce the
+    newest counts, and none that is void (rule 15).
+    """
+    signed = Attempt.objects.exclude(status=AttemptStatus.VOID).filter(replaced_by=None)
+    costs = signed.values_list("signer__chain", "signer__account").annotate(Sum("cost_cap"))
+    sums = Spending.objects.values_list("chain", "account").annotate(Sum("amount"))
+    assert set(sums) - {each for each in sums if not each[-1]} == set(costs)

@@ -24,6 +24,7 @@ from orchestrator.kernel.errors import InvalidSecretError
 from orchestrator.kernel.hashlock import HashFunction, Secret
 from sessions_app.models import Role, Session
 from sessions_app.services import NotCancellableError, SecretNotTakenError
+from tests.integration.chains.world import assert_all_spending_is_counted
 from tests.integration.sessions.ends import (
     LITTLE,
     assert_atomic,
@@ -377,6 +378,7 @@ def live(route: str, life: Life) -> None:
         assert_atomic(world, session)
         assert_no_secret_left_early()
         assert_nothing_is_held()
+        assert_all_spending_is_counted()
         assert_every_surplus_went_back(world, session)
         assert not unexplained(world, session, before)
         if life.lock == "never":

@@ -50,6 +50,7 @@ UPDATE chains_app_attempt SET signed_at = signed_at - age, left_at = left_at - a
     FROM make_interval(secs => %(seconds)s) AS age;
 UPDATE chains_app_intent SET wanted_since = wanted_since - age, retried_at = retried_at - age
     FROM make_interval(secs => %(seconds)s) AS age;
+UPDATE chains_app_spending SET since = since - make_interval(secs => %(seconds)s)
 """
 _SESSION = Select(lambda: Session.objects.filter(pk=Given("pk")))
 _LEG = Select(lambda: Leg.objects.filter(session_id=Given("session"), role=Given("role")))
