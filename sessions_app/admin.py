@@ -63,7 +63,7 @@ class SessionAdmin(ActsAdmin):
     list_select_related = ("quote", "client")
     search_fields = ("id",)
     search_help_text = WHAT
-    ordering = ("-created_at",)
+    ordering = ("-created_at", "-id")
     show_full_result_count = False
     fields = (
         "status", "needs", "advice", "client", "route", "secret_mode", "maker_source_account",

@@ -93,6 +93,7 @@ class Session(models.Model):
                 fields=["wake_at"], name="session_due", condition=Q(wake_at__isnull=False)
             ),
             models.Index(fields=["client", "-created_at", "-id"], name="session_of_client"),
+            models.Index(fields=["-created_at", "-id"], name="session_newest"),
             models.Index(
                 fields=["client"], name="session_open_of_client", condition=~Q(status__in=ENDED)
             ),

@@ -181,6 +181,13 @@ def test_each_way_there_is_an_indexs(two: tuple[Session, Session]) -> None:
     assert {name for name in INDEXES if name not in "".join(plans)} == set()
 
 
+def test_the_newest_are_an_indexs(two: tuple[Session, Session], staff: Client) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        assert listed(staff, SESSIONS, "") == {str(session.pk) for session in two}
+    lists = [query["sql"] for query in captured.captured_queries if "created_at" in query["sql"]]
+    assert ["session_newest" in plan(sql) for sql in lists] == [True]
+
+
 def walks(plan: str) -> list[str]:
     """What reads a whole table of TABLES, or a whole index of it."""
     lines = [*plan.splitlines(), ""]
