@@ -17,9 +17,9 @@ from sessions_app.gasless import order_of
 from sessions_app.guard import judge
 from sessions_app.models import Role, Session
 from tests.integration.doors.staff import WHY, do, refused, run
+from tests.integration.sessions.runbook import end, follow
 from tests.integration.sessions.test_gasless import submit
 from tests.integration.sessions.test_races import at_once
-from tests.integration.sessions.test_runbook import end, follow
 from tests.integration.sessions.tokens import create, lock_source, sign, start
 from tests.integration.sessions.world import (
     BACK,

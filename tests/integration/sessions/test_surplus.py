@@ -18,8 +18,8 @@ from sessions_app.guard import judge
 from sessions_app.models import Role, Session, Surplus
 from sessions_app.staff import owed_surplus
 from tests.integration.doors.staff import do, refused, run
+from tests.integration.sessions.runbook import follow
 from tests.integration.sessions.test_races import at_once
-from tests.integration.sessions.test_runbook import follow
 from tests.integration.sessions.test_seen_hashlocks import drawn, make, strangers_lock
 from tests.integration.sessions.test_swaps import SWAPPED
 from tests.integration.sessions.world import (
