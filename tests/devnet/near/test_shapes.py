@@ -1,4 +1,4 @@
-"""Every answer and error has the shape of nearcore's own schema, and no field more."""
+"""Every answer has the shape of nearcore's own schema, and no field more."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from devnet.near.client import NEAR, Key, NearClient, Outcome, Signer, call
 from tests.devnet.near.conftest import NewAccount
 from tests.devnet.near.contracts import KEEPER, contract
 from tests.devnet.near.delegates import delegated
-from tests.devnet.near.oracle import assert_error_fits, assert_fits
+from tests.devnet.near.oracle import assert_error_fits, assert_fits, call_of, error_of
 
 _NOTHING = "11111111111111111111111111111111"
 _VIEW_CODE = {"request_type": "view_code", "finality": "optimistic"}
@@ -87,7 +87,7 @@ def test_the_oracle_refuses_a_field_too_many_or_too_few(near: NearClient) -> Non
     ],
 )
 def test_node_and_chain(near: NearClient, method: str, params: Any, model: Any) -> None:
-    answer = _call(near, method, params)
+    answer = call_of(near, method, params)
     if (
         answer is not None and "genesis_time" in answer
     ):  # a model reads the time in microseconds only
@@ -183,7 +183,7 @@ def test_what_query_answers_as_a_result_is_an_error_of_the_method(
 ) -> None:
     keeper = new_account("keeper", wasm=KEEPER)
     at = {"account_id": keeper.account_id, "finality": "optimistic"}
-    error = _error(near, f"EXPERIMENTAL_{method}", {**at, **params})
+    error = error_of(near, f"EXPERIMENTAL_{method}", {**at, **params})
     assert error["cause"]["name"] == cause
     assert_error_fits(error, model)
     head = near.rpc.call("block", finality="optimistic")["header"]
@@ -261,7 +261,7 @@ def test_an_eth_implicit_account(near: NearClient, root: Signer) -> None:
     _check_changes(near, made.raw["receipts_outcome"][0]["block_hash"], name)
     called = near.send(root, name, [call("rlp_execute")], "FINAL")
     assert_fits(called.raw, models.RpcTransactionResponseFinalExecutionOutcomeView)
-    error = _error(near, "query", {**_VIEW_CODE, "account_id": name})
+    error = error_of(near, "query", {**_VIEW_CODE, "account_id": name})
     assert error["cause"]["name"] == "NO_GLOBAL_CONTRACT_CODE"
     assert_error_fits(error, models.ErrorWrapperForRpcQueryError)
 
@@ -327,107 +327,6 @@ def test_transactions(near: NearClient, new_account: NewAccount, actions: Sequen
         assert_fits(touched, models.RpcStateChangesInBlockByTypeResponse)
 
 
-@pytest.mark.parametrize(
-    ("method", "params", "model"),
-    [
-        ("block", [10**9], models.ErrorWrapperForRpcBlockError),
-        ("block", [_NOTHING], models.ErrorWrapperForRpcBlockError),
-        ("gas_price", [10**9], models.ErrorWrapperForRpcGasPriceError),
-        ("chunk", [_NOTHING], models.ErrorWrapperForRpcChunkError),
-        ("chunk", [0, 7], models.ErrorWrapperForRpcChunkError),
-        ("chunk", [10**9, 0], models.ErrorWrapperForRpcChunkError),
-        (
-            "EXPERIMENTAL_changes_in_block",
-            {"block_id": 10**9},
-            models.ErrorWrapperForRpcStateChangesError,
-        ),
-        ("EXPERIMENTAL_changes", {"block_id": 10**9}, models.ErrorWrapperForRpcStateChangesError),
-        (
-            "EXPERIMENTAL_changes",
-            {
-                "block_id": 10**9,
-                "changes_type": "account_changes",
-                "account_ids": ["test.near"],
-            },
-            models.ErrorWrapperForRpcStateChangesError,
-        ),
-        ("validators", [10**9], models.ErrorWrapperForRpcValidatorError),
-        ("validators", [0], models.ErrorWrapperForRpcValidatorError),
-        (
-            "validators",
-            {"epoch_id": "4reLvkAWfqk5fsqio1KLudk46cqRz9erQdaHkWZKMJDZ"},
-            models.ErrorWrapperForRpcValidatorError,
-        ),
-        ("EXPERIMENTAL_receipt", [_NOTHING], models.ErrorWrapperForRpcReceiptError),
-        ("EXPERIMENTAL_receipt", ["?"], models.ErrorWrapperForRpcReceiptError),
-        (
-            "EXPERIMENTAL_protocol_config",
-            {"block_id": 10**9},
-            models.ErrorWrapperForRpcProtocolConfigError,
-        ),
-        (
-            "EXPERIMENTAL_congestion_level",
-            {"block_id": 0, "shard_id": 3},
-            models.ErrorWrapperForRpcChunkError,
-        ),
-        (
-            "EXPERIMENTAL_view_code",
-            {"account_id": "test.near", "finality": "final"},
-            models.ErrorWrapperForRpcViewCodeError,
-        ),
-        (
-            "EXPERIMENTAL_view_state",
-            {"account_id": "nobody.near", "finality": "final", "prefix_base64": ""},
-            models.ErrorWrapperForRpcViewStateError,
-        ),
-        (
-            "EXPERIMENTAL_view_access_key_list",
-            {"account_id": "nobody.near", "finality": "final"},
-            models.ErrorWrapperForRpcViewAccessKeyListError,
-        ),
-        (
-            "EXPERIMENTAL_view_account",
-            {"account_id": "test.near", "block_id": 10**9},
-            models.ErrorWrapperForRpcViewAccountError,
-        ),
-        (
-            "tx",
-            {"tx_hash": _NOTHING, "sender_account_id": "test.near", "wait_until": "NONE"},
-            models.ErrorWrapperForRpcTransactionError,
-        ),
-        ("tx", ["?", "test.near"], models.ErrorWrapperForRpcTransactionError),
-        ("send_tx", ["AA=="], models.ErrorWrapperForRpcTransactionError),
-        ("broadcast_tx_commit", [], models.ErrorWrapperForRpcTransactionError),
-    ],
-)
-def test_errors_of_methods(near: NearClient, method: str, params: Any, model: Any) -> None:
-    assert_error_fits(_error(near, method, params), model)
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"request_type": "view_account", "account_id": "nobody.test.near"},
-        {"request_type": "view_account", "account_id": "not valid"},
-        {"request_type": "view_account", "account_id": "test.near", "block_id": 10**9},
-        {"request_type": "view_account", "account_id": "test.near", "block_id": _NOTHING},
-        {"request_type": "view_code", "account_id": "test.near"},
-        {"request_type": "view_everything", "account_id": "test.near"},
-        {"request_type": "view_account", "account_id": "test.near", "finality": "soon"},
-    ],
-)
-def test_errors_of_queries(near: NearClient, query: dict[str, Any]) -> None:
-    error = _error(near, "query", {"finality": "final", **query})
-    assert_error_fits(error, models.ErrorWrapperForRpcQueryError)
-
-
-def test_refused_transaction(near: NearClient, root: Signer) -> None:
-    with pytest.raises(JsonRpcError) as refused:
-        near.send(root, "test.near", [tx.create_transfer_action(10**34)])
-    assert_error_fits(refused.value.error, models.ErrorWrapperForRpcTransactionError)
-    assert_fits(refused.value.error["data"]["TxExecutionError"], models.TxExecutionError)
-
-
 def _check_changes(near: NearClient, block_hash: str, account_id: str) -> None:
     for kind in (
         "account_changes", "all_access_key_changes", "contract_code_changes", "data_changes",
@@ -440,18 +339,6 @@ def _check_changes(near: NearClient, block_hash: str, account_id: str) -> None:
             block_id=block_hash,
         )
         assert_fits(changes, models.RpcStateChangesInBlockResponse)
-
-
-def _call(near: NearClient, method: str, params: Any) -> Any:
-    if isinstance(params, dict):
-        return near.rpc.call(method, **params)
-    return near.rpc.call(method, *params)
-
-
-def _error(near: NearClient, method: str, params: Any) -> dict[str, Any]:
-    with pytest.raises(JsonRpcError) as refused:
-        _call(near, method, params)
-    return refused.value.error
 
 
 def _blocks(outcome: Outcome) -> set[str]:
