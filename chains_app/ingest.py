@@ -152,14 +152,17 @@ def _reopen_intents(chain: str, height: int, *, is_ours: bool) -> None:
 
 
 def _send_back(attempts: Iterable[Attempt]) -> None:
-    """Their blocks are gone: they may be included again, or never.
+    """Their blocks are gone: they may be included again, or never; or, instead of them, others of
+    their nonce, which were dead for as long as these were final.
 
     A final one stays what it is when its intent has another nonce alive by now: that one goes on.
     """
     for attempt in attempts:
         others = Attempt.objects.filter(intent=attempt.intent_id, status__in=ALIVE)
         if attempt.status == AttemptStatus.INCLUDED or not others.exclude(pk=attempt.pk).exists():
-            Attempt.objects.filter(pk=attempt.pk).update(
+            same = Attempt.objects.filter(signer=attempt.signer_id, nonce=attempt.nonce)
+            same = same.filter(intent=attempt.intent_id, left_at__isnull=False)
+            same.filter(Q(pk=attempt.pk) | Q(status=AttemptStatus.DEAD)).update(
                 status=AttemptStatus.SENT, included_height=None, included_hash="",
                 succeeded=None, ended_at=None,
             )  # fmt: skip

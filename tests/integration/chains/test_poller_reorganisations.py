@@ -23,6 +23,7 @@ from chains_app.models import (
     Watch,
 )
 from chains_app.outbox import worker
+from chains_app.outbox.decision import STUCK_AFTER
 from chains_app.outbox.effects import Effect
 from chains_app.outbox.following import Followed, Stored, follow
 from chains_app.outbox.worker import drain, run_outbox
@@ -33,6 +34,7 @@ from tests.integration.chains.test_poller import CHAINS, facts_of, watch
 from tests.integration.chains.world import (
     World,
     age_attempts,
+    assert_all_spending_is_counted,
     make_all_due,
 )
 
@@ -107,12 +109,17 @@ def locked(world: World) -> UUID:
     """The reference of a lock of ours that is done, one block below the head."""
     reference = world.plan(world.terms())
     shallow(world)
+    include(world)
+    return reference
+
+
+def include(world: World) -> None:
+    """What is in the mempool, one block below the head."""
     world.turn()
     world.base.mine()
     poll_all()
     make_all_due()
     drain()
-    return reference
 
 
 def test_rule_5_a_reorganisation_opens_a_done_intent_again(world: World) -> None:
@@ -140,6 +147,35 @@ def test_rule_5_a_lock_that_a_reorganisation_dropped_is_made_again(world: World)
     world.turn(5)
     assert world.intent(reference).status == IntentStatus.DONE
     assert facts_of(reference).final is LockState.OPEN
+
+
+@pytest.mark.parametrize("mined", ["the first", "the one with the higher fee", "neither"])
+def test_rule_5_a_reorganisation_sends_back_each_attempt_of_a_nonce(
+    world: World, mined: str
+) -> None:
+    """Either may be in a block by now: one that we called dead would be nobody's transaction."""
+    reference = world.plan(world.terms())
+    shallow(world)
+    drain()
+    (first,) = world.base.mempool
+    age_attempts(STUCK_AFTER)
+    make_all_due()
+    drain()
+    (second,) = world.base.mempool
+    world.base.mempool[:] = [first]
+    include(world)
+    assert world.statuses(reference) == [AttemptStatus.FINAL, AttemptStatus.DEAD]
+    world.base.reorganise(2, dropped={first.hash})
+    poll_all()
+    assert world.statuses(reference) == [AttemptStatus.SENT, AttemptStatus.SENT]
+    left = {"the first": [first], "the one with the higher fee": [second], "neither": []}
+    world.base.mempool[:] = left[mined]
+    age_attempts(STUCK_AFTER)
+    world.turn(4)
+    assert world.intent(reference).status == IntentStatus.DONE
+    assert world.statuses(reference).count(AttemptStatus.FINAL) == 1
+    assert {attempt.nonce for attempt in world.attempts(reference)} == {0}
+    assert_all_spending_is_counted()
 
 
 def test_finality_of_a_replaced_block_is_taken_back(world: World) -> None:

@@ -103,6 +103,11 @@ ROWS = (
         (REORGANISED + "test_rule_5_a_reorganisation_sends_an_included_attempt_back",),
     ),
     Guard(
+        5, "dead-goes-back", "So are those of its nonce that were dead while it was final.", INGEST,
+        "Q(pk=attempt.pk) | Q(status=AttemptStatus.DEAD)", "Q(pk=attempt.pk)",
+        (REORGANISED + "test_rule_5_a_reorganisation_sends_back_each_attempt_of_a_nonce",),
+    ),
+    Guard(
         5, "repayment-not-in-doubt", "A repayment whose end is unknown is not made again.",
         REPAYMENTS,
         "return Effect.AT_HEAD if in_doubt else Effect.MISSING, None",
