@@ -30,9 +30,9 @@ class SignerCaps(BaseModel):
     transaction: _Cap
     """In one transaction; no less than the dearest of its calls may cost."""
     hour: _Cap
-    """In any hour; no less than in one transaction."""
+    """In any hour, to the minute; no less than in one transaction."""
     day: _Cap
-    """In any day; no less than in an hour."""
+    """In any day, to the minute; no less than in an hour."""
 
     @model_validator(mode="after")
     def _grow(self) -> Self:

@@ -10,8 +10,8 @@ from devnet.processes import Child, accepts_connections, free_port, start
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = ROOT / "node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
 CHAIN_ID = 31337
-# Blocks whose state is kept. By itself anvil writes older ones to disk, more with each block and
-# for ever, and a chain that it reorganises to one of them has lost its contracts' code.
+# Blocks whose state is kept, and that it can reorganise. By itself anvil writes older ones to disk,
+# more with each block and for ever, and a chain that goes back to one has lost its contracts' code.
 STATES = 128
 
 

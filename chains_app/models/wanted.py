@@ -159,7 +159,8 @@ class Attempt(models.Model):
 
     `replaces`: the attempt with the same nonce whose fee this one raises. Bytes that carry a secret
     stand sealed. `left_at`: from this commit on the bytes may be anywhere; before it they provably
-    have not left us. `cost_cap`: native base units, value included; it is counted in `spending`.
+    have not left us. `cost_cap`: native base units, value included; `spending` holds what may still
+    be spent of it (NULL: signed before there were sums).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -75,17 +75,17 @@ def _over_a_cap(signer: Signer, cost: int, *, largest: int) -> str | None:
 
 def _spent(signer: Signer) -> dict[str, int]:
     """By all keys of the account, in each period that has a cap."""
-    found = _SPENT.first(chain=signer.chain, account=signer.account) or ("", 0, 0)
+    found = _SPENT.first(**_account_of(signer)) or ("", 0, 0)
     hour, day = (int(total or 0) for total in found[1:])
     return {"hour": hour, "day": day}
 
 
 def count(attempt: Attempt) -> None:
     """Before it is stored, its signer's row being locked."""
-    of = {"chain": attempt.signer.chain, "account": attempt.signer.account}
-    spending = _NEWEST.first(**of)
+    account = _account_of(attempt.signer)
+    spending = _NEWEST.first(**account)
     if spending is None:
-        spending = Spending.objects.create(**of, since=Now(), amount=attempt.cost_cap)
+        spending = Spending.objects.create(**account, since=Now(), amount=attempt.cost_cap)
     else:
         _rows(spending.pk).update(amount=F("amount") + attempt.cost_cap)
     attempt.spending = spending
@@ -97,6 +97,10 @@ def take_back(attempt: Attempt) -> None:
     """
     if attempt.spending_id is not None:  # else it was signed before there were sums
         _rows(attempt.spending_id).update(amount=F("amount") - attempt.cost_cap)
+
+
+def _account_of(signer: Signer) -> dict[str, str]:
+    return {"chain": signer.chain, "account": signer.account}
 
 
 def _rows(pk: int) -> QuerySet[Spending]:

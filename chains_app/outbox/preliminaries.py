@@ -24,9 +24,15 @@ def is_preliminary(intent: Intent) -> bool:
     return intent.call in {call.value for call in PRELIMINARIES}
 
 
+def may_need_a_preliminary(intent: Intent) -> bool:
+    """Whether it is the lock of a token."""
+    is_lock, watch = intent.call == Call.LOCK.value, intent.watch
+    return is_lock and watch is not None and watch.terms.token is not None
+
+
 def missing_before(intent: Intent, adapter: ChainAdapter, terms: LockTerms) -> Call | None:
     """What has to be made before a LOCK intent is signed or sent; raises ChainError."""
-    if intent.call != Call.LOCK.value or terms.token is None:
+    if not may_need_a_preliminary(intent):
         return None
     return adapter.preliminary(Call.LOCK, terms, terms.depositor)
 

@@ -13,7 +13,6 @@ from chains_app.locks import Call, LockTerms
 from chains_app.models import ALIVE, Attempt, AttemptStatus, Intent, IntentStatus, Signer
 from chains_app.orders import SignedOrder
 from chains_app.outbox import caps
-from chains_app.outbox.caps import check_signer
 from chains_app.outbox.effects import goes_by_its_chain, last_useful_moment
 from chains_app.outbox.nonces import (
     choose_key,
@@ -70,7 +69,7 @@ def sign(intent: Intent) -> Attempt | None:
         if not locked.is_open:
             raise LeaseLostError(f"{intent} has ended")
         signer = lock_signer(signer)
-        check_signer(signer, prepared.cost_cap, balance=prepared.balance)
+        caps.check_signer(signer, prepared.cost_cap, balance=prepared.balance)
         nonce = _nonce(intent, signer, prepared)
         if nonce is None:
             return None
@@ -140,9 +139,9 @@ def _at_the_cap(intent: Intent, prepared: Prepared, cap: int) -> Prepared:
 def _allowed(signer: Signer, highest: Prepared, least: Prepared) -> Prepared:
     """The higher of two fees that the caps of a locked row allow; raises SignerRefusedError."""
     try:
-        check_signer(signer, highest.cost_cap)
+        caps.check_signer(signer, highest.cost_cap)
     except SignerRefusedError:
-        check_signer(signer, least.cost_cap)
+        caps.check_signer(signer, least.cost_cap)
         return least
     return highest
 

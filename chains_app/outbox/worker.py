@@ -16,7 +16,12 @@ from chains_app.outbox.decision import Fate, Move, Situation, next_move, pause_a
 from chains_app.outbox.effects import Effect
 from chains_app.outbox.following import Followed, Stored, follow, stored_of
 from chains_app.outbox.nonces import ForeignNonceError, NoFreeKeyError
-from chains_app.outbox.preliminaries import is_preliminary, wake_lock, want
+from chains_app.outbox.preliminaries import (
+    is_preliminary,
+    may_need_a_preliminary,
+    wake_lock,
+    want,
+)
 from chains_app.outbox.repayments import is_repayment
 from chains_app.outbox.sending import broadcast, send_first
 from chains_app.outbox.signing import GuardRefusedError, sign, sign_replacement
@@ -94,13 +99,14 @@ class _Batch:
         return known
 
     def waits(self, intent: Intent) -> bool:
-        """Whether it would be signed, and has to wait for a key: then no node is asked about it.
-        What may not be signed any more is looked at, for its end.
+        """Whether nothing of it was signed, and nothing can be before a key is free: until then no
+        node is asked about it. What is too late to be signed is looked at, for its end, and a lock
+        that may need something made before it.
         """
-        known, is_fill = self.stored.get(intent.pk), intent.fill_signer_id is not None
-        if known is None or known.attempts or is_fill or wall_clock() > intent.send_by:
+        known = self.stored.get(intent.pk)
+        if known is None or known.attempts or wall_clock() > intent.send_by:
             return False
-        return _signers_of(intent) in self.busy
+        return _signers_of(intent) in self.busy and not may_need_a_preliminary(intent)
 
 
 def _work(intent: Intent, batch: _Batch) -> None:

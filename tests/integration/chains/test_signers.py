@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from chains_app.locks import Call
 from chains_app.models import FILL, Attempt, AttemptStatus, Intent, IntentStatus, Signer
-from chains_app.outbox import signing, worker
+from chains_app.outbox import caps, worker
 from chains_app.outbox.caps import check_signer
 from chains_app.outbox.decision import STUCK_AFTER
 from chains_app.outbox.following import follow, stored_of
@@ -27,6 +27,7 @@ from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.test_repayments import released
 from tests.integration.chains.world import (
+    TOKEN,
     YES,
     World,
     age_attempts,
@@ -76,17 +77,20 @@ def test_what_waits_for_a_busy_key_is_not_refused(
 
 
 def test_who_waits_for_a_busy_key_asks_no_node(world: World) -> None:
-    """Two keys take two of five. The third asks before it finds none, and the one that is too late
-    is looked at for its end, and once after it.
+    """Two keys take two of four. The third asks before it finds none; the one that is too late is
+    looked at for its end, and once after it; and a token's lock for what it needs first.
     """
     asked: list[str] = []
     world.adapters["near"].at_each = asked.append
     references = [world.plan(world.terms("near")) for _ in range(4)]
     late = world.plan(world.terms("near"), send_by=Seconds(world.near.head.time - 1))
-    assert run_outbox() == 5
+    token = world.plan(world.terms("near", token=TOKEN, beneficiary=world.stranger()))
+    assert run_outbox() == 6
     assert [len(world.attempts(each)) for each in references] == [1, 1, 0, 0]
-    assert asked.count("read_lock") == 2 + 1 + 2
+    assert asked.count("read_lock") == 2 + 1 + 2 + 1
     assert world.intent(late).status == IntentStatus.VOID
+    assert Intent.objects.filter(reference=token, call=Call.REGISTER.value).exists()
+    Intent.objects.filter(reference=token).delete()
     world.near.mine(2)
     make_all_due()
     waiting = Intent.objects.filter(reference__in=references[2:])
@@ -195,7 +199,7 @@ def test_rule_14_who_signs_holds_the_signers_row(
         held.extend(in_other_connections(is_held))
         check_signer(*arguments, **named)
 
-    monkeypatch.setattr(signing, "check_signer", check)
+    monkeypatch.setattr(caps, "check_signer", check)
     drain()
     assert held == [True]
 

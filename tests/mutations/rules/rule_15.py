@@ -134,7 +134,7 @@ ROWS = (
     ),
     Guard(
         15, "cap-counts-all-keys", "A cap counts all keys of an account.", CAPS,
-        '"account": attempt.signer.account}', '"account": attempt.signer.public_key}',
+        '"account": signer.account}', '"account": signer.public_key[:64]}',
         (CAPPED + "test_rule_15_a_cap_counts_all_keys_of_an_account",),
     ),
     Guard(
@@ -153,8 +153,18 @@ ROWS = (
         (CAPPED + "test_rule_15_a_cap_counts_what_was_signed_in_its_period",),
     ),
     Guard(
+        15, "cap-minute-of-a-day", "So does it of a day.", CAPS,
+        "Now() - _DAY - STRETCH", "Now() - _DAY",
+        (CAPPED + "test_rule_15_a_cap_counts_what_was_signed_in_its_period",),
+    ),
+    Guard(
+        15, "cap-minute-ends", "Nothing is added to a minute that is over.", CAPS,
+        "since__gt=Now() - STRETCH", "since__gt=Now() - _DAY",
+        (CAPPED + "test_what_is_signed_within_a_minute_is_one_sum",),
+    ),
+    Guard(
         15, "cap-of-a-raised-fee", "A raised fee keeps to the signer's caps.", SIGNING,
-        """        check_signer(signer, least.cost_cap)
+        """        caps.check_signer(signer, least.cost_cap)
         return least""",
         "        return least",
         (UNKNOWN + "test_rule_15_a_raised_fee_stays_under_the_cap",),
@@ -166,7 +176,7 @@ ROWS = (
     ),
     Guard(
         15, "hurried-fee-cap", "In a hurry the signer's caps hold as ever.", SIGNING,
-        "        check_signer(signer, highest.cost_cap)\n", "        pass\n",
+        "        caps.check_signer(signer, highest.cost_cap)\n", "        pass\n",
         (UNKNOWN + "test_rule_15_in_a_hurry_the_signers_caps_hold_as_ever",),
     ),
     Guard(
