@@ -50,7 +50,7 @@ def mark_dead(intent: Intent, group: Sequence[Attempt]) -> None:
 
 
 def _is_a_strangers(signer: Signer, nonce: int) -> bool:
-    """Used, and by nothing that ever left us: a reorganisation may revive what was dead."""
+    """Used, and by nothing that ever left us, asked once more: a node may show it late."""
     key, finals, adapter = key_of(signer), [], get_adapter(signer.chain)
     for view in adapter.views():
         with suppress(ChainError):

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from chains_app.adapters.interface import ChainUnavailableError, KeyState
+from chains_app.adapters.interface import (
+    ChainUnavailableError,
+    KeyState,
+    Stage,
+    TransactionStatus,
+)
 from chains_app.adapters.memory import MemoryAdapter
 from chains_app.adapters.memory_chain import Transaction
 from chains_app.models import AttemptStatus, IntentStatus, Signer
@@ -118,19 +123,21 @@ def test_a_new_key_begins_with_the_chains_nonce(world: World) -> None:
 
 
 class Node:
-    """One of several: it tells `nonce` as a key's last, or nothing."""
+    """One of several: it tells `nonce` as a key's last, at the head another where that is told, or
+    nothing.
+    """
 
-    def __init__(self, nonce: int | None) -> None:
-        self.nonce = nonce
+    def __init__(self, nonce: int | None, head: int | None = None) -> None:
+        self.nonce, self.head = nonce, nonce if head is None else head
 
     def key_state(self, _: object) -> KeyState:
-        if self.nonce is None:
+        if self.nonce is None or self.head is None:
             raise ChainUnavailableError("it does not answer")
-        return KeyState(self.nonce, self.nonce, head_height=10**6)
+        return KeyState(self.nonce, self.head, head_height=10**6)
 
 
-def nodes(*nonces: int | None) -> Callable[[object], list[Node]]:
-    return lambda _: [Node(nonce) for nonce in nonces]
+def nodes(*nonces: int | None, head: int | None = None) -> Callable[[object], list[Node]]:
+    return lambda _: [Node(nonce, head) for nonce in nonces]
 
 
 @pytest.mark.parametrize("told", [(0,), (8, 0), (8, None, 0)])
@@ -174,10 +181,11 @@ def test_a_new_key_waits_while_its_nodes_tell_different_nonces(
 def test_one_node_alone_stops_no_key_beside_another(
     world: World, monkeypatch: pytest.MonkeyPatch, told: tuple[int | None, ...], stops: bool
 ) -> None:
+    """In the head it is to all of them."""
     finish(world, "base")
     stranger_signs(world)
     world.plan(world.terms())
-    monkeypatch.setattr(MemoryAdapter, "views", nodes(*told))
+    monkeypatch.setattr(MemoryAdapter, "views", nodes(*told, head=1))
     drain()
     assert [row.is_enabled for row in locks_of("base")] == [not stops]
 
@@ -199,4 +207,23 @@ def test_a_sibling_that_a_reorganisation_revives_is_no_strangers(world: World) -
     world.base.mempool[:] = [first]
     world.turn(6)
     assert world.intent(reference).status == IntentStatus.DONE
+    assert {row.is_enabled for row in locks_of("base")} == {True}
+
+
+def test_what_a_node_did_not_know_at_first_is_no_strangers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shows our nonce used, and the transaction that used it a moment later."""
+    reference = world.plan(world.terms())
+    drain()
+    world.base.mine(4)
+    known, late = MemoryAdapter.transaction_status, [TransactionStatus(Stage.UNKNOWN)]
+
+    def status(self: MemoryAdapter, *arguments: Any) -> TransactionStatus:
+        return late.pop() if late else known(self, *arguments)
+
+    monkeypatch.setattr(MemoryAdapter, "transaction_status", status)
+    make_all_due()
+    drain()
+    assert world.statuses(reference) == [AttemptStatus.DEAD]
     assert {row.is_enabled for row in locks_of("base")} == {True}

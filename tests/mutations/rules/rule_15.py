@@ -296,10 +296,10 @@ ROWS = (
         (UNKNOWN + "test_rule_15_a_stuck_nonce_whose_effect_somebody_made_holds_nothing_up",),
     ),
     Guard(
-        15, "revived-sibling", "What left us and runs on another branch is no stranger's.",
+        15, "known-later", "What left us and a node shows late is no stranger's.",
         "chains_app/outbox/foreign.py",
         "    return not {Stage.INCLUDED, Stage.FINAL} & set(found)\n", "    return True\n",
-        (CHAINS + "test_foreign.py::test_a_sibling_that_a_reorganisation_revives_is_no_strangers",),
+        (CHAINS + "test_foreign.py::test_what_a_node_did_not_know_at_first_is_no_strangers",),
     ),
     Guard(
         15, "freed-for-others", "It is freed only where others wait behind an unused nonce.",
