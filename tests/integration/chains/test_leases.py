@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -21,7 +22,9 @@ from chains_app.outbox.worker import drain, run_outbox
 from chains_app.poller import poll, poll_all
 from chains_app.ports import Moment, Verdict
 from chains_app.selectors import chain_clocks, leg_facts
+from orchestrator.kernel.clock import Seconds
 from tests.integration.chains.world import (
+    TOKEN,
     YES,
     World,
     in_other_connections,
@@ -292,6 +295,32 @@ def test_rule_8_what_fails_is_set_aside_and_the_others_go_on(world: World) -> No
     drain()
     assert world.attempts(bad) == []
     assert world.statuses(good) == [AttemptStatus.SENT]
+
+
+def test_who_waits_for_a_busy_key_asks_no_node(world: World) -> None:
+    """Two keys take two of four. The third asks before it finds none; the one that is too late is
+    looked at for its end, and once after it; and a token's lock for what it needs first.
+    """
+    asked: list[str] = []
+    world.adapters["near"].at_each = asked.append
+    references = [world.plan(world.terms("near")) for _ in range(4)]
+    late = world.plan(world.terms("near"), send_by=Seconds(world.near.head.time - 1))
+    token = world.plan(world.terms("near", token=TOKEN, beneficiary=world.stranger()))
+    assert run_outbox() == 6
+    assert [len(world.attempts(each)) for each in references] == [1, 1, 0, 0]
+    assert asked.count("read_lock") == 2 + 1 + 2 + 1
+    assert world.intent(late).status == IntentStatus.VOID
+    assert Intent.objects.filter(reference=token, call=Call.REGISTER.value).exists()
+    Intent.objects.filter(reference=token).delete()
+    world.near.mine(2)
+    make_all_due()
+    waiting = Intent.objects.filter(reference__in=references[2:])
+    waiting.update(due_at=Now() - timedelta(hours=1))  # they come first
+    assert run_outbox() == 4
+    assert [world.statuses(each) for each in references[:2]] == [[AttemptStatus.INCLUDED]] * 2
+    make_all_due()
+    drain()
+    assert [len(world.attempts(each)) for each in references] == [1] * 4
 
 
 def test_rule_8_only_one_poller_reads_a_chain_and_looks_again_for_the_other(world: World) -> None:

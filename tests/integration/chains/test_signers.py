@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import OperationalError, transaction
-from django.db.models.functions import Now
 
 from chains_app.locks import Call
 from chains_app.models import FILL, Attempt, AttemptStatus, Intent, IntentStatus, Signer
@@ -23,11 +21,9 @@ from chains_app.poller import poll_all
 from chains_app.ports import Moment, Verdict
 from chains_app.selectors import PAUSED_KEYS, paused_roles
 from chains_app.signers import SignerRefusedError, SignerRole, refusal
-from orchestrator.kernel.clock import Seconds
 from orchestrator.kernel.hashlock import Secret
 from tests.integration.chains.test_repayments import released
 from tests.integration.chains.world import (
-    TOKEN,
     YES,
     World,
     age_attempts,
@@ -74,32 +70,6 @@ def test_what_waits_for_a_busy_key_is_not_refused(
     assert sorted(len(world.attempts(each)) for each in references) == [0, 1]
     assert [world.intent(each).refusal for each in references] == [None, None]
     assert not_signed(caplog) == []
-
-
-def test_who_waits_for_a_busy_key_asks_no_node(world: World) -> None:
-    """Two keys take two of four. The third asks before it finds none; the one that is too late is
-    looked at for its end, and once after it; and a token's lock for what it needs first.
-    """
-    asked: list[str] = []
-    world.adapters["near"].at_each = asked.append
-    references = [world.plan(world.terms("near")) for _ in range(4)]
-    late = world.plan(world.terms("near"), send_by=Seconds(world.near.head.time - 1))
-    token = world.plan(world.terms("near", token=TOKEN, beneficiary=world.stranger()))
-    assert run_outbox() == 6
-    assert [len(world.attempts(each)) for each in references] == [1, 1, 0, 0]
-    assert asked.count("read_lock") == 2 + 1 + 2 + 1
-    assert world.intent(late).status == IntentStatus.VOID
-    assert Intent.objects.filter(reference=token, call=Call.REGISTER.value).exists()
-    Intent.objects.filter(reference=token).delete()
-    world.near.mine(2)
-    make_all_due()
-    waiting = Intent.objects.filter(reference__in=references[2:])
-    waiting.update(due_at=Now() - timedelta(hours=1))  # they come first
-    assert run_outbox() == 4
-    assert [world.statuses(each) for each in references[:2]] == [[AttemptStatus.INCLUDED]] * 2
-    make_all_due()
-    drain()
-    assert [len(world.attempts(each)) for each in references] == [1] * 4
 
 
 def not_signed(caplog: pytest.LogCaptureFixture) -> list[str]:

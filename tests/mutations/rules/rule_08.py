@@ -111,17 +111,17 @@ ROWS = (
     Guard(
         8, "key-awaited-in-flight", "What is in flight is looked at while others wait for its key.",
         "chains_app/outbox/worker.py", "known is None or known.attempts or wall", "known is None or wall",
-        (CHAINS + "test_signers.py::test_who_waits_for_a_busy_key_asks_no_node",),
+        (LEASED + "test_who_waits_for_a_busy_key_asks_no_node",),
     ),
     Guard(
         8, "key-awaited-too-long", "What is too late to be signed ends, whatever its keys do.",
         "chains_app/outbox/worker.py", " or wall_clock() > intent.send_by", "",
-        (CHAINS + "test_signers.py::test_who_waits_for_a_busy_key_asks_no_node",),
+        (LEASED + "test_who_waits_for_a_busy_key_asks_no_node",),
     ),
     Guard(
         8, "key-awaited-needlessly", "What a token's lock needs first is not kept waiting for the lock's key.",
         "chains_app/outbox/worker.py", " and not may_need_a_preliminary(intent)", "",
-        (CHAINS + "test_signers.py::test_who_waits_for_a_busy_key_asks_no_node",),
+        (LEASED + "test_who_waits_for_a_busy_key_asks_no_node",),
     ),
     Guard(
         8, "sweep-skips", "A sweep of sessions skips what another holds.", LIFECYCLE,
